@@ -1,0 +1,103 @@
+/* The loader: turns samples of a data set into batches of normalised float pictures with their target box, in an order and with
+ * augmentation that depend on (seed, epoch, index) only, prepared ahead by worker threads, pictures cached after the first epoch.
+ *
+ * Augmentation draws, in this order per sample: flip, scale, translate, hsv, brightness/contrast.  Names and ranges are
+ * Ultralytics'.  Cache: with flips and colours only, the picture is kept at its final size; with scale or translate it is kept at up to
+ * 1.5 times that size and warped from there.  A loader belongs to one thread at a time.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_DATA_BATCH_H
+#define GN_DATA_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "data/dataset.h"
+#include "detect/box.h"
+
+typedef enum gn_fit {
+    GN_FIT_STRETCH = 0, /* antialiased resize to imgsz, aspect not kept */
+    GN_FIT_LETTERBOX,   /* aspect kept, centred, grey 114 around */
+} gn_fit;
+
+/* All zero: none. */
+typedef struct gn_augment {
+    double fliplr;    /* probability 0..1 of a horizontal flip */
+    double scale;     /* 0..0.9: zoom factor drawn from 1-scale .. 1+scale around the centre */
+    double translate; /* 0..0.9: shift drawn from -translate .. translate of the width and of the height */
+    double hsv_h;     /* 0..1: hue factor 1 +- hsv_h (of the whole circle for 1) */
+    double hsv_s;     /* 0..1: saturation factor 1 +- hsv_s */
+    double hsv_v;     /* 0..1: value factor 1 +- hsv_v */
+    double brightness; /* 0..1: added offset +- brightness * 255 */
+    double contrast;   /* 0..1: factor 1 +- contrast about the mid grey */
+    double crop;       /* 0..1: probability of a random crop (zoom 1..1/0.6, aspect kept) that keeps the centre of the target box */
+    double erase;      /* 0..1: probability of a grey rectangle of 2..20% of the area */
+} gn_augment;
+
+/* A cut target box is kept when at least this fraction of its area is still in the picture. */
+#define GN_AUGMENT_KEEP_FRAC 0.25
+
+typedef struct gn_loader_options {
+    gn_split split;
+    int imgsz_w, imgsz_h; /* 8..4096; default 224 */
+    gn_fit fit;
+    float mean[3], std[3]; /* RGB of 0..1; default ImageNet's */
+    int batch;            /* 1..4096; default 16 */
+    bool drop_last;       /* drop a last partial batch */
+    bool shuffle;
+    uint64_t seed;
+    gn_augment augment;
+    int workers;          /* 0: in the caller; 1..64 threads; default 1 */
+    size_t cache_bytes;   /* decoded pictures kept; 0: none; default 1 GiB */
+    int64_t limit;        /* use only the first `limit` pictures of the split; 0: all */
+} gn_loader_options;
+
+gn_loader_options gn_loader_default_options(void);
+
+/* How a box in the network's input maps back: x_picture_px = x_input_px * scale_x + offset_x (and y alike); flipped: first
+ * x_input_px = imgsz_w - x_input_px.  width, height: the upright picture, pixels. */
+typedef struct gn_geometry {
+    double scale_x, scale_y, offset_x, offset_y;
+    int width, height;
+    bool flipped;
+} gn_geometry;
+
+/* Filled by gn_loader_next; pointers belong to the loader and are valid until the next call on it. */
+typedef struct gn_batch {
+    int n;                       /* pictures in this batch, <= options.batch */
+    const float *images;         /* [n,3,H,W] plain, RGB, (x/255 - mean) / std */
+    const float *boxes;          /* [n,4] the largest box (by area in the picture) as x1 y1 x2 y2 in 0..1 of the network's input; 0 without a box */
+    const float *has_box;        /* [n] 1: boxes holds a target; 0: background, or the box was cut away */
+    const float *weight;         /* [n] 1; 0 for a picture that could not be decoded (grey, no box): it must not count in a loss or metric */
+    const int64_t *sample;       /* [n] index for gn_dataset_sample */
+    const gn_geometry *geometry; /* [n] */
+} gn_batch;
+
+typedef struct gn_loader gn_loader;
+
+/* dataset: borrowed, must outlive the loader.  GN_EINVAL: an option out of its range, with a message.  GN_EDATA: the split is empty, or holds
+ * fewer pictures than one batch with drop_last.  GN_ENOMEM. */
+gn_status gn_loader_create(const gn_dataset *dataset, const gn_loader_options *options, gn_loader **loader_out, gn_error *err);
+void gn_loader_destroy(gn_loader **loader);
+
+int64_t gn_loader_images(const gn_loader *loader);  /* pictures per epoch (with drop_last: in whole batches) */
+int64_t gn_loader_batches(const gn_loader *loader); /* batches per epoch */
+
+/* Start epoch `epoch` (>= 0, any order) at batch `first_batch` (>= 0; for going on in the middle of an epoch). */
+gn_status gn_loader_begin_epoch(gn_loader *loader, int64_t epoch, int64_t first_batch);
+/* The next batch; after the last one *batch has n 0 and the status is GN_OK.  GN_ENOMEM. */
+gn_status gn_loader_next(gn_loader *loader, gn_batch *batch);
+
+/* Pictures that failed to decode so far; the list is by file, each once. */
+int64_t gn_loader_problem_count(const gn_loader *loader);
+/* i: 0..count-1; sorted by sample index.  Borrowed until the next call on the loader. */
+const gn_problem *gn_loader_problem(gn_loader *loader, int64_t i);
+/* Bytes of decoded pictures kept now. */
+size_t gn_loader_cache_bytes(const gn_loader *loader);
+
+/* Box from the network's input (0..1) to pixels of the upright picture, and back. */
+gn_box gn_geometry_to_picture(const gn_geometry *geometry, int imgsz_w, int imgsz_h, const gn_box *box);
+gn_box gn_geometry_to_input(const gn_geometry *geometry, int imgsz_w, int imgsz_h, const gn_box *box_px);
+
+#endif

@@ -1,0 +1,99 @@
+/* A labelled set of pictures: which pictures each split holds, their boxes and classes, and what is wrong with the set.
+ * Reads data.yaml (Ultralytics), a folder that holds one, a folder with images/ and labels/, and a CSV of boxes.
+ * Pictures are not decoded here (data/batch.h does), only their headers are looked at.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_DATA_DATASET_H
+#define GN_DATA_DATASET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "detect/box.h"
+
+typedef struct gn_dataset gn_dataset;
+
+typedef enum gn_split {
+    GN_SPLIT_TRAIN = 0,
+    GN_SPLIT_VAL,
+    GN_SPLIT_TEST,
+    GN_SPLIT_COUNT,
+} gn_split;
+
+const char *gn_split_name(gn_split split); /* "train", "val", "test" */
+bool gn_split_parse(const char *name, gn_split *out);
+
+/* Limits of what is read. */
+#define GN_LABEL_MAX_BYTES (1u << 20)
+#define GN_LABEL_MAX_BOXES 10000
+#define GN_LIST_MAX_LINES 10000000
+#define GN_LIST_MAX_BYTES ((size_t)1 << 30)
+#define GN_DATASET_MAX_CLASSES 100000
+
+typedef struct gn_dataset_options {
+    double val_frac;    /* 0..0.5, of the training pictures when the set names no val; default 0.15 */
+    double test_frac;   /* 0..0.5, when the set names no test and no val either; default 0.15.  A set that names a val but no test keeps
+                         * an empty test split. */
+    uint64_t seed;      /* of the split; default 0 */
+    int dup_distance;   /* 0..64: pictures whose dHash differs in at most this many of 64 bits stay on one side; default 4 */
+    bool verify;        /* decode every picture at open instead of looking at its header; default false */
+    bool single_class;  /* all classes become class 0 */
+} gn_dataset_options;
+
+gn_dataset_options gn_dataset_default_options(void);
+
+/* One picture.  Pointers are valid as long as the data set. */
+typedef struct gn_sample {
+    const char *path;   /* openable from the current folder */
+    const gn_box *box;  /* [n_boxes], 0..1 of the upright picture's width and height (EXIF orientation applied), x1 < x2, y1 < y2 */
+    const int32_t *cls; /* [n_boxes], 0..n_classes-1 */
+    int n_boxes;
+    int width, height;  /* pixels of the upright picture */
+} gn_sample;
+
+/* Something that was skipped.  file: the label, list or picture file; line: 1-based, 0 when it has none. */
+typedef struct gn_problem {
+    const char *file;
+    int64_t line;
+    const char *message;
+} gn_problem;
+
+/* Counts of what was skipped, by cause. */
+typedef struct gn_problem_counts {
+    int64_t missing_pictures;    /* named in a list, not there */
+    int64_t unreadable_pictures; /* header (or, with verify, content) broken */
+    int64_t bad_label_lines;
+    int64_t duplicate_lines;     /* the same class and box again in one label file; not listed as problems */
+    int64_t bad_list_lines;
+    int64_t duplicate_pictures;  /* named twice in one split; taken once */
+    int64_t split_overlap;       /* pictures that stand in more than one of the set's own splits; kept, counted here only */
+} gn_problem_counts;
+
+/* path: data.yaml, a folder, or a .csv file.  options NULL: defaults.
+ * GN_ENOENT; GN_EFORMAT (YAML, CSV header, no `names`, nc unlike names) with line; GN_ELIMIT; GN_EDATA when no usable picture is left,
+ * naming the first cause; GN_EUNSUPPORTED when the path is nothing known; GN_EIO; GN_ENOMEM; GN_ECANCELED. */
+gn_status gn_dataset_open(const char *path, const gn_dataset_options *options, gn_dataset **dataset_out, gn_error *err);
+void gn_dataset_close(gn_dataset **dataset);
+
+const char *gn_dataset_path(const gn_dataset *dataset);   /* as given */
+const char *gn_dataset_format(const gn_dataset *dataset); /* "data.yaml", "csv", "folder" */
+int gn_dataset_classes(const gn_dataset *dataset);
+const char *gn_dataset_class_name(const gn_dataset *dataset, int cls); /* NULL when out of range */
+/* Whether val (test) was made by splitting. */
+bool gn_dataset_is_split_made(const gn_dataset *dataset);
+
+int64_t gn_dataset_count(const gn_dataset *dataset, gn_split split);
+/* i: 0..count-1. */
+const gn_sample *gn_dataset_sample(const gn_dataset *dataset, gn_split split, int64_t i);
+
+/* At most 10,000 problems are kept; the counts go on. */
+int64_t gn_dataset_problem_count(const gn_dataset *dataset);
+const gn_problem *gn_dataset_problem(const gn_dataset *dataset, int64_t i);
+gn_problem_counts gn_dataset_problem_counts(const gn_dataset *dataset);
+
+/* Hash over the classes and, per split in order, file names, picture sizes and boxes: the same set at another place has the same
+ * hash, a changed label another one.  Pictures' content does not enter. */
+uint64_t gn_dataset_hash(const gn_dataset *dataset);
+
+#endif
