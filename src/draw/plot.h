@@ -1,0 +1,41 @@
+/* Line and scatter plots with axes, ticks and a legend, as PNG or SVG (drawn with cairo).
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_DRAW_PLOT_H
+#define GN_DRAW_PLOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+#include "draw/draw.h"
+#include "image/image.h"
+
+/* n points; a pair with NaN or Inf (or <= 0 on a logarithmic axis) leaves a gap.
+ * label: in the legend; NULL: not listed.  is_scatter: markers instead of a line.
+ * colour: used when has_colour, else chosen by the series' number. */
+typedef struct gn_plot_series {
+    const char *label;
+    const double *x, *y;
+    size_t n;
+    bool is_scatter;
+    bool has_colour;
+    gn_colour colour;
+} gn_plot_series;
+
+/* One panel.  title, labels: NULL or "" for none. */
+typedef struct gn_plot {
+    const char *title, *x_label, *y_label;
+    const gn_plot_series *series;
+    size_t n_series;
+    bool is_log_x, is_log_y;
+    bool has_y_zero; /* the y axis begins at 0 */
+} gn_plot;
+
+/* Panels in rows of `columns`, each panel_w x panel_h pixels.  A panel without a finite point says "no data".
+ * GN_EINVAL: n = 0, columns outside 1..16, sides outside 120..4096.  GN_ELIMIT, GN_ENOMEM. */
+gn_status gn_plot_render(const gn_plot *panels, size_t n, int columns, int panel_w, int panel_h, gn_image *image_out);
+/* The same into a file, written atomically: .png or .svg by its extension (GN_EINVAL: another).  Also GN_EIO. */
+gn_status gn_plot_save(const char *path, const gn_plot *panels, size_t n, int columns, int panel_w, int panel_h,
+                       gn_error *err);
+
+#endif
