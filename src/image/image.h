@@ -44,7 +44,7 @@ typedef struct gn_image_info {
     const char *format;
 } gn_image_info;
 
-/* Owned picture, zeroed (black).  GN_EINVAL: sides outside 1..65535*16 or channels other than 1 and 3.  GN_ENOMEM. */
+/* Owned picture, zeroed (black).  GN_EINVAL: sides outside 1..65535 or channels other than 1 and 3.  GN_ENOMEM. */
 gn_status gn_image_create(int width, int height, int channels, gn_image *image_out);
 /* Borrowed view of packed rows; `data` must outlive it. */
 gn_image gn_image_view(int width, int height, int channels, uint8_t *data);
