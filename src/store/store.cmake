@@ -1,0 +1,2 @@
+# The study's schema travels inside the library.  SPDX-License-Identifier: Apache-2.0
+gn_embed(store "${CMAKE_CURRENT_LIST_DIR}/schema.sql" gn_schema_sql)

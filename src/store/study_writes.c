@@ -1,0 +1,238 @@
+/* Writing measurements, trials, epochs, results and pictures into a study.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <string.h>
+
+#include "store/store_db.h"
+#include "store/study.h"
+
+gn_measurement gn_measurement_default(void)
+{
+    return (gn_measurement){
+        .model = "", .head = "", .precision = "", .target = "", .device = "", .note = "",
+        .min_ms = NAN, .p50_ms = NAN, .p90_ms = NAN, .p99_ms = NAN, .preprocess_ms = NAN, .postprocess_ms = NAN,
+        .total_p50_ms = NAN, .total_p90_ms = NAN, .total_p99_ms = NAN,
+        .peak_bytes = -1, .params = -1, .macs = -1, .bytes = -1,
+    };
+}
+
+static void bind_measurement(sqlite3_stmt *stmt, const gn_measurement *m)
+{
+    gn_store_bind_text(stmt, 1, m->model);
+    gn_store_bind_text(stmt, 2, m->head);
+    sqlite3_bind_int64(stmt, 3, m->imgsz);
+    gn_store_bind_text(stmt, 4, m->precision);
+    gn_store_bind_text(stmt, 5, m->target);
+    sqlite3_bind_int64(stmt, 6, m->threads);
+    gn_store_bind_text(stmt, 7, m->device);
+    sqlite3_bind_int64(stmt, 8, m->warmup);
+    sqlite3_bind_int64(stmt, 9, m->runs);
+    const double figure[] = {m->min_ms,         m->p50_ms,       m->p90_ms,       m->p99_ms,      m->preprocess_ms,
+                             m->postprocess_ms, m->total_p50_ms, m->total_p90_ms, m->total_p99_ms};
+    for (int i = 0; i < 9; i++)
+        gn_store_bind_f64(stmt, 10 + i, figure[i]);
+    gn_store_bind_count(stmt, 19, m->peak_bytes);
+    gn_store_bind_count(stmt, 20, m->params);
+    gn_store_bind_count(stmt, 21, m->macs);
+    gn_store_bind_count(stmt, 22, m->bytes);
+    sqlite3_bind_int(stmt, 23, m->is_valid);
+    gn_store_bind_text(stmt, 24, m->note);
+    sqlite3_bind_int64(stmt, 25, m->measured_at);
+}
+
+/* Runs a bound INSERT ... RETURNING id. */
+static gn_status run_for_id(gn_study *study, sqlite3_stmt *stmt, const char *doing, int64_t *id_out, gn_error *err)
+{
+    bool has_row = false;
+    GN_TRY(gn_store_next(study, stmt, doing, &has_row, err));
+    GN_ASSERT(has_row);
+    const int64_t id = sqlite3_column_int64(stmt, 0);
+    GN_TRY(gn_store_next(study, stmt, doing, &has_row, err));
+    *id_out = id;
+    return GN_OK;
+}
+
+gn_status gn_study_put_measurement(gn_study *study, const gn_measurement *measurement, int64_t *id_out, gn_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GN_TRY(gn_store_statement(
+        study,
+        "INSERT INTO measurement (model, head, imgsz, precision, target, threads, device, warmup, runs, min_ms, p50_ms, p90_ms,"
+        " p99_ms, preprocess_ms, postprocess_ms, total_p50_ms, total_p90_ms, total_p99_ms, peak_bytes, params, macs, bytes,"
+        " is_valid, note, measured_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " ON CONFLICT (model, head, imgsz, precision, target, threads) DO UPDATE SET device = excluded.device,"
+        " warmup = excluded.warmup, runs = excluded.runs, min_ms = excluded.min_ms, p50_ms = excluded.p50_ms,"
+        " p90_ms = excluded.p90_ms, p99_ms = excluded.p99_ms, preprocess_ms = excluded.preprocess_ms,"
+        " postprocess_ms = excluded.postprocess_ms, total_p50_ms = excluded.total_p50_ms, total_p90_ms = excluded.total_p90_ms,"
+        " total_p99_ms = excluded.total_p99_ms, peak_bytes = excluded.peak_bytes, params = excluded.params, macs = excluded.macs,"
+        " bytes = excluded.bytes, is_valid = excluded.is_valid, note = excluded.note, measured_at = excluded.measured_at"
+        " RETURNING id",
+        &stmt, err));
+    bind_measurement(stmt, measurement);
+    return run_for_id(study, stmt, "writing a measurement", id_out, err);
+}
+
+const char *gn_trial_state_name(gn_trial_state state)
+{
+    switch (state) {
+    case GN_TRIAL_WAITING:
+        return "waiting";
+    case GN_TRIAL_RUNNING:
+        return "running";
+    case GN_TRIAL_DONE:
+        return "done";
+    case GN_TRIAL_STOPPED:
+        return "stopped";
+    case GN_TRIAL_FAILED:
+        return "failed";
+    case GN_TRIAL_SCREENED:
+        return "screened";
+    }
+    return "?";
+}
+
+gn_status gn_study_add_trial(gn_study *study, const char *config, int64_t seed, int64_t *id_out, gn_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    /* The update changes nothing; without it SQLite would return no row for a config that is there already. */
+    GN_TRY(gn_store_statement(study,
+                              "INSERT INTO trial (config, state, seed) VALUES (?, 'waiting', ?)"
+                              " ON CONFLICT (config) DO UPDATE SET seed = seed RETURNING id",
+                              &stmt, err));
+    gn_store_bind_text(stmt, 1, config);
+    sqlite3_bind_int64(stmt, 2, seed);
+    return run_for_id(study, stmt, "adding a trial", id_out, err);
+}
+
+gn_status gn_study_set_trial_measurement(gn_study *study, int64_t trial, int64_t measurement, gn_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GN_TRY(gn_store_statement(study, "UPDATE trial SET measurement_id = ? WHERE id = ?", &stmt, err));
+    sqlite3_bind_int64(stmt, 1, measurement);
+    sqlite3_bind_int64(stmt, 2, trial);
+    return gn_store_run(study, stmt, "writing a trial", err);
+}
+
+gn_status gn_study_set_trial_folder(gn_study *study, int64_t trial, const char *folder, gn_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GN_TRY(gn_store_statement(study, "UPDATE trial SET folder = ? WHERE id = ?", &stmt, err));
+    gn_store_bind_text(stmt, 1, folder);
+    sqlite3_bind_int64(stmt, 2, trial);
+    return gn_store_run(study, stmt, "writing a trial", err);
+}
+
+gn_status gn_study_set_trial_state(gn_study *study, int64_t trial, gn_trial_state state, const char *reason, gn_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GN_TRY(gn_store_statement(study, "UPDATE trial SET state = ?, reason = ? WHERE id = ?", &stmt, err));
+    gn_store_bind_text(stmt, 1, gn_trial_state_name(state));
+    gn_store_bind_text(stmt, 2, reason);
+    sqlite3_bind_int64(stmt, 3, trial);
+    return gn_store_run(study, stmt, "writing a trial", err);
+}
+
+gn_status gn_study_set_trial_stage(gn_study *study, int64_t trial, int stage, gn_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GN_TRY(gn_store_statement(study, "UPDATE trial SET stage = ? WHERE id = ?", &stmt, err));
+    sqlite3_bind_int(stmt, 1, stage);
+    sqlite3_bind_int64(stmt, 2, trial);
+    return gn_store_run(study, stmt, "writing a trial", err);
+}
+
+gn_status gn_study_add_trial_seconds(gn_study *study, int64_t trial, double seconds, gn_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GN_TRY(gn_store_statement(study, "UPDATE trial SET seconds = seconds + ? WHERE id = ?", &stmt, err));
+    sqlite3_bind_double(stmt, 1, isfinite(seconds) ? seconds : 0);
+    sqlite3_bind_int64(stmt, 2, trial);
+    return gn_store_run(study, stmt, "writing a trial", err);
+}
+
+gn_status gn_study_put_epoch(gn_study *study, const gn_epoch *epoch, gn_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GN_TRY(gn_store_statement(study,
+                              "INSERT OR REPLACE INTO epoch (trial_id, epoch, seconds, train_loss, val_loss, mean_iou, box_precision50,"
+                              " map50, map50_95, lr) VALUES (?,?,?,?,?,?,?,?,?,?)",
+                              &stmt, err));
+    sqlite3_bind_int64(stmt, 1, epoch->trial);
+    sqlite3_bind_int64(stmt, 2, epoch->epoch);
+    const double figure[] = {epoch->seconds,         epoch->train_loss, epoch->val_loss, epoch->mean_iou,
+                             epoch->box_precision50, epoch->map50,      epoch->map50_95, epoch->lr};
+    for (int i = 0; i < 8; i++)
+        gn_store_bind_f64(stmt, 3 + i, figure[i]);
+    return gn_store_run(study, stmt, "writing an epoch", err);
+}
+
+static gn_status put_result_row(gn_study *study, const gn_result *result, gn_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    /* REPLACE would not remove the old row's metrics where the parent key stays; deleting does. */
+    GN_TRY(gn_store_statement(study, "DELETE FROM result WHERE trial_id = ? AND stage = ? AND split = ?", &stmt, err));
+    sqlite3_bind_int64(stmt, 1, result->trial);
+    sqlite3_bind_int(stmt, 2, result->stage);
+    gn_store_bind_text(stmt, 3, result->split);
+    GN_TRY(gn_store_run(study, stmt, "writing a result", err));
+    GN_TRY(gn_store_statement(study,
+                              "INSERT INTO result (trial_id, stage, split, epochs, best_epoch, images_per_s, seconds)"
+                              " VALUES (?,?,?,?,?,?,?)",
+                              &stmt, err));
+    sqlite3_bind_int64(stmt, 1, result->trial);
+    sqlite3_bind_int(stmt, 2, result->stage);
+    gn_store_bind_text(stmt, 3, result->split);
+    sqlite3_bind_int64(stmt, 4, result->epochs);
+    sqlite3_bind_int64(stmt, 5, result->best_epoch);
+    gn_store_bind_f64(stmt, 6, result->images_per_s);
+    gn_store_bind_f64(stmt, 7, result->seconds);
+    return gn_store_run(study, stmt, "writing a result", err);
+}
+
+static gn_status put_metric(gn_study *study, const gn_result *result, const gn_metric *metric, gn_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GN_TRY(gn_store_statement(study, "INSERT INTO metric (trial_id, stage, split, name, value, low, high) VALUES (?,?,?,?,?,?,?)",
+                              &stmt, err));
+    sqlite3_bind_int64(stmt, 1, result->trial);
+    sqlite3_bind_int(stmt, 2, result->stage);
+    gn_store_bind_text(stmt, 3, result->split);
+    gn_store_bind_text(stmt, 4, metric->name);
+    gn_store_bind_f64(stmt, 5, metric->value);
+    gn_store_bind_f64(stmt, 6, metric->low);
+    gn_store_bind_f64(stmt, 7, metric->high);
+    return gn_store_run(study, stmt, "writing a result", err);
+}
+
+gn_status gn_study_put_result(gn_study *study, const gn_result *result, gn_error *err)
+{
+    const bool is_own = !study->is_open_transaction;
+    if (is_own)
+        GN_TRY(gn_study_begin(study, err));
+    gn_status status = put_result_row(study, result, err);
+    for (size_t i = 0; i < result->n_metrics && status == GN_OK; i++)
+        status = put_metric(study, result, &result->metrics[i], err);
+    if (!is_own)
+        return status;
+    if (status != GN_OK) {
+        gn_study_rollback(study);
+        return status;
+    }
+    return gn_study_commit(study, err);
+}
+
+gn_status gn_study_put_picture(gn_study *study, const gn_picture *picture, gn_error *err)
+{
+    if (picture->bytes > GN_STUDY_PICTURE_MAX_BYTES)
+        return gn_fail(err, GN_ELIMIT, "keeping the picture %s in the study: it has %zu bytes, at most %zu are taken", picture->name,
+                       picture->bytes, GN_STUDY_PICTURE_MAX_BYTES);
+    if (picture->bytes < 4 || picture->jpeg[0] != 0xFF || picture->jpeg[1] != 0xD8)
+        return gn_fail(err, GN_EFORMAT, "keeping the picture %s in the study: it is no JPEG", picture->name);
+    sqlite3_stmt *stmt = NULL;
+    GN_TRY(gn_store_statement(study, "INSERT OR REPLACE INTO picture (trial_id, name, caption, jpeg) VALUES (?,?,?,?)", &stmt, err));
+    sqlite3_bind_int64(stmt, 1, picture->trial);
+    gn_store_bind_text(stmt, 2, picture->name);
+    gn_store_bind_text(stmt, 3, picture->caption);
+    sqlite3_bind_blob64(stmt, 4, picture->jpeg, picture->bytes, SQLITE_STATIC);
+    return gn_store_run(study, stmt, "writing a picture", err);
+}
