@@ -1,0 +1,83 @@
+/* Dense and grouped convolution and matrix product in f32: forward, gradient by data, gradient by weights.
+ * Implicit GEMM over N,H,W,C: no im2col buffer; each task gathers row pointers for its tile of output pixels, with a row of
+ * zeros where the filter overlaps the padding.
+ * A fully connected layer is a 1x1 convolution over N pixels (H = W = 1).
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_KERNELS_CONV_H
+#define GN_KERNELS_CONV_H
+
+#include "kernels/kernel.h"
+
+/* src: [N,H,W,C]; dst: [N,P,Q,K]; weights logically [K,C/groups,R,S] (ONNX's OIHW).
+ * P = (H + pad_top + pad_bottom - dil_h*(R-1) - 1)/stride_h + 1, likewise Q.  C and K are multiples of groups. */
+typedef struct gn_conv {
+    int N, H, W, C;
+    int P, Q, K;
+    int R, S;
+    int stride_h, stride_w, pad_top, pad_left, dil_h, dil_w;
+    int groups;
+} gn_conv;
+
+/* ---- forward: dst = clamp(conv(src, w) + bias + residual) ---- */
+
+/* Bytes of packed weights (bias included), and packing.  w: [K,C/groups,R,S]; bias: [K] or NULL (zeros); scale: [K] or NULL, each
+ * filter multiplied by scale[k] while packing (folded BatchNormalization). */
+size_t gn_conv_pack_bytes(const gn_conv *p);
+/* Packs panels panel_begin..panel_end-1 (so that threads can share the work); gn_conv_pack_panels: how many there are. */
+int gn_conv_pack_panels(const gn_conv *p);
+void gn_conv_pack(const gn_conv *p, const float *w, const float *bias, const float *scale, void *packed, int panel_begin, int panel_end);
+
+typedef struct gn_conv_fwd {
+    gn_conv p;
+    const float *src;      /* [N,H,W,C] */
+    const void *packed;    /* from gn_conv_pack */
+    const float *residual; /* [N,P,Q,K] added before the clamp, or NULL; may equal dst */
+    float *dst;            /* [N,P,Q,K] */
+    gn_clamp clamp;
+    const float *zeros;    /* at least C floats of 0, readable GN_PAD_BYTES further */
+} gn_conv_fwd;
+int gn_conv_fwd_tasks(const gn_conv *p);
+size_t gn_conv_fwd_scratch_bytes(const gn_conv *p);
+void gn_conv_fwd_task(const gn_conv_fwd *call, int task, void *scratch);
+
+/* First layer of a network: src is plain [N,C,H,W] with C <= 4 (dst stays [N,P,Q,K]); same packing as above.
+ * True when the shape has such a path. */
+bool gn_conv_fwd_takes_plain(const gn_conv *p);
+void gn_conv_fwd_plain_task(const gn_conv_fwd *call, int task, void *scratch);
+
+/* ---- gradient by data: dsrc = conv_transposed(ddst, w) (+ dsrc when accumulate) ---- */
+size_t gn_conv_bwd_data_pack_bytes(const gn_conv *p);
+int gn_conv_bwd_data_pack_panels(const gn_conv *p);
+void gn_conv_bwd_data_pack(const gn_conv *p, const float *w, void *packed, int panel_begin, int panel_end);
+typedef struct gn_conv_bwd_data {
+    gn_conv p;
+    const float *ddst;  /* [N,P,Q,K] */
+    const void *packed; /* from gn_conv_bwd_data_pack */
+    float *dsrc;        /* [N,H,W,C] */
+    bool accumulate;
+    const float *zeros; /* at least K floats of 0 */
+} gn_conv_bwd_data;
+int gn_conv_bwd_data_tasks(const gn_conv *p);
+size_t gn_conv_bwd_data_scratch_bytes(const gn_conv *p);
+void gn_conv_bwd_data_task(const gn_conv_bwd_data *call, int task, void *scratch);
+
+/* ---- gradient by weights: dw[k,c,r,s] = sum over pixels ddst * src; dbias[k] = sum over pixels ddst ----
+ * First job: `tasks` tasks write partial sums into `partial` (gn_conv_bwd_weight_partial_bytes); second job: `reduce_tasks` tasks sum
+ * them in fixed order into dw (OIHW) and dbias. */
+typedef struct gn_conv_bwd_weight {
+    gn_conv p;
+    const float *src;  /* [N,H,W,C] */
+    const float *ddst; /* [N,P,Q,K] */
+    float *dw;         /* [K,C/groups,R,S] */
+    float *dbias;      /* [K] or NULL */
+    void *partial;
+    const float *zeros; /* at least max(C,K) floats of 0 */
+} gn_conv_bwd_weight;
+size_t gn_conv_bwd_weight_partial_bytes(const gn_conv *p);
+int gn_conv_bwd_weight_tasks(const gn_conv *p);
+size_t gn_conv_bwd_weight_scratch_bytes(const gn_conv *p);
+void gn_conv_bwd_weight_task(const gn_conv_bwd_weight *call, int task, void *scratch);
+int gn_conv_bwd_weight_reduce_tasks(const gn_conv *p);
+void gn_conv_bwd_weight_reduce_task(const gn_conv_bwd_weight *call, int task);
+
+#endif

@@ -1,0 +1,40 @@
+/* Elementwise f32 kernels over flat ranges of n elements; the caller splits the range.  dst may equal any source.
+ * Gradients take dy and what they need of the forward pass.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_KERNELS_ELEMENTWISE_H
+#define GN_KERNELS_ELEMENTWISE_H
+
+#include "kernels/kernel.h"
+
+void gn_f32_add(const float *a, const float *b, float *dst, size_t n);
+void gn_f32_add_clamp(const float *a, const float *b, float *dst, size_t n, gn_clamp clamp);
+void gn_f32_sub(const float *a, const float *b, float *dst, size_t n);
+void gn_f32_mul(const float *a, const float *b, float *dst, size_t n);
+void gn_f32_scale(const float *a, float factor, float *dst, size_t n);
+void gn_f32_axpy(float alpha, const float *x, float *y, size_t n); /* y += alpha*x */
+void gn_f32_fill(float x, float *dst, size_t n);
+void gn_f32_clamp(const float *src, float *dst, size_t n, gn_clamp clamp);
+/* dx = dy where lo < y < hi (strictly), else 0; y is the clamped output. */
+void gn_f32_clamp_grad(const float *dy, const float *y, float *dx, size_t n, gn_clamp clamp);
+void gn_f32_sigmoid(const float *src, float *dst, size_t n);
+void gn_f32_sigmoid_grad(const float *dy, const float *y, float *dx, size_t n); /* dy*y*(1-y) */
+void gn_f32_hardswish(const float *src, float *dst, size_t n);                   /* x*clamp(x/6+0.5,0,1) */
+void gn_f32_hardswish_grad(const float *dy, const float *x, float *dx, size_t n);
+/* rows x C: dst[r,c] = a[r,c] op b[c] (bias and per-channel scale), and [N,HW,C] times [N,C] (squeeze and excitation). */
+void gn_f32_add_rows(const float *a, const float *b, float *dst, size_t rows, size_t C);
+void gn_f32_mul_rows(const float *a, const float *b, float *dst, size_t rows, size_t C);
+/* sum over rows into dst[C], pairwise-stable order fixed by rows and C. */
+void gn_f32_sum_rows(const float *a, float *dst, size_t rows, size_t C);
+/* Copy rows of `width` floats between buffers with row strides (in floats): Concat and its gradient in N,H,W,C. */
+void gn_f32_copy_rows(const float *src, size_t src_stride, float *dst, size_t dst_stride, size_t rows, size_t width);
+/* [N,C,HW] <-> [N,HW,C] for image n of a batch: one image per call. */
+void gn_f32_chw_to_hwc(const float *src, float *dst, size_t C, size_t HW);
+void gn_f32_hwc_to_chw(const float *src, float *dst, size_t C, size_t HW);
+/* Numerically stable softmax of each row of n floats. */
+void gn_f32_softmax_rows(const float *src, float *dst, size_t rows, size_t n);
+/* Sum of squares in double with fixed order (for gradient norms). */
+double gn_f32_sum_squares(const float *x, size_t n);
+/* true when every element is finite. */
+bool gn_f32_all_finite(const float *x, size_t n);
+
+#endif

@@ -1,0 +1,19 @@
+/* Optimiser steps: passes each call to the table of the current CPU level.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/vec_tables.h"
+
+static const gn_optimizer_table *table(void)
+{
+    switch (gn_vec_rung()) {
+    default:
+        return &gn_optimizer__ref;
+    }
+}
+
+#define GN_KERNEL(name, params, args)                                                                                  \
+    void name params                                                                                                   \
+    {                                                                                                                  \
+        table()->name args;                                                                                            \
+    }
+#include "kernels/optimizer.def"
+#undef GN_KERNEL
