@@ -119,13 +119,13 @@ void gn_args_help(const gn_args_spec *spec, gn_text *out);
 /* Effective settings, one `name: value` line each in the order of the table, as --cfg reads them.  Options without a value,
  * and cfg, json, verbose, quiet and help, are left out.  '-' in names is written as '_'. */
 void gn_args_yaml(const gn_args *args, gn_text *out);
-/* The command line as a shell would take it: gannet VERB with the options that were set. */
+/* The command line as it was given, quoted for a shell. */
 void gn_args_command(const gn_args *args, gn_text *out);
 
 /* How a --cfg file is read: calls `each` for every `key: value` (lists joined with commas) and stops at its first failure. */
 typedef gn_status (*gn_args_each_fn)(void *ctx, const char *key, const char *value, int64_t line, gn_error *err);
 typedef gn_status (*gn_args_cfg_reader)(const char *path, gn_args_each_fn each, void *ctx, gn_error *err);
-/* Set once by the program; without a reader a plain one for flat `key: value` files is used. */
+/* Set once by the program; without a reader --cfg is GN_EUNSUPPORTED. */
 void gn_args_set_cfg_reader(gn_args_cfg_reader reader);
 
 /* --- what verbs share --- */

@@ -1,0 +1,13 @@
+/* The list of verbs.  To add one: write src/cli/cmd_<verb>.c with `const gn_verb gn_verb_<verb>`, and add its name to both lists
+ * here.  A verb without a group is not shown by gannet --help.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli_verbs.h"
+
+#include <stddef.h>
+
+extern const gn_verb gn_verb_doctor;
+
+const gn_verb *const gn_verbs[] = {
+    &gn_verb_doctor,
+    NULL,
+};
