@@ -1,0 +1,13 @@
+/* Small questions that several passes ask.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_GRAPH_PASS_INTERNAL_H
+#define GN_GRAPH_PASS_INTERNAL_H
+
+#include "graph/graph.h"
+
+/* Relu, or Clip with constant bounds: fills the bounds (-inf, inf where open). */
+bool gn_node_is_clamp(const gn_graph *graph, const gn_node *node, float *lo, float *hi);
+/* The one node that reads `value`, or -1 when there are none or several uses (outputs and updates count as uses). */
+int gn_single_user(const gn_graph *graph, const int *uses, int value);
+
+#endif

@@ -1,0 +1,98 @@
+/* The training form of a graph: operators that behave otherwise in training are replaced, and normalisation takes its activation in.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <string.h>
+
+#include "graph/graph_internal.h"
+#include "graph/pass_internal.h"
+#include "graph/passes.h"
+
+bool gn_node_is_clamp(const gn_graph *graph, const gn_node *node, float *lo, float *hi)
+{
+    *lo = -INFINITY;
+    *hi = INFINITY;
+    if (strcmp(node->op->name, "Relu") == 0) {
+        *lo = 0.0f;
+        return true;
+    }
+    if (strcmp(node->op->name, "Clip") != 0)
+        return false;
+    *lo = gn_node_float(node, "min", *lo);
+    *hi = gn_node_float(node, "max", *hi);
+    for (int i = 1; i <= 2; i++) {
+        if (!gn_has_in(node, i))
+            continue;
+        const gn_value *bound = graph->values[node->in[i]];
+        if (bound->kind != GN_VALUE_CONST || gn_tensor_count(bound->data) != 1)
+            return false;
+        *(i == 1 ? lo : hi) = (float)gn_tensor_get(bound->data, 0);
+    }
+    return true;
+}
+
+int gn_single_user(const gn_graph *graph, const int *uses, int value)
+{
+    if (uses[value] != 1)
+        return -1;
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        for (int k = 0; k < graph->nodes[i]->n_in; k++)
+            if (graph->nodes[i]->in[k] == value)
+                return (int)i;
+    return -1;
+}
+
+static gn_status replace_by_training_form(gn_graph *graph, int index, gn_error *err)
+{
+    const gn_node *node = graph->nodes[index];
+    size_t first_new = graph->n_nodes;
+    int value = -1;
+    GN_TRY(node->op->training(graph, node, &value, err));
+    GN_TRY(gn_graph_error(graph, err));
+    for (size_t i = first_new; i < graph->n_nodes; i++)
+        graph->order[i] = graph->order[index];
+    if (value >= 0)
+        gn_graph_replace_uses(graph, node->out[0], value);
+    return GN_OK;
+}
+
+/* BatchNormTrain -> Relu|Clip with no other reader: the normalisation clamps. */
+static gn_status take_activations_in(gn_graph *graph)
+{
+    int *uses = gn_graph_use_counts(graph);
+    if (!uses)
+        return GN_ENOMEM;
+    gn_status status = GN_OK;
+    for (size_t i = 0; i < graph->n_nodes && status == GN_OK; i++) {
+        gn_node *bn = graph->nodes[i];
+        if (strcmp(bn->op->name, "BatchNormTrain") != 0 || gn_node_attr(bn, "lo") || gn_node_attr(bn, "hi"))
+            continue;
+        int user = gn_single_user(graph, uses, bn->out[0]);
+        float lo, hi;
+        if (user < 0 || !gn_node_is_clamp(graph, graph->nodes[user], &lo, &hi))
+            continue;
+        gn_attr lo_attr = gn_attr_float("lo", lo), hi_attr = gn_attr_float("hi", hi);
+        if (lo > -INFINITY)
+            status = gn_node_set_attr(graph, bn, &lo_attr);
+        if (hi < INFINITY && status == GN_OK)
+            status = gn_node_set_attr(graph, bn, &hi_attr);
+        gn_graph_replace_uses(graph, graph->nodes[user]->out[0], bn->out[0]);
+    }
+    gn_free(uses);
+    return status;
+}
+
+gn_status gn_pass_training(gn_graph *graph, gn_error *err)
+{
+    size_t n = graph->n_nodes;
+    bool replaced = false;
+    for (size_t i = 0; i < n; i++)
+        if (graph->nodes[i]->op->training) {
+            GN_TRY(replace_by_training_form(graph, (int)i, err));
+            replaced = true;
+        }
+    if (replaced)
+        GN_TRY(gn_graph_sort(graph, err));
+    GN_TRY(gn_pass_prune(graph));
+    GN_TRY(take_activations_in(graph));
+    return gn_pass_prune(graph);
+}
