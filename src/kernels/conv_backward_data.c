@@ -1,0 +1,28 @@
+/* Convolution, gradient by data: the forward driver with channels and filters exchanged (see conv_plan.h).
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
+#include "kernels/conv_plan.h"
+
+int gn_conv_bwd_data_tasks(const gn_conv *p)
+{
+    gn_conv_taps t;
+    gn_conv_taps_backward(p, &t);
+    return gn_conv_taps_tasks(&t);
+}
+
+size_t gn_conv_bwd_data_scratch_bytes(const gn_conv *p)
+{
+    gn_conv_taps t;
+    gn_conv_taps_backward(p, &t);
+    return gn_conv_taps_scratch_bytes(&t);
+}
+
+void gn_conv_bwd_data_task(const gn_conv_bwd_data *call, int task, void *scratch)
+{
+    gn_conv_taps t;
+    gn_conv_taps_backward(&call->p, &t);
+    const gn_conv_taps_call taps_call = {call->ddst, call->packed, call->accumulate ? call->dsrc : NULL, call->zeros, call->dsrc,
+                                         {-INFINITY, INFINITY}};
+    gn_conv_taps_task(&t, &taps_call, task, scratch);
+}

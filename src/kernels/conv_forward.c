@@ -1,0 +1,45 @@
+/* Convolution forward: picks between the general driver (conv_taps.c) and the one for few input channels (conv_few.c).
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/conv_few.h"
+#include "kernels/conv_plan.h"
+
+int gn_conv_fwd_tasks(const gn_conv *p)
+{
+    if (gn_conv_few_fits(p))
+        return gn_conv_few_tasks(p);
+    gn_conv_taps t;
+    gn_conv_taps_forward(p, &t);
+    return gn_conv_taps_tasks(&t);
+}
+
+size_t gn_conv_fwd_scratch_bytes(const gn_conv *p)
+{
+    if (gn_conv_few_fits(p))
+        return gn_conv_few_scratch_bytes(p);
+    gn_conv_taps t;
+    gn_conv_taps_forward(p, &t);
+    return gn_conv_taps_scratch_bytes(&t);
+}
+
+void gn_conv_fwd_task(const gn_conv_fwd *call, int task, void *scratch)
+{
+    if (gn_conv_few_fits(&call->p)) {
+        gn_conv_few_task(call, false, task, scratch);
+        return;
+    }
+    gn_conv_taps t;
+    gn_conv_taps_forward(&call->p, &t);
+    const gn_conv_taps_call taps_call = {call->src, call->packed, call->residual, call->zeros, call->dst, call->clamp};
+    gn_conv_taps_task(&t, &taps_call, task, scratch);
+}
+
+bool gn_conv_fwd_takes_plain(const gn_conv *p)
+{
+    return gn_conv_few_fits(p);
+}
+
+void gn_conv_fwd_plain_task(const gn_conv_fwd *call, int task, void *scratch)
+{
+    GN_ASSERT(gn_conv_few_fits(&call->p));
+    gn_conv_few_task(call, true, task, scratch);
+}

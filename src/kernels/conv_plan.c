@@ -1,0 +1,128 @@
+/* How convolution is cut into tasks and panels, from its sizes and the tile of the micro-kernel alone.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/conv_plan.h"
+
+/* A task should take long against the cost of handing it out (about a microsecond), and there should be enough for 16 threads. */
+#define TASK_FLOP 2.0e6
+#define TASKS_MAX 64
+/* Rough speeds of one core, only their ratio matters: multiply-adds from cache, and traffic from the last-level cache. */
+#define FLOP_PER_S 2.0e11
+#define BYTES_PER_S 2.5e10
+
+int64_t gn_conv_cut(int64_t count, int blocks, int block)
+{
+    return count * block / blocks;
+}
+
+static int64_t class_pixels(const gn_conv_taps *t)
+{
+    const int64_t h = (t->dst_h + t->classes_h - 1) / t->classes_h, w = (t->dst_w + t->classes_w - 1) / t->classes_w;
+    return (int64_t)t->N * h * w;
+}
+
+/* Seconds, roughly, that `ways` parallel workers would need for a cut into panel_blocks x pixel_blocks tasks per class and group. */
+static double cut_cost(const gn_conv_taps *t, int64_t tiles, int panel_blocks, int64_t pixel_blocks, double flop)
+{
+    const double panel_max = (double)((t->panels + panel_blocks - 1) / panel_blocks) * panel_blocks / t->panels;
+    const double pixel_max = (double)((tiles + pixel_blocks - 1) / pixel_blocks) * (double)pixel_blocks / (double)tiles;
+    const double src_bytes = 4.0 * t->N * t->src_h * t->src_w * t->src_c;
+    const double weight_bytes = 4.0 * t->taps * t->kc * t->dst_c;
+    return flop / FLOP_PER_S * panel_max * pixel_max +
+           (panel_blocks * src_bytes + (double)pixel_blocks * weight_bytes) / BYTES_PER_S;
+}
+
+static void choose_blocks(gn_conv_taps *t)
+{
+    const int classes = t->classes_h * t->classes_w;
+    const int64_t tiles = (class_pixels(t) + t->kernels->mr - 1) / t->kernels->mr;
+    const double flop = 2.0 * t->N * t->dst_h * t->dst_w * t->taps * t->kc * t->dst_c / classes;
+    double want = flop / TASK_FLOP / (t->groups * classes) + 1;
+    const double most = (double)TASKS_MAX / (t->groups * classes) + 1;
+    want = want < most ? want : most;
+    double best = 0;
+    for (int pb = 1;; pb = pb * 2 < t->panels ? pb * 2 : t->panels) {
+        int64_t mb = (int64_t)((want + pb - 1) / pb);
+        mb = mb < 1 ? 1 : mb > tiles ? tiles : mb;
+        double cost = cut_cost(t, tiles, pb, mb, flop);
+        if ((double)(pb * mb) < want / 2)
+            cost *= want / (double)(pb * mb); /* too few tasks leave threads idle */
+        if (pb == 1 || cost < best) {
+            best = cost;
+            t->panel_blocks = pb;
+            t->pixel_blocks = (int)mb;
+        }
+        if (pb >= t->panels || (double)pb >= want)
+            break;
+    }
+}
+
+static void finish(gn_conv_taps *t)
+{
+    t->kernels = gn_igemm_current();
+    t->taps = t->R * t->S;
+    t->nr = 2 * t->kernels->vec;
+    t->panels = (t->nc + t->nr - 1) / t->nr;
+    choose_blocks(t);
+}
+
+void gn_conv_taps_forward(const gn_conv *p, gn_conv_taps *t)
+{
+    GN_ASSERT(p->groups > 0 && p->C % p->groups == 0 && p->K % p->groups == 0);
+    *t = (gn_conv_taps){.N = p->N, .src_h = p->H, .src_w = p->W, .src_c = p->C, .dst_h = p->P, .dst_w = p->Q, .dst_c = p->K,
+                        .R = p->R, .S = p->S, .groups = p->groups, .kc = p->C / p->groups, .nc = p->K / p->groups,
+                        .classes_h = 1, .classes_w = 1, .stride_h = p->stride_h, .stride_w = p->stride_w,
+                        .pad_top = p->pad_top, .pad_left = p->pad_left, .dil_h = p->dil_h, .dil_w = p->dil_w};
+    finish(t);
+}
+
+void gn_conv_taps_backward(const gn_conv *p, gn_conv_taps *t)
+{
+    GN_ASSERT(p->groups > 0 && p->C % p->groups == 0 && p->K % p->groups == 0);
+    *t = (gn_conv_taps){.N = p->N, .src_h = p->P, .src_w = p->Q, .src_c = p->K, .dst_h = p->H, .dst_w = p->W, .dst_c = p->C,
+                        .R = p->R, .S = p->S, .groups = p->groups, .kc = p->K / p->groups, .nc = p->C / p->groups,
+                        .classes_h = p->stride_h, .classes_w = p->stride_w, .stride_h = p->stride_h, .stride_w = p->stride_w,
+                        .pad_top = p->pad_top, .pad_left = p->pad_left, .dil_h = p->dil_h, .dil_w = p->dil_w,
+                        .is_backward = true};
+    finish(t);
+}
+
+/* Smallest h >= 0 for which h + pad - r*dil is a multiple of the stride. */
+static int first_met(int pad, int r, int dil, int stride)
+{
+    const int rest = (r * dil - pad) % stride;
+    return rest < 0 ? rest + stride : rest;
+}
+
+int gn_conv_taps_class(const gn_conv_taps *t, int tap)
+{
+    if (!t->is_backward)
+        return 0;
+    return first_met(t->pad_top, tap / t->S, t->dil_h, t->stride_h) * t->classes_w +
+           first_met(t->pad_left, tap % t->S, t->dil_w, t->stride_w);
+}
+
+int gn_conv_taps_tasks(const gn_conv_taps *t)
+{
+    return t->classes_h * t->classes_w * t->groups * t->panel_blocks * t->pixel_blocks;
+}
+
+gn_conv_panel gn_conv_taps_panel(const gn_conv_taps *t, int index)
+{
+    const int vec = t->kernels->vec, group = index / t->panels, i = index % t->panels;
+    const int n_last = t->nc - (t->panels - 1) * t->nr;
+    const int ldb_last = n_last <= vec ? vec : t->nr;
+    const size_t rows = 1 + (size_t)t->taps * (size_t)t->kc; /* one of bias */
+    const size_t group_floats = rows * (size_t)((t->panels - 1) * t->nr + ldb_last);
+    gn_conv_panel panel = {group, i * t->nr, t->nr, t->nr, (size_t)group * group_floats + (size_t)i * (size_t)t->nr * rows};
+    if (i == t->panels - 1) {
+        panel.n = n_last;
+        panel.ldb = ldb_last;
+    }
+    return panel;
+}
+
+size_t gn_conv_taps_pack_bytes(const gn_conv_taps *t)
+{
+    const gn_conv_panel last = gn_conv_taps_panel(t, t->groups * t->panels - 1);
+    return sizeof(float) * (last.offset + (1 + (size_t)t->taps * (size_t)t->kc) * (size_t)last.ldb);
+}
