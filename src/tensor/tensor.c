@@ -221,10 +221,9 @@ static uint16_t f64_to_f16(double x)
     x = fabs(x);
     if (x >= 65520.0) /* halfway between the largest number and the next */
         return (uint16_t)(sign | 0x7C00u);
-    int exponent = 0;
-    frexp(x, &exponent); /* x = f * 2^exponent, 0.5 <= f < 1 */
-    if (exponent < -13)
-        exponent = -13; /* subnormals share one exponent */
+    int exponent = -13; /* subnormals and zero share one */
+    if (x >= 0x1p-14)
+        frexp(x, &exponent); /* x = f * 2^exponent, 0.5 <= f < 1 */
     const long fraction = lrint(ldexp(x, 11 - exponent)); /* 0..2048, 1024.. for normal numbers */
     return (uint16_t)(sign | (((long)exponent + 13) * 1024 + fraction));
 }
