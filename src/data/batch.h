@@ -1,9 +1,10 @@
 /* The loader: turns samples of a data set into batches of normalised float pictures with their target box, in an order and with
  * augmentation that depend on (seed, epoch, index) only, prepared ahead by worker threads, pictures cached after the first epoch.
  *
- * Augmentation draws, in this order per sample: flip, scale, translate, hsv, brightness/contrast.  Names and ranges are
- * Ultralytics'.  Cache: with flips and colours only, the picture is kept at its final size; with scale or translate it is kept at up to
- * 1.5 times that size and warped from there.  A loader belongs to one thread at a time.
+ * Augmentation: names and ranges are Ultralytics'; zooms and shifts are antialiased, and show grey 114 outside the picture.
+ * Cache: with flips and colours only, a picture is kept at its final size; with scale, translate or crop it is kept at up to 1.5
+ * times that size (never above its own) and resampled from there.  One that is in the cache and one that is not give the same bits.
+ * A loader belongs to one thread at a time.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GN_DATA_BATCH_H
 #define GN_DATA_BATCH_H
@@ -26,11 +27,11 @@ typedef struct gn_augment {
     double fliplr;    /* probability 0..1 of a horizontal flip */
     double scale;     /* 0..0.9: zoom factor drawn from 1-scale .. 1+scale around the centre */
     double translate; /* 0..0.9: shift drawn from -translate .. translate of the width and of the height */
-    double hsv_h;     /* 0..1: hue factor 1 +- hsv_h (of the whole circle for 1) */
+    double hsv_h;     /* 0..1: hue shift +- hsv_h turns of the colour circle */
     double hsv_s;     /* 0..1: saturation factor 1 +- hsv_s */
     double hsv_v;     /* 0..1: value factor 1 +- hsv_v */
-    double brightness; /* 0..1: added offset +- brightness * 255 */
-    double contrast;   /* 0..1: factor 1 +- contrast about the mid grey */
+    double brightness; /* 0..1: brightness factor 1 +- brightness */
+    double contrast;   /* 0..1: contrast factor 1 +- contrast about the mean grey */
     double crop;       /* 0..1: probability of a random crop (zoom 1..1/0.6, aspect kept) that keeps the centre of the target box */
     double erase;      /* 0..1: probability of a grey rectangle of 2..20% of the area */
 } gn_augment;
@@ -67,7 +68,7 @@ typedef struct gn_geometry {
 typedef struct gn_batch {
     int n;                       /* pictures in this batch, <= options.batch */
     const float *images;         /* [n,3,H,W] plain, RGB, (x/255 - mean) / std */
-    const float *boxes;          /* [n,4] the largest box (by area in the picture) as x1 y1 x2 y2 in 0..1 of the network's input; 0 without a box */
+    const float *boxes;          /* [n,4] the box with the largest visible area as x1 y1 x2 y2 in 0..1 of the network's input; 0 without one */
     const float *has_box;        /* [n] 1: boxes holds a target; 0: background, or the box was cut away */
     const float *weight;         /* [n] 1; 0 for a picture that could not be decoded (grey, no box): it must not count in a loss or metric */
     const int64_t *sample;       /* [n] index for gn_dataset_sample */

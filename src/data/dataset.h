@@ -68,6 +68,8 @@ typedef struct gn_problem_counts {
     int64_t bad_list_lines;
     int64_t duplicate_pictures;  /* named twice in one split; taken once */
     int64_t split_overlap;       /* pictures that stand in more than one of the set's own splits; kept, counted here only */
+    int64_t missing_labels;      /* pictures without a label file: background, as an empty file; counted here only */
+    int64_t spoilt_pictures;     /* left out, since no line of their label file was usable: they would pass for background */
 } gn_problem_counts;
 
 /* path: data.yaml, a folder, or a .csv file.  options NULL: defaults.

@@ -35,8 +35,9 @@ bool gn_iou_kind_parse(const char *name, gn_iou_kind *out);
 #define GN_IOU_EPS 1e-7
 
 /* The measure itself: IoU in 0..1, GIoU and DIoU in -1..1, CIoU in about -1.5..1.  x1 y1 x2 y2 each.
- * A degenerate prediction (x2 < x1) has width 0 for its area and its aspect; the enclosing box and the centre use its corners as
- * they are. */
+ * A degenerate prediction (x2 < x1) has width 0 for its area and its aspect; its centre is the mean of its corners as they are.
+ * GIoU's enclosing box covers all corners, so that an inverted prediction is pulled right again; DIoU and CIoU take
+ * max(x2) - min(x1), because there a larger enclosing box would reward it. */
 double gn_box_iou_value(gn_iou_kind kind, const double pred[4], const double target[4]);
 
 /* 1 - measure, and its gradient with respect to `pred` (dpred: 4 values, or NULL).

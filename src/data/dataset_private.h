@@ -1,0 +1,109 @@
+/* A data set while it is put together: readers (data_yaml.c, box_csv.c) collect entries, dataset_scan.c looks at the pictures and
+ * label files, data_split.c makes missing splits, dataset.c keeps the result.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_DATA_DATASET_PRIVATE_H
+#define GN_DATA_DATASET_PRIVATE_H
+
+#include "base/memory.h"
+#include "data/dataset.h"
+
+#define GN_PROBLEMS_MAX 10000
+#define GN_DATA_PATH_BYTES 4096
+
+/* A picture that a reader has found.  Strings and arrays live in the data set's arena. */
+typedef struct gn_data_entry {
+    const char *path;
+    gn_split split;
+    bool has_boxes;        /* boxes are known already (CSV), in pixels; else they come from the label file */
+    const char *source;    /* file and line to name in messages about it; NULL: the picture itself */
+    int64_t line;
+    gn_box *box;           /* [n_boxes] */
+    int32_t *cls;
+    int64_t *box_line;     /* [n_boxes] lines of the CSV */
+    int n_boxes;
+    /* filled by the scan */
+    int width, height;
+    uint64_t fingerprint;
+    char *problem; /* owned: why the picture cannot be read; NULL: it can */
+    bool is_usable;
+} gn_data_entry;
+
+typedef struct gn_data_split {
+    gn_sample *sample;
+    int64_t n;
+} gn_data_split;
+
+struct gn_dataset {
+    gn_arena *arena;
+    const char *path;
+    const char *format;
+    gn_dataset_options options;
+    const char **class_name; /* [n_classes] */
+    int n_classes;           /* 0 while the labels alone tell (a folder without a list of names) */
+    bool has_split[GN_SPLIT_COUNT]; /* named by the set itself */
+    bool split_made;
+    gn_data_entry *entry; /* until the set is finished */
+    size_t n_entries, entries_capacity;
+    gn_data_split split[GN_SPLIT_COUNT];
+    gn_problem *problem;
+    size_t n_problems, problems_capacity;
+    gn_problem_counts counts;
+    uint64_t hash;
+};
+
+/* Notes a problem; the message is copied.  Beyond GN_PROBLEMS_MAX nothing is kept. */
+gn_status gn_dataset_note(gn_dataset *d, const char *file, int64_t line, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Appends an entry with a copy of `path`. */
+gn_status gn_dataset_add_entry(gn_dataset *d, const char *path, gn_split split, gn_data_entry **entry_out);
+
+/* Readers: fill entries, class names and has_split. */
+gn_status gn_data_yaml_read(gn_dataset *d, const char *yaml_path, gn_error *err);
+gn_status gn_data_folder_read(gn_dataset *d, const char *folder, gn_error *err);
+gn_status gn_box_csv_read(gn_dataset *d, const char *csv_path, gn_error *err);
+
+/* Pictures' sizes (fingerprints too when `with_fingerprints`), boxes from label files, checks.  Unusable entries are marked. */
+gn_status gn_dataset_scan(gn_dataset *d, bool with_fingerprints, gn_error *err);
+/* Puts the training entries into splits that the set does not name; equal or similar pictures stay together. */
+gn_status gn_dataset_make_splits(gn_dataset *d);
+
+/* Label file of a picture: the last /images/ becomes /labels/, the extension .txt.  dst: GN_DATA_PATH_BYTES. */
+gn_status gn_label_path(const char *picture, char *dst);
+
+/* One line of a label file that was skipped. */
+typedef struct gn_label_problem {
+    int64_t line;
+    char message[160];
+} gn_label_problem;
+
+/* Boxes of a label file: "class cx cy w h" or a polygon "class x1 y1 x2 y2 x3 y3 ...", all in 0..1. */
+typedef struct gn_labels {
+    gn_box *box; /* [n] corners in 0..1 */
+    int32_t *cls;
+    int n;
+    int64_t duplicates;
+    gn_label_problem *problem; /* [n_problems], at most 100 kept */
+    int64_t n_problems, n_bad_lines;
+    size_t box_capacity, cls_capacity, problem_capacity;
+} gn_labels;
+
+/* text: n bytes, NUL-terminated.  n_classes: classes 0..n_classes-1 are allowed; 0: up to GN_DATASET_MAX_CLASSES.
+ * Bad lines are noted in `labels`.  Only GN_ENOMEM and GN_ELIMIT (too many bytes) fail. */
+gn_status gn_labels_parse(const char *text, size_t n, int n_classes, gn_labels *labels);
+void gn_labels_deinit(gn_labels *labels);
+
+/* A set of strings with a number each; open addressing.  Strings are borrowed. */
+typedef struct gn_string_set {
+    struct gn_string_slot {
+        const char *key;
+        int64_t value;
+    } *slot;
+    size_t capacity, n;
+} gn_string_set;
+
+/* Value of `key`, or -1. */
+int64_t gn_string_set_find(const gn_string_set *set, const char *key);
+gn_status gn_string_set_put(gn_string_set *set, const char *key, int64_t value);
+void gn_string_set_deinit(gn_string_set *set);
+
+#endif

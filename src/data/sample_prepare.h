@@ -1,0 +1,56 @@
+/* One sample of a batch: load the picture at the size that training needs, augment it, write it as normalised floats, and carry its box
+ * along.  Everything depends on (options, sample, epoch, index) only.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_DATA_SAMPLE_PREPARE_H
+#define GN_DATA_SAMPLE_PREPARE_H
+
+#include "data/batch.h"
+#include "image/image.h"
+
+/* Constants of a loader. */
+typedef struct gn_sample_plan {
+    int width, height; /* of the network's input */
+    gn_fit fit;
+    gn_augment augment;
+    uint64_t seed;
+    bool moves;           /* some augmentation changes the geometry beyond a flip */
+    float table[3][256];  /* 8-bit value to normalised float, per channel */
+} gn_sample_plan;
+
+void gn_sample_plan_init(gn_sample_plan *plan, const gn_loader_options *options);
+
+/* Where one sample of a batch goes. */
+typedef struct gn_sample_target {
+    float *image; /* [3,H,W] */
+    float *box;   /* [4] */
+    float *has_box;
+    float *weight;
+    gn_geometry *geometry;
+} gn_sample_target;
+
+/* The picture as it is cached: see gn_batch.h's note on the cache.  Owned, packed RGB.
+ * Errors as gn_image_load. */
+gn_status gn_sample_load(const gn_sample_plan *plan, const gn_sample *sample, gn_image *base_out, gn_error *err);
+
+/* Bytes of scratch that gn_sample_write needs for any picture. */
+size_t gn_sample_scratch_bytes(const gn_sample_plan *plan);
+
+/* base: from gn_sample_load; NULL: it could not be decoded, grey with weight 0.  scratch: gn_sample_scratch_bytes. */
+void gn_sample_write(const gn_sample_plan *plan, const gn_sample *sample, const gn_image *base, int64_t epoch, int64_t index,
+                     void *scratch, const gn_sample_target *target);
+
+/* Zoom and shift with antialiasing: pixel u of the output shows the base at (u - shift) / scale (continuous coordinates, per axis),
+ * through a triangle filter that grows when shrinking; grey 114 outside the base.
+ * dst: packed RGB, width x height.  scratch: gn_sample_warp_scratch_bytes.  scale_x, scale_y > 0. */
+typedef struct gn_axis_map {
+    double scale, shift;
+} gn_axis_map;
+size_t gn_sample_warp_scratch_bytes(int dst_side_max, int base_side_max);
+void gn_sample_warp(const gn_image *base, gn_axis_map x, gn_axis_map y, int width, int height, void *scratch, uint8_t *dst);
+
+/* Base sides are at most this many times the input's (cut to the picture's own size). */
+#define GN_BASE_OVERSIZE 1.5
+/* Smallest zoom that augmentation can ask for; bounds the filter's taps. */
+#define GN_ZOOM_MIN 0.1
+
+#endif
