@@ -66,12 +66,13 @@ void gn_conv_bwd_data_task(const gn_conv_bwd_data *call, int task, void *scratch
  * them in fixed order into dw (OIHW) and dbias. */
 typedef struct gn_conv_bwd_weight {
     gn_conv p;
-    const float *src;  /* [N,H,W,C] */
+    const float *src;  /* [N,H,W,C]; [N,C,H,W] when is_plain */
     const float *ddst; /* [N,P,Q,K] */
     float *dw;         /* [K,C/groups,R,S] */
     float *dbias;      /* [K] or NULL */
     void *partial;
     const float *zeros; /* at least max(C,K) floats of 0 */
+    bool is_plain;      /* only where gn_conv_fwd_takes_plain */
 } gn_conv_bwd_weight;
 size_t gn_conv_bwd_weight_partial_bytes(const gn_conv *p);
 int gn_conv_bwd_weight_tasks(const gn_conv *p);

@@ -310,11 +310,73 @@ void check_conv_backward_data(gn_check *c)
             check_backward_data_case(c, &l.shapes[i], i % 2);
 }
 
+/* ---- gradient by weights ---- */
+
+static void sum_weight(void *ctx, visit v)
+{
+    formula *f = ctx;
+    const double x = (double)f->src[v.src] * (double)f->dst[v.dst];
+    f->sum[v.weight] += x;
+    f->absolute[v.weight] += fabs(x);
+}
+
+static void run_backward_weight(const gn_conv_bwd_weight *call, void *scratch)
+{
+    for (int i = gn_conv_bwd_weight_tasks(&call->p) - 1; i >= 0; i--)
+        gn_conv_bwd_weight_task(call, i, scratch);
+    for (int i = gn_conv_bwd_weight_reduce_tasks(&call->p) - 1; i >= 0; i--)
+        gn_conv_bwd_weight_reduce_task(call, i);
+}
+
+static void check_backward_weight_case(gn_check *c, const gn_conv *p, bool has_bias, bool is_plain)
+{
+    const size_t n_w = weight_floats(p), K = (size_t)p->K, pixels = dst_floats(p) / K;
+    const float *src = check_random(c, src_floats(p), -1, 1), *ddst = check_random(c, dst_floats(p), -1, 1);
+    float *dw = check_dst(c, n_w), *dbias = has_bias ? check_dst(c, K) : NULL;
+    const gn_conv_bwd_weight call = {*p, src, ddst, dw, dbias, check_scratch(c, gn_conv_bwd_weight_partial_bytes(p)),
+                                     check_zeros(c, (size_t)(p->C > p->K ? p->C : p->K)), is_plain};
+    run_backward_weight(&call, check_scratch(c, gn_conv_bwd_weight_scratch_bytes(p)));
+    formula f = {is_plain ? to_nhwc(c, p, src) : src, NULL, ddst, check_doubles(c, n_w), check_doubles(c, n_w)};
+    visit_all(p, sum_weight, &f);
+    check_close_scaled(c, "dw", dw, f.sum, f.absolute, n_w, sum_tolerance((double)pixels));
+    if (!has_bias)
+        return;
+    double *sum = check_doubles(c, K), *absolute = check_doubles(c, K);
+    for (size_t i = 0; i < pixels * K; i++) {
+        sum[i % K] += (double)ddst[i];
+        absolute[i % K] += fabs((double)ddst[i]);
+    }
+    check_close_scaled(c, "dbias", dbias, sum, absolute, K, sum_tolerance((double)pixels));
+}
+
+static void bench_backward_weight(gn_check *c);
+
+void check_conv_backward_weight(gn_check *c)
+{
+    static shape_list l;
+    if (c->bench) {
+        bench_backward_weight(c);
+        return;
+    }
+    fill_shapes(&l);
+    add_square(&l, 5, 33, 7, 40, 1, 1, 0, 1, 1); /* several parts and chunks */
+    add_square(&l, 5, 33, 40, 7, 3, 1, 1, 1, 1);
+    add_square(&l, 3, 50, 12, 18, 3, 2, 1, 1, 2);
+    add_square(&l, 1, 600, 3, 5, 3, 2, 1, 1, 1);
+    for (int i = 0; i < l.count; i++) {
+        if (begin_case(c, &l.shapes[i], i % 3 ? "dbias" : "bare"))
+            check_backward_weight_case(c, &l.shapes[i], i % 3, false);
+        if (gn_conv_fwd_takes_plain(&l.shapes[i]) && begin_case(c, &l.shapes[i], "plain"))
+            check_backward_weight_case(c, &l.shapes[i], i % 2, true);
+    }
+}
+
 /* ---- timing ---- */
 
 typedef struct bench_call {
     gn_conv_fwd forward;
     gn_conv_bwd_data backward;
+    gn_conv_bwd_weight weight;
     bool is_plain;
     void *scratch;
 } bench_call;
@@ -329,6 +391,12 @@ static void bench_run_backward_data(void *arg)
 {
     const bench_call *b = arg;
     run_backward_data(&b->backward, b->scratch);
+}
+
+static void bench_run_backward_weight(void *arg)
+{
+    const bench_call *b = arg;
+    run_backward_weight(&b->weight, b->scratch);
 }
 
 /* A layer of the list at this batch and picture size as a problem; false when it is not for dense convolution. */
@@ -391,5 +459,23 @@ static void bench_backward_data(gn_check *c)
         b.backward = (gn_conv_bwd_data){p, check_random(c, dst_floats(&p), -1, 1), pack_backward(c, &p, w),
                                         check_dst(c, src_floats(&p)), false, check_zeros(c, (size_t)p.K)};
         check_bench(c, label, bench_run_backward_data, &b, flops(&p), "flop");
+    }
+}
+
+static void bench_backward_weight(gn_check *c)
+{
+    for (const conv_layer *layer = conv_layers; layer->network; layer++) {
+        gn_conv p;
+        char label[128];
+        layer_problem(layer, 32, 4, 7, &p);
+        bench_label(&p, layer->network, label, sizeof label);
+        if (!check_case(c, "%s", label))
+            continue;
+        bench_call b = {.scratch = check_scratch(c, gn_conv_bwd_weight_scratch_bytes(&p))};
+        b.weight = (gn_conv_bwd_weight){p, check_random(c, src_floats(&p), -1, 1), check_random(c, dst_floats(&p), -1, 1),
+                                        check_dst(c, weight_floats(&p)), NULL,
+                                        check_scratch(c, gn_conv_bwd_weight_partial_bytes(&p)),
+                                        check_zeros(c, (size_t)(p.C > p.K ? p.C : p.K)), gn_conv_fwd_takes_plain(&p)};
+        check_bench(c, label, bench_run_backward_weight, &b, flops(&p), "flop");
     }
 }
