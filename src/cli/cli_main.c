@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "cli/cli_cfg.h"
 #include "cli/cli_progress.h"
 #include "cli/cli_verbs.h"
 
@@ -86,5 +87,6 @@ static int dispatch(int argc, char **argv)
 int gn_cli_main(int argc, char **argv)
 {
     gn_cli_signals_begin();
+    gn_args_set_cfg_reader(gn_cli_read_cfg);
     return flush_output(dispatch(argc, argv));
 }
