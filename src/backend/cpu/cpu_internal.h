@@ -1,0 +1,97 @@
+/* How the CPU backend holds a compiled graph: one prepared step per node, and a table of handlers by operator.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_BACKEND_CPU_INTERNAL_H
+#define GN_BACKEND_CPU_INTERNAL_H
+
+#include "backend/backend.h"
+#include "base/pool.h"
+#include "kernels/batchnorm.h"
+#include "kernels/conv.h"
+#include "kernels/pooling.h"
+
+struct gn_device {
+    gn_pool *pool;
+    int n_threads;
+    unsigned char *arena; /* shared by all execs of the device */
+    size_t arena_bytes;
+    unsigned char *scratch; /* n_threads blocks of scratch_bytes each */
+    size_t scratch_bytes;
+    float *zeros; /* n_zeros floats of 0 */
+    size_t n_zeros;
+};
+
+typedef struct gn_cpu_step gn_cpu_step;
+
+/* What a handler knows about a node before memory is planned. */
+typedef struct gn_cpu_op {
+    const char *domain, *name;
+    /* Bytes that live for this step only, in the arena; NULL: none. */
+    size_t (*step_scratch)(const gn_graph *graph, const gn_node *node);
+    /* Fills the step's sizes, packs what is constant; NULL: nothing to prepare. */
+    gn_status (*prepare)(gn_exec *exec, gn_cpu_step *step, gn_error *err);
+    void (*run)(gn_exec *exec, const gn_cpu_step *step);
+    bool (*takes_plain)(const gn_graph *graph, const gn_node *node, int i); /* NULL: never */
+} gn_cpu_op;
+
+struct gn_cpu_step {
+    const gn_cpu_op *op;
+    const gn_node *node;
+    size_t scratch_offset; /* into the arena */
+    size_t thread_bytes;   /* scratch that each thread needs */
+    void *packed;          /* owned: weights packed at compile time, or NULL */
+    size_t packed_bytes;
+    void *detail;          /* owned: prepared by the handler */
+    union {
+        gn_conv conv;
+        gn_window window;
+        gn_bn bn;
+    } p;
+    gn_clamp clamp;
+    bool is_depthwise, src_is_plain, packs_each_run;
+};
+
+struct gn_exec {
+    gn_device *device;
+    gn_graph *graph;
+    gn_plan *plan;
+    gn_cpu_step *steps;
+    const void **bound; /* per value: memory of INPUT values */
+    int *root;          /* per value: the value whose memory it lies in */
+    bool *changes;      /* per value: a STATE that this graph updates */
+};
+
+/* Handler of an operator; the reference handler when there is no better one. */
+const gn_cpu_op *gn_cpu_op_find(const gn_node *node);
+
+/* Memory of a value during a run; NULL for -1. */
+void *gn_cpu_ptr(const gn_exec *exec, int value);
+/* Input or output i of a step; NULL when left out. */
+void *gn_cpu_in(const gn_exec *exec, const gn_cpu_step *step, int i);
+void *gn_cpu_out(const gn_exec *exec, const gn_cpu_step *step, int i);
+const gn_shape *gn_cpu_shape(const gn_exec *exec, int value);
+int64_t gn_cpu_elements(const gn_exec *exec, int value);
+void *gn_cpu_step_scratch(const gn_exec *exec, const gn_cpu_step *step);
+void *gn_cpu_thread_scratch(const gn_exec *exec, int thread);
+/* Contents never change while this graph runs. */
+bool gn_cpu_is_fixed(const gn_exec *exec, int value);
+/* Physical dimensions of a value: its logical shape, permuted to N,H,W,C where it is laid out so. */
+gn_shape gn_cpu_physical(const gn_exec *exec, int value);
+
+/* lo/hi attributes. */
+gn_clamp gn_cpu_clamp_of(const gn_node *node);
+
+/* Runs fn over [0,n) in chunks of `chunk` elements. */
+typedef void (*gn_cpu_range_fn)(void *ctx, size_t begin, size_t end);
+void gn_cpu_for_range(const gn_exec *exec, size_t n, size_t chunk, gn_cpu_range_fn fn, void *ctx);
+#define GN_CPU_CHUNK ((size_t)16384)
+
+extern const gn_cpu_op *const gn_cpu_conv_ops[];
+extern const gn_cpu_op *const gn_cpu_linear_ops[];
+extern const gn_cpu_op *const gn_cpu_norm_ops[];
+extern const gn_cpu_op *const gn_cpu_pool_ops[];
+extern const gn_cpu_op *const gn_cpu_elementwise_ops[];
+extern const gn_cpu_op *const gn_cpu_move_ops[];
+extern const gn_cpu_op *const gn_cpu_optimizer_ops[];
+extern const gn_cpu_op gn_cpu_reference_op;
+
+#endif

@@ -1,0 +1,198 @@
+/* Gemm and MatMul of matrices on the CPU, as convolutions of one pixel: the three products that a linear layer and its gradient need
+ * (A B^T, A B, A^T B) are the convolution's forward, gradient by data and gradient by weights.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "backend/cpu/cpu_internal.h"
+
+typedef enum product { PRODUCT_ABT, PRODUCT_AB, PRODUCT_ATB, PRODUCT_REFERENCE } product;
+
+static bool is_row_vector(const gn_shape *s, int64_t n)
+{
+    return gn_shape_count(s) == n && (s->rank == 1 || (s->rank == 2 && s->dim[0] == 1));
+}
+
+static product product_of(const gn_graph *graph, const gn_node *node)
+{
+    const gn_shape *a = gn_in_shape(graph, node, 0), *b = gn_in_shape(graph, node, 1), *c = gn_in_shape(graph, node, 2);
+    const gn_shape *y = &gn_graph_value(graph, node->out[0])->shape;
+    if (gn_in_dtype(graph, node, 0) != GN_DTYPE_F32 || a->rank != 2 || b->rank != 2)
+        return PRODUCT_REFERENCE;
+    bool ta = gn_node_int(node, "transA", 0) != 0, tb = gn_node_int(node, "transB", 0) != 0;
+    if (gn_node_float(node, "alpha", 1.0f) != 1.0f || (c && gn_node_float(node, "beta", 1.0f) != 1.0f))
+        return PRODUCT_REFERENCE;
+    if (!ta && tb)
+        return !c || is_row_vector(c, y->dim[1]) ? PRODUCT_ABT : PRODUCT_REFERENCE;
+    if (c)
+        return PRODUCT_REFERENCE;
+    return ta ? (tb ? PRODUCT_REFERENCE : PRODUCT_ATB) : PRODUCT_AB;
+}
+
+/* N pixels of C channels into K. */
+static gn_conv pixels(int64_t N, int64_t C, int64_t K)
+{
+    return (gn_conv){.N = (int)N, .H = 1, .W = 1, .C = (int)C, .P = 1, .Q = 1, .K = (int)K, .R = 1, .S = 1,
+                     .stride_h = 1, .stride_w = 1, .dil_h = 1, .dil_w = 1, .groups = 1};
+}
+
+static gn_conv sizes(const gn_graph *graph, const gn_node *node, product kind)
+{
+    const gn_shape *a = gn_in_shape(graph, node, 0), *b = gn_in_shape(graph, node, 1);
+    switch (kind) {
+    case PRODUCT_ABT: return pixels(a->dim[0], a->dim[1], b->dim[0]);
+    case PRODUCT_AB: return pixels(a->dim[0], b->dim[1], a->dim[1]);
+    case PRODUCT_ATB: return pixels(a->dim[0], b->dim[1], a->dim[1]);
+    case PRODUCT_REFERENCE: break;
+    }
+    return pixels(1, 1, 1);
+}
+
+/* Weights (and bias) whose contents no run of this graph changes. */
+static bool is_constant(const gn_graph *graph, int value)
+{
+    const gn_value *v = gn_graph_value(graph, value);
+    if (v->kind != GN_VALUE_STATE)
+        return v->kind == GN_VALUE_CONST;
+    for (int i = 0; i < gn_graph_update_count(graph); i++) {
+        int state, updated;
+        gn_graph_update(graph, i, &state, &updated);
+        if (state == value)
+            return false;
+    }
+    return true;
+}
+
+static bool packs_each_run(const gn_graph *graph, const gn_node *node)
+{
+    return !is_constant(graph, node->in[1]) || (gn_has_in(node, 2) && !is_constant(graph, node->in[2]));
+}
+
+static size_t scratch_bytes(const gn_graph *graph, const gn_node *node)
+{
+    product kind = product_of(graph, node);
+    gn_conv p = sizes(graph, node, kind);
+    switch (kind) {
+    case PRODUCT_ABT: return packs_each_run(graph, node) ? gn_conv_pack_bytes(&p) : 0;
+    case PRODUCT_AB: return packs_each_run(graph, node) ? gn_conv_bwd_data_pack_bytes(&p) : 0;
+    case PRODUCT_ATB: return gn_conv_bwd_weight_partial_bytes(&p);
+    case PRODUCT_REFERENCE: break;
+    }
+    return 0;
+}
+
+typedef struct linear_job {
+    const gn_exec *exec;
+    const gn_conv *p;
+    const float *w, *bias;
+    void *packed;
+    gn_conv_fwd forward;
+    gn_conv_bwd_data data;
+    gn_conv_bwd_weight weight;
+} linear_job;
+
+static void pack_forward_task(void *ctx, int task, int thread)
+{
+    const linear_job *j = ctx;
+    (void)thread;
+    gn_conv_pack(j->p, j->w, j->bias, NULL, j->packed, task, task + 1);
+}
+
+static void pack_data_task(void *ctx, int task, int thread)
+{
+    const linear_job *j = ctx;
+    (void)thread;
+    gn_conv_bwd_data_pack(j->p, j->w, j->packed, task, task + 1);
+}
+
+static void pack(const gn_exec *exec, const gn_cpu_step *step, product kind, void *packed)
+{
+    linear_job job = {.p = &step->p.conv, .w = gn_cpu_in(exec, step, 1), .bias = gn_cpu_in(exec, step, 2), .packed = packed};
+    if (kind == PRODUCT_ABT)
+        gn_pool_run(exec->device->pool, gn_conv_pack_panels(job.p), pack_forward_task, &job);
+    else
+        gn_pool_run(exec->device->pool, gn_conv_bwd_data_pack_panels(job.p), pack_data_task, &job);
+}
+
+static gn_status prepare(gn_exec *exec, gn_cpu_step *step, gn_error *err)
+{
+    product kind = product_of(exec->graph, step->node);
+    step->p.conv = sizes(exec->graph, step->node, kind);
+    const gn_conv *p = &step->p.conv;
+    if (kind == PRODUCT_REFERENCE)
+        return GN_OK;
+    step->thread_bytes = kind == PRODUCT_ABT  ? gn_conv_fwd_scratch_bytes(p)
+                         : kind == PRODUCT_AB ? gn_conv_bwd_data_scratch_bytes(p)
+                                              : gn_conv_bwd_weight_scratch_bytes(p);
+    if (kind == PRODUCT_ATB)
+        return GN_OK;
+    step->packs_each_run = packs_each_run(exec->graph, step->node);
+    if (step->packs_each_run)
+        return GN_OK;
+    step->packed_bytes = kind == PRODUCT_ABT ? gn_conv_pack_bytes(p) : gn_conv_bwd_data_pack_bytes(p);
+    step->packed = gn_alloc(step->packed_bytes);
+    if (!step->packed)
+        return gn_fail(err, GN_ENOMEM, "node %s: out of memory for packed weights (%zu bytes)", step->node->name, step->packed_bytes);
+    pack(exec, step, kind, step->packed);
+    return GN_OK;
+}
+
+static void forward_task(void *ctx, int task, int thread)
+{
+    const linear_job *j = ctx;
+    gn_conv_fwd_task(&j->forward, task, gn_cpu_thread_scratch(j->exec, thread));
+}
+
+static void data_task(void *ctx, int task, int thread)
+{
+    const linear_job *j = ctx;
+    gn_conv_bwd_data_task(&j->data, task, gn_cpu_thread_scratch(j->exec, thread));
+}
+
+static void weight_task(void *ctx, int task, int thread)
+{
+    const linear_job *j = ctx;
+    gn_conv_bwd_weight_task(&j->weight, task, gn_cpu_thread_scratch(j->exec, thread));
+}
+
+static void weight_reduce_task(void *ctx, int task, int thread)
+{
+    const linear_job *j = ctx;
+    (void)thread;
+    gn_conv_bwd_weight_reduce_task(&j->weight, task);
+}
+
+static void run(gn_exec *exec, const gn_cpu_step *step)
+{
+    product kind = product_of(exec->graph, step->node);
+    const gn_conv *p = &step->p.conv;
+    gn_pool *pool = exec->device->pool;
+    const float *a = gn_cpu_in(exec, step, 0), *b = gn_cpu_in(exec, step, 1), *zeros = exec->device->zeros;
+    float *y = gn_cpu_out(exec, step, 0);
+    linear_job job = {.exec = exec};
+    void *packed = step->packs_each_run ? gn_cpu_step_scratch(exec, step) : step->packed;
+    if (step->packs_each_run && kind != PRODUCT_ATB)
+        pack(exec, step, kind, packed);
+    switch (kind) {
+    case PRODUCT_ABT:
+        job.forward = (gn_conv_fwd){*p, a, packed, NULL, y, step->clamp, zeros};
+        gn_pool_run(pool, gn_conv_fwd_tasks(p), forward_task, &job);
+        break;
+    case PRODUCT_AB:
+        job.data = (gn_conv_bwd_data){*p, a, packed, y, false, zeros};
+        gn_pool_run(pool, gn_conv_bwd_data_tasks(p), data_task, &job);
+        break;
+    case PRODUCT_ATB:
+        job.weight = (gn_conv_bwd_weight){*p, b, a, y, NULL, gn_cpu_step_scratch(exec, step), zeros, false};
+        gn_pool_run(pool, gn_conv_bwd_weight_tasks(p), weight_task, &job);
+        gn_pool_run(pool, gn_conv_bwd_weight_reduce_tasks(p), weight_reduce_task, &job);
+        break;
+    case PRODUCT_REFERENCE:
+        gn_cpu_reference_op.run(exec, step);
+        break;
+    }
+}
+
+static const gn_cpu_op gemm_op = {"", "Gemm", scratch_bytes, prepare, run, NULL};
+static const gn_cpu_op matmul_op = {"", "MatMul", scratch_bytes, prepare, run, NULL};
+
+const gn_cpu_op *const gn_cpu_linear_ops[] = {&gemm_op, &matmul_op, NULL};

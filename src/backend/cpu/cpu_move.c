@@ -1,0 +1,202 @@
+/* Operators that only move data on the CPU: views, layout conversions, Concat, Split, sums over rows; and the handler of last resort, which
+ * calls an operator's reference.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "backend/cpu/cpu_internal.h"
+#include "kernels/elementwise.h"
+
+/* ---- views ---- */
+
+/* The planner gave the output its input's memory, unless the output is a state's update. */
+static void run_view(gn_exec *exec, const gn_cpu_step *step)
+{
+    const void *src = gn_cpu_in(exec, step, 0);
+    void *dst = gn_cpu_out(exec, step, 0);
+    if (dst && dst != src)
+        memcpy(dst, src, exec->plan->values[step->node->out[0]].bytes);
+}
+
+/* ---- layouts ---- */
+
+typedef struct layout_job {
+    const float *src;
+    float *dst;
+    size_t C, HW;
+    bool to_nhwc;
+} layout_job;
+
+static void layout_task(void *ctx, int task, int thread)
+{
+    const layout_job *j = ctx;
+    (void)thread;
+    size_t at = (size_t)task * j->C * j->HW;
+    if (j->to_nhwc)
+        gn_f32_chw_to_hwc(j->src + at, j->dst + at, j->C, j->HW);
+    else
+        gn_f32_hwc_to_chw(j->src + at, j->dst + at, j->C, j->HW);
+}
+
+static void run_layout(gn_exec *exec, const gn_cpu_step *step)
+{
+    const gn_shape *s = gn_cpu_shape(exec, step->node->in[0]);
+    layout_job job = {gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), (size_t)s->dim[1], (size_t)(s->dim[2] * s->dim[3]),
+                      strcmp(step->node->op->name, "ToNhwc") == 0};
+    gn_pool_run(exec->device->pool, (int)s->dim[0], layout_task, &job);
+}
+
+/* ---- Concat and Split along one axis ---- */
+
+/* Index of a logical axis in physical order. */
+static int physical_axis(const gn_exec *exec, const gn_node *node, int value)
+{
+    const gn_shape *s = gn_cpu_shape(exec, value);
+    int64_t axis = gn_node_int(node, "axis", 0);
+    if (axis < 0)
+        axis += s->rank;
+    static const int nhwc[4] = {0, 3, 1, 2};
+    return s->rank == 4 && exec->plan->values[value].layout == GN_LAYOUT_NHWC ? nhwc[axis] : (int)axis;
+}
+
+static size_t product_of(const gn_shape *s, int from, int to)
+{
+    size_t n = 1;
+    for (int i = from; i < to; i++)
+        n *= (size_t)s->dim[i];
+    return n;
+}
+
+typedef struct rows_job {
+    const unsigned char *src;
+    unsigned char *dst;
+    size_t src_stride, dst_stride, width; /* bytes */
+} rows_job;
+
+static void copy_rows(void *ctx, size_t begin, size_t end)
+{
+    const rows_job *j = ctx;
+    for (size_t r = begin; r < end; r++)
+        memcpy(j->dst + r * j->dst_stride, j->src + r * j->src_stride, j->width);
+}
+
+/* Copies each part to or from its slice of the whole. */
+static void run_parts(gn_exec *exec, const gn_cpu_step *step, int whole, const int *parts, int n_parts, bool gather)
+{
+    int axis = physical_axis(exec, step->node, whole);
+    gn_shape all = gn_cpu_physical(exec, whole);
+    size_t elem = gn_dtype_bytes(gn_graph_value(exec->graph, whole)->dtype);
+    size_t rows = product_of(&all, 0, axis), stride = product_of(&all, axis, all.rank) * elem, at = 0;
+    unsigned char *whole_ptr = gn_cpu_ptr(exec, whole);
+    for (int i = 0; i < n_parts; i++) {
+        if (parts[i] < 0)
+            continue;
+        gn_shape part = gn_cpu_physical(exec, parts[i]);
+        size_t width = product_of(&part, axis, part.rank) * elem;
+        unsigned char *part_ptr = gn_cpu_ptr(exec, parts[i]);
+        rows_job job = {gather ? part_ptr : whole_ptr + at, gather ? whole_ptr + at : part_ptr, gather ? width : stride,
+                        gather ? stride : width, width};
+        if (width > 0)
+            gn_cpu_for_range(exec, rows, 65536 / width + 1, copy_rows, &job);
+        at += width;
+    }
+}
+
+static void run_concat(gn_exec *exec, const gn_cpu_step *step)
+{
+    run_parts(exec, step, step->node->out[0], step->node->in, step->node->n_in, true);
+}
+
+static void run_split(gn_exec *exec, const gn_cpu_step *step)
+{
+    run_parts(exec, step, step->node->in[0], step->node->out, step->node->n_out, false);
+}
+
+/* ---- sums: the gradient of a bias added to rows ---- */
+
+static void run_sum_to(gn_exec *exec, const gn_cpu_step *step)
+{
+    gn_shape in = gn_cpu_physical(exec, step->node->in[0]), out = gn_cpu_physical(exec, step->node->out[0]);
+    int64_t width = gn_shape_count(&out);
+    bool rows = in.rank > 0 && out.rank > 0 && width == in.dim[in.rank - 1] && out.dim[out.rank - 1] == width &&
+                gn_graph_value(exec->graph, step->node->in[0])->dtype == GN_DTYPE_F32;
+    if (rows)
+        gn_f32_sum_rows(gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), (size_t)(gn_shape_count(&in) / width), (size_t)width);
+    else
+        gn_cpu_reference_op.run(exec, step);
+}
+
+/* ---- reference ---- */
+
+#define GN_MAX_REFERENCE_OPERANDS 64
+
+static gn_status prepare_reference(gn_exec *exec, gn_cpu_step *step, gn_error *err)
+{
+    const gn_node *node = step->node;
+    if (!node->op->reference)
+        return gn_fail(err, GN_EUNSUPPORTED, "node %s: operator %s cannot run on the cpu", node->name, node->op->name);
+    if (node->n_in > GN_MAX_REFERENCE_OPERANDS || node->n_out > GN_MAX_REFERENCE_OPERANDS)
+        return gn_fail(err, GN_ELIMIT, "node %s (%s) has %d inputs and %d outputs; at most %d are possible", node->name, node->op->name,
+                       node->n_in, node->n_out, GN_MAX_REFERENCE_OPERANDS);
+    for (int i = 0; i < node->n_in; i++) {
+        if (node->in[i] < 0 || exec->plan->values[node->in[i]].layout == GN_LAYOUT_PLAIN)
+            continue;
+        if (node->op->layout != GN_LAYOUT_RULE_SAME)
+            return gn_fail(err, GN_EUNSUPPORTED, "node %s: operator %s cannot run on the cpu", node->name, node->op->name);
+    }
+    return GN_OK;
+}
+
+/* An operand as the reference sees it: for elementwise operators on N,H,W,C memory all shapes are permuted alike. */
+static gn_tensor operand(const gn_exec *exec, int value, bool nhwc)
+{
+    const gn_value *v = gn_graph_value(exec->graph, value);
+    gn_shape shape = v->shape;
+    if (nhwc && shape.rank > 0) {
+        gn_shape four = gn_shape_of(4, (const int64_t[]){1, 1, 1, 1});
+        for (int i = 0; i < shape.rank && shape.rank <= 4; i++)
+            four.dim[4 - shape.rank + i] = shape.dim[i];
+        shape = gn_shape_of(4, (const int64_t[]){four.dim[0], four.dim[2], four.dim[3], four.dim[1]});
+    }
+    return gn_tensor_view(v->dtype, &shape, gn_cpu_ptr(exec, value));
+}
+
+static void run_reference(gn_exec *exec, const gn_cpu_step *step)
+{
+    const gn_node *node = step->node;
+    gn_tensor in[GN_MAX_REFERENCE_OPERANDS], out[GN_MAX_REFERENCE_OPERANDS];
+    const gn_tensor *in_ptr[GN_MAX_REFERENCE_OPERANDS] = {0};
+    gn_tensor *out_ptr[GN_MAX_REFERENCE_OPERANDS] = {0};
+    bool nhwc = false;
+    for (int i = 0; i < node->n_in; i++)
+        nhwc = nhwc || (node->in[i] >= 0 && exec->plan->values[node->in[i]].layout == GN_LAYOUT_NHWC);
+    for (int i = 0; i < node->n_in; i++)
+        if (node->in[i] >= 0) {
+            in[i] = operand(exec, node->in[i], nhwc);
+            in_ptr[i] = &in[i];
+        }
+    for (int i = 0; i < node->n_out; i++)
+        if (node->out[i] >= 0) {
+            out[i] = operand(exec, node->out[i], nhwc);
+            out_ptr[i] = &out[i];
+        }
+    gn_ref_call call = {.graph = exec->graph, .node = node, .in = in_ptr, .out = out_ptr};
+    gn_status status = node->op->reference(&call);
+    GN_ASSERT(status == GN_OK);
+    (void)status;
+}
+
+const gn_cpu_op gn_cpu_reference_op = {"", "", NULL, prepare_reference, run_reference, NULL};
+
+static const gn_cpu_op reshape_op = {"", "Reshape", NULL, NULL, run_view, NULL};
+static const gn_cpu_op flatten_op = {"", "Flatten", NULL, NULL, run_view, NULL};
+static const gn_cpu_op identity_op = {"", "Identity", NULL, NULL, run_view, NULL};
+static const gn_cpu_op squeeze_op = {"", "Squeeze", NULL, NULL, run_view, NULL};
+static const gn_cpu_op unsqueeze_op = {"", "Unsqueeze", NULL, NULL, run_view, NULL};
+static const gn_cpu_op to_nhwc_op = {"gannet", "ToNhwc", NULL, NULL, run_layout, NULL};
+static const gn_cpu_op to_plain_op = {"gannet", "ToPlain", NULL, NULL, run_layout, NULL};
+static const gn_cpu_op concat_op = {"", "Concat", NULL, NULL, run_concat, NULL};
+static const gn_cpu_op split_op = {"", "Split", NULL, NULL, run_split, NULL};
+static const gn_cpu_op sum_to_op = {"gannet", "SumTo", NULL, NULL, run_sum_to, NULL};
+
+const gn_cpu_op *const gn_cpu_move_ops[] = {&reshape_op,  &flatten_op, &identity_op, &squeeze_op, &unsqueeze_op, &to_nhwc_op,
+                                            &to_plain_op, &concat_op,  &split_op,    &sum_to_op,  NULL};
