@@ -1,0 +1,10 @@
+/* The image stage as programs see it: decoding, resizing, letterboxing.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANNET_IMAGE_API_H
+#define GANNET_IMAGE_API_H
+
+#include "image/codec.h"
+#include "image/image.h"
+#include "image/resize.h"
+
+#endif
