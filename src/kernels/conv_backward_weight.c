@@ -1,7 +1,8 @@
 /* Convolution, gradient by weights: for every tap a product (channels x pixels) x (pixels x filters), summed over pixels.
  * Pixels are cut into `splits` parts with a partial result each, and the results of one part into taps and rows; chunks of pixels
  * stay in the second-level cache while all tiles of a task use them.  The micro-kernel vectorises over filters and broadcasts
- * channels, or the other way round when that wastes fewer lanes.  A second job adds the parts in order and writes [K,C,R,S].
+ * channels, or the other way round, whichever wastes fewer lanes.  A second job adds the parts in order and writes [K,C,R,S]; a
+ * single part of a 1x1 filter is the result as it stands.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
@@ -16,11 +17,13 @@ enum {
     REDUCE_LANES = 16,
 };
 #define TASK_FLOP 2.0e6
+#define SWAP_GAIN 0.95 /* the order of [K,C,R,S] is left only for a gain of 5 % */
 
 typedef struct weight_plan {
     const gn_igemm *kernels;
     bool is_few;         /* rows are all taps*C values of a pixel, found by offsets (conv_few.h) */
-    bool is_swapped;     /* tile rows are filters, columns channels */
+    bool is_swapped;     /* tile rows are filters, columns channels: the order of [K,C,R,S], cheaper to reduce */
+    bool is_direct;      /* one part that is the result: no second job */
     gn_conv_few few;
     int taps, C, K;      /* channels and filters per group */
     int rows, columns;   /* of the results of one tap and group */
@@ -59,7 +62,7 @@ static weight_plan plan_get(const gn_conv *p)
         w.pixels = (int64_t)p->N * w.few.blocks;
         w.splits = clamp_int((double)w.pixels, 1, want);
     } else {
-        w.is_swapped = product_cost(w.kernels, w.K, w.C) < product_cost(w.kernels, w.C, w.K);
+        w.is_swapped = product_cost(w.kernels, w.K, w.C) * SWAP_GAIN <= product_cost(w.kernels, w.C, w.K);
         w.rows = w.is_swapped ? w.K : w.C;
         w.columns = w.is_swapped ? w.C : w.K;
         w.pixels = (int64_t)p->N * p->P * p->Q;
@@ -67,6 +70,7 @@ static weight_plan plan_get(const gn_conv *p)
         const int tiles = (w.rows + w.kernels->mr - 1) / w.kernels->mr;
         w.tap_blocks = clamp_int((double)want / w.splits / p->groups, 1, w.taps);
         w.row_blocks = clamp_int((double)want / w.splits / p->groups / w.tap_blocks, 1, tiles);
+        w.is_direct = w.is_swapped && w.taps == 1 && w.splits == 1;
     }
     w.bias_at = (size_t)p->groups * (size_t)w.taps * (size_t)w.rows * (size_t)w.columns;
     w.part_floats = w.bias_at + (size_t)p->K;
@@ -90,7 +94,7 @@ typedef struct weight_task {
     int split, group, tap_begin, tap_end, row_begin, row_end;
     int64_t pixel_begin, pixel_end;
     float *part;
-    bool has_bias; /* this task also sums dbias of its group and part */
+    float *dbias; /* [K] of the part when this task also sums dbias of its group, else NULL */
 } weight_task;
 
 static weight_task task_get(const gn_conv_bwd_weight *call, const weight_plan *w, int task)
@@ -105,8 +109,9 @@ static weight_task task_get(const gn_conv_bwd_weight *call, const weight_plan *w
     t.row_end = (int)gn_conv_cut(w->rows, tiles, (int)gn_conv_cut(tiles, w->row_blocks, row_block + 1));
     t.pixel_begin = gn_conv_cut(w->pixels, w->splits, t.split);
     t.pixel_end = gn_conv_cut(w->pixels, w->splits, t.split + 1);
-    t.part = (float *)call->partial + (size_t)t.split * w->part_floats;
-    t.has_bias = call->dbias && row_block == 0 && tap_block == 0;
+    t.part = w->is_direct ? call->dw : (float *)call->partial + (size_t)t.split * w->part_floats;
+    if (call->dbias && row_block == 0 && tap_block == 0)
+        t.dbias = w->is_direct ? call->dbias : t.part + w->bias_at;
     return t;
 }
 
@@ -145,8 +150,7 @@ static void point_chunk(const gn_conv_bwd_weight *call, const weight_task *t, in
 }
 
 /* part[tap][row][column] (+)= sum over the chunk, for one panel of columns. */
-static void run_panel(const gn_conv_bwd_weight *call, const weight_plan *w, const weight_task *t, const chunk_rows *rows, int count,
-                      int column, bool is_first)
+static void run_panel(const weight_plan *w, const weight_task *t, const chunk_rows *rows, int count, int column, bool is_first)
 {
     const int nr = 2 * w->kernels->vec, n = w->columns - column < nr ? w->columns - column : nr;
     const int count_rows = t->row_end - t->row_begin, tiles = (count_rows + w->kernels->mr - 1) / w->kernels->mr;
@@ -166,7 +170,6 @@ static void run_panel(const gn_conv_bwd_weight *call, const weight_plan *w, cons
             w->kernels->outer(&tile, a, b, row_base + row, column_base, count);
         }
     }
-    (void)call;
 }
 
 /* dbias of the chunk as a product with rows of one. */
@@ -176,7 +179,7 @@ static void run_bias(const weight_plan *w, const weight_task *t, const chunk_row
     const int nr = 2 * w->kernels->vec;
     for (int k = 0; k < w->K; k += nr) {
         const int column = t->group * w->K + k;
-        float *dst = t->part + w->bias_at + column;
+        float *dst = t->dbias + column;
         const gn_igemm_tile tile = {dst, is_first ? NULL : dst, NULL, row_off, {-INFINITY, INFINITY}, 1, w->K - k < nr ? w->K - k : nr};
         w->kernels->outer(&tile, rows->ones, rows->y, 0, column, count);
     }
@@ -194,8 +197,8 @@ static void run_general(const gn_conv_bwd_weight *call, const weight_plan *w, co
         const int count = t->pixel_end - first < CHUNK ? (int)(t->pixel_end - first) : CHUNK;
         point_chunk(call, t, first, count, &rows);
         for (int column = 0; column < w->columns; column += 2 * w->kernels->vec)
-            run_panel(call, w, t, &rows, count, column, first == t->pixel_begin);
-        if (t->has_bias)
+            run_panel(w, t, &rows, count, column, first == t->pixel_begin);
+        if (t->dbias)
             run_bias(w, t, &rows, count, first == t->pixel_begin);
     }
 }
@@ -258,8 +261,8 @@ static void run_few(const gn_conv_bwd_weight *call, const weight_plan *w, const 
             for (int q = 0; is_first && q < p->Q; q++)
                 steps[q] = q * step;
             run_few_row(w, t->part, corner, offsets, steps, p->Q, ddst, is_first);
-            if (t->has_bias)
-                run_few_bias(w, t->part + w->bias_at, ddst, p->Q, is_first);
+            if (t->dbias)
+                run_few_bias(w, t->dbias, ddst, p->Q, is_first);
         }
     }
 }
@@ -353,6 +356,8 @@ void gn_conv_bwd_weight_reduce_task(const gn_conv_bwd_weight *call, int task)
 {
     const gn_conv *p = &call->p;
     const weight_plan w = plan_get(p);
+    if (w.is_direct)
+        return;
     const int units = reduce_units(p), per_group = units / p->groups, tasks = gn_conv_bwd_weight_reduce_tasks(p);
     for (int i = (int)gn_conv_cut(units, tasks, task); i < (int)gn_conv_cut(units, tasks, task + 1); i++) {
         const int group = i / per_group, k = i % per_group * REDUCE_LANES;
