@@ -1,0 +1,241 @@
+/* Single-box metrics by hand, COCO average precision against pycocotools' figures (tests/golden/coco_ap.txt), bootstrap intervals.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "detect/metrics.h"
+
+#define MAX_ITEMS 1000
+#define N_EXPECTED 21 /* map50_95, 10 maps, 10 recalls */
+
+static void assert_near(double got, double want, double tolerance)
+{
+    if (!(fabs(got - want) <= tolerance))
+        fail_msg("got %.12g, want %.12g (tolerance %g)", got, want, tolerance);
+}
+
+static void test_single_box(void **state)
+{
+    (void)state;
+    const gn_box pred = {0, 0, 10, 10};
+    const gn_box truth[] = {{20, 20, 30, 30}, {0, 0, 10, 8}, {5, 5, 15, 15}};
+    assert_near(gn_single_iou(&pred, truth, 3), 0.8, 1e-12);
+    assert_near(gn_single_iou(&pred, truth, 1), 0, 0);
+    assert_near(gn_single_iou(&pred, NULL, 0), -1, 0);
+
+    const double ious[] = {0.8, 0.5, -1, 0.6, 0}; /* exactly 0.5 is not above 0.5; the third picture has no true box */
+    const gn_single_metrics m = gn_single_metrics_of(ious, 5);
+    assert_int_equal(m.images, 5);
+    assert_int_equal(m.counted, 4);
+    assert_int_equal(m.true_positives, 2);
+    assert_int_equal(m.false_positives, 2);
+    assert_near(m.mean_iou, 1.9 / 4, 1e-12);
+    assert_near(m.box_precision50, 0.5, 0);
+    const double none[] = {-1};
+    assert_true(isnan(gn_single_metrics_of(none, 1).mean_iou));
+}
+
+static void test_single_bootstrap(void **state)
+{
+    (void)state;
+    double ious[400];
+    for (int i = 0; i < 400; i++)
+        ious[i] = i % 10 / 9.0; /* mean 0.5, deviation 0.3191: the standard error of 400 is 0.01596 */
+    gn_interval iou, precision, again;
+    assert_int_equal(gn_single_bootstrap(ious, 400, 1000, 3, &iou, &precision), GN_OK);
+    assert_near(iou.value, 0.5, 1e-12);
+    assert_near(iou.low, 0.5 - 1.96 * 0.01596, 0.004);
+    assert_near(iou.high, 0.5 + 1.96 * 0.01596, 0.004);
+    assert_near(precision.value, 0.5, 1e-12);
+    assert_near(precision.high - precision.low, 2 * 1.96 * 0.025, 0.01);
+    assert_int_equal(gn_single_bootstrap(ious, 400, 1000, 3, &again, &precision), GN_OK);
+    assert_memory_equal(&iou, &again, sizeof iou);
+    assert_int_equal(gn_single_bootstrap(ious, 400, 1000, 4, &again, &precision), GN_OK);
+    assert_true(again.low != iou.low || again.high != iou.high);
+    assert_int_equal(gn_single_bootstrap(ious, 400, 0, 4, &again, &precision), GN_EINVAL);
+    assert_int_equal(gn_single_bootstrap(NULL, 0, 10, 4, &again, &precision), GN_OK);
+    assert_true(isnan(again.low));
+}
+
+/* One case of the golden file. */
+typedef struct golden {
+    char name[64];
+    gn_detection det[MAX_ITEMS];
+    gn_truth truth[MAX_ITEMS];
+    gn_coco_input input;
+    double expected[N_EXPECTED];
+} golden;
+
+static bool read_case(FILE *f, golden *g)
+{
+    char line[1024];
+    int64_t t = 0, d = 0;
+    while (fgets(line, sizeof line, f) != NULL) {
+        long images, n_truth, n_det, image;
+        int classes, cls, crowd;
+        float score;
+        gn_box b;
+        if (sscanf(line, "case %63s %ld %d %ld %ld", g->name, &images, &classes, &n_truth, &n_det) == 5) {
+            assert_true(n_truth <= MAX_ITEMS && n_det <= MAX_ITEMS);
+            g->input = (gn_coco_input){.det = g->det, .n_det = n_det, .truth = g->truth, .n_truth = n_truth, .n_images = images, .n_classes = classes};
+        } else if (sscanf(line, "t %ld %d %d %f %f %f %f", &image, &cls, &crowd, &b.x1, &b.y1, &b.x2, &b.y2) == 7) {
+            g->truth[t++] = (gn_truth){.image = image, .cls = cls, .is_crowd = crowd != 0, .box = b};
+        } else if (sscanf(line, "d %ld %d %f %f %f %f %f", &image, &cls, &score, &b.x1, &b.y1, &b.x2, &b.y2) == 7) {
+            g->det[d++] = (gn_detection){.image = image, .cls = cls, .score = score, .box = b};
+        } else if (strncmp(line, "expect", 6) == 0) {
+            char *at = line + 6;
+            for (int i = 0; i < N_EXPECTED; i++)
+                g->expected[i] = strtod(at, &at);
+            assert_int_equal(t, g->input.n_truth);
+            assert_int_equal(d, g->input.n_det);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void test_against_pycocotools(void **state)
+{
+    (void)state;
+    static golden g;
+    FILE *f = fopen(GN_SOURCE_DIR "/tests/golden/coco_ap.txt", "r");
+    assert_non_null(f);
+    int cases = 0;
+    while (read_case(f, &g)) {
+        gn_coco_metrics m;
+        assert_int_equal(gn_coco_evaluate(&g.input, &m, NULL), GN_OK);
+        assert_near(m.map50_95, g.expected[0], 1e-11);
+        for (int t = 0; t < GN_COCO_THRESHOLDS; t++) {
+            assert_near(m.map[t], g.expected[1 + t], 1e-11);
+            assert_near(m.ar[t], g.expected[11 + t], 1e-11);
+        }
+        assert_near(m.map50, m.map[0], 0);
+        assert_near(m.map75, m.map[5], 0);
+        assert_near(m.map95, m.map[9], 0);
+        cases++;
+    }
+    fclose(f);
+    assert_int_equal(cases, 7);
+}
+
+/* Detections may come in any order, as long as none of the scores of one picture are equal. */
+static void test_order_does_not_matter(void **state)
+{
+    (void)state;
+    const gn_truth truth[] = {{.image = 0, .box = {0, 0, 10, 10}}, {.image = 1, .box = {5, 5, 20, 20}}};
+    gn_detection det[] = {
+        {.image = 0, .score = 0.9f, .box = {0, 0, 10, 10}},
+        {.image = 1, .score = 0.8f, .box = {30, 30, 40, 40}},
+        {.image = 1, .score = 0.3f, .box = {5, 5, 20, 20}},
+    };
+    gn_coco_input in = {.det = det, .n_det = 3, .truth = truth, .n_truth = 2, .n_images = 2, .n_classes = 1};
+    gn_coco_metrics a, b;
+    assert_int_equal(gn_coco_evaluate(&in, &a, NULL), GN_OK);
+    const gn_detection first = det[0];
+    det[0] = det[2];
+    det[2] = first;
+    assert_int_equal(gn_coco_evaluate(&in, &b, NULL), GN_OK);
+    assert_memory_equal(&a, &b, sizeof a);
+    /* Recall 0..0.5 at precision 1, above at 2/3: 51 points and 50 points of 101. */
+    assert_near(a.map50, (51 + 50 * 2.0 / 3) / 101, 1e-12);
+}
+
+static void test_best_f1(void **state)
+{
+    (void)state;
+    const gn_truth truth[] = {{.image = 0, .box = {0, 0, 10, 10}}, {.image = 1, .box = {5, 5, 20, 20}}, {.image = 2, .box = {5, 5, 20, 20}}};
+    const gn_detection det[] = {
+        {.image = 0, .score = 0.9f, .box = {0, 0, 10, 10}},  {.image = 1, .score = 0.7f, .box = {5, 5, 20, 20}},
+        {.image = 2, .score = 0.5f, .box = {50, 50, 60, 60}}, {.image = 0, .score = 0.2f, .box = {50, 50, 60, 60}},
+    };
+    gn_coco_input in = {.det = det, .n_det = 4, .truth = truth, .n_truth = 3, .n_images = 3, .n_classes = 1};
+    gn_coco_metrics m;
+    assert_int_equal(gn_coco_evaluate(&in, &m, NULL), GN_OK);
+    assert_near(m.confidence, 0.7f, 0);
+    assert_near(m.precision, 1, 0);
+    assert_near(m.recall, 2.0 / 3, 1e-12);
+    assert_near(m.f1, 0.8, 1e-12);
+    assert_int_equal(m.truths, 3);
+
+    in.n_det = 0;
+    assert_int_equal(gn_coco_evaluate(&in, &m, NULL), GN_OK);
+    assert_near(m.map50, 0, 0);
+    assert_near(m.recall, 0, 0);
+    in.n_truth = 0;
+    assert_int_equal(gn_coco_evaluate(&in, &m, NULL), GN_OK);
+    assert_true(isnan(m.map50) && isnan(m.f1));
+}
+
+static void test_ignored_boxes(void **state)
+{
+    (void)state;
+    const gn_truth truth[] = {{.image = 0, .box = {0, 0, 10, 10}}, {.image = 0, .is_ignored = true, .box = {20, 20, 30, 30}}};
+    const gn_detection det[] = {{.image = 0, .score = 0.9f, .box = {20, 20, 30, 30}}, {.image = 0, .score = 0.8f, .box = {0, 0, 10, 10}}};
+    const gn_coco_input in = {.det = det, .n_det = 2, .truth = truth, .n_truth = 2, .n_images = 1, .n_classes = 1};
+    gn_coco_metrics m;
+    double class_ap[GN_COCO_THRESHOLDS];
+    assert_int_equal(gn_coco_evaluate(&in, &m, class_ap), GN_OK);
+    assert_near(m.map50_95, 1, 1e-12);
+    assert_near(class_ap[9], 1, 1e-12);
+    assert_int_equal(m.truths, 1);
+}
+
+static void test_bad_input(void **state)
+{
+    (void)state;
+    gn_truth truth = {.image = 0, .box = {0, 0, 1, 1}};
+    gn_detection det = {.image = 0, .score = 0.5f, .box = {0, 0, 1, 1}};
+    const gn_coco_input in = {.det = &det, .n_det = 1, .truth = &truth, .n_truth = 1, .n_images = 1, .n_classes = 1};
+    gn_coco_metrics m;
+    assert_int_equal(gn_coco_evaluate(&in, &m, NULL), GN_OK);
+    det.score = NAN;
+    assert_int_equal(gn_coco_evaluate(&in, &m, NULL), GN_EINVAL);
+    det.score = 0.5f;
+    det.image = 1;
+    assert_int_equal(gn_coco_evaluate(&in, &m, NULL), GN_EINVAL);
+    det.image = 0;
+    truth.cls = 1;
+    assert_int_equal(gn_coco_evaluate(&in, &m, NULL), GN_EINVAL);
+}
+
+/* Every picture equal: no spread.  Half of the pictures found: the interval is that of a coin. */
+static void test_coco_bootstrap(void **state)
+{
+    (void)state;
+    enum { N = 200 };
+    static gn_truth truth[N];
+    static gn_detection det[N];
+    for (int i = 0; i < N; i++) {
+        truth[i] = (gn_truth){.image = i, .box = {0, 0, 10, 10}};
+        det[i] = (gn_detection){.image = i, .score = 0.5f, .box = {0, 0, 10, 10}};
+    }
+    gn_coco_input in = {.det = det, .n_det = N, .truth = truth, .n_truth = N, .n_images = N, .n_classes = 1};
+    gn_interval all, half, again;
+    assert_int_equal(gn_coco_bootstrap_map50(&in, 200, 1, &all), GN_OK);
+    assert_near(all.low, 1, 1e-12);
+    assert_near(all.high, 1, 1e-12);
+    in.n_det = N / 2;
+    assert_int_equal(gn_coco_bootstrap_map50(&in, 1000, 1, &half), GN_OK);
+    assert_near(half.value, 51.0 / 101, 1e-12);
+    assert_near(half.high - half.low, 2 * 1.96 * sqrt(0.25 / N), 0.03);
+    assert_int_equal(gn_coco_bootstrap_map50(&in, 1000, 1, &again), GN_OK);
+    assert_memory_equal(&half, &again, sizeof half);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_single_box),           cmocka_unit_test(test_single_bootstrap),
+        cmocka_unit_test(test_against_pycocotools),  cmocka_unit_test(test_order_does_not_matter),
+        cmocka_unit_test(test_best_f1),              cmocka_unit_test(test_ignored_boxes),
+        cmocka_unit_test(test_bad_input),            cmocka_unit_test(test_coco_bootstrap),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
