@@ -25,8 +25,8 @@ static const struct {
     gn_cpu_level level;
     const char *name;
 } level_names[] = {
-    {GN_CPU_REF, "ref"},       {GN_CPU_AVX2, "avx2"}, {GN_CPU_AVX512, "avx512"}, {GN_CPU_AVX512VNNI, "avx512vnni"},
-    {GN_CPU_NEON, "neon"},     {GN_CPU_DOTPROD, "dotprod"},
+    {GN_CPU_REF, "ref"},   {GN_CPU_AVX2, "avx2"},       {GN_CPU_AVX512, "avx512"}, {GN_CPU_AVX512VNNI, "avx512vnni"},
+    {GN_CPU_NEON, "neon"}, {GN_CPU_DOTPROD, "dotprod"},
 };
 #define N_LEVELS (sizeof level_names / sizeof level_names[0])
 

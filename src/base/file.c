@@ -127,8 +127,8 @@ gn_status gn_make_dirs(const char *path, gn_error *err)
     char part[PATH_BYTES];
     const size_t len = strlen(path);
     if (len == 0 || len >= sizeof part)
-        return gn_fail_at(err, GN_EINVAL, path, 0, "cannot make the folder: its name has %zu bytes, 1 to %d are allowed",
-                          len, PATH_BYTES - 1);
+        return gn_fail_at(err, GN_EINVAL, path, 0,
+                          "cannot make the folder: its name has %zu bytes, 1 to %d are allowed", len, PATH_BYTES - 1);
     if (gn_path_is_dir(path))
         return GN_OK;
     memcpy(part, path, len + 1);

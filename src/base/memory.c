@@ -17,8 +17,8 @@ typedef struct block_header {
 } block_header;
 
 #define HEADER_BYTES GN_ALIGN_BYTES
-#define BLOCK_LIVE UINT64_C(0x676e2d6c69766521)
-#define BLOCK_FREE UINT64_C(0x676e2d6672656564)
+#define BLOCK_LIVE   UINT64_C(0x676e2d6c69766521)
+#define BLOCK_FREE   UINT64_C(0x676e2d6672656564)
 
 static void *libc_alloc(void *ctx, size_t bytes, size_t align)
 {
@@ -52,8 +52,8 @@ static void count_add(size_t bytes)
     atomic_fetch_add_explicit(&count_allocations, 1, memory_order_relaxed);
     const uint64_t live = atomic_fetch_add_explicit(&count_live, bytes, memory_order_relaxed) + bytes;
     uint64_t peak = atomic_load_explicit(&count_peak, memory_order_relaxed);
-    while (live > peak && !atomic_compare_exchange_weak_explicit(&count_peak, &peak, live, memory_order_relaxed,
-                                                                 memory_order_relaxed))
+    while (live > peak &&
+           !atomic_compare_exchange_weak_explicit(&count_peak, &peak, live, memory_order_relaxed, memory_order_relaxed))
         ;
 }
 

@@ -51,7 +51,8 @@ gn_memory_stats gn_memory_stats_get(void);
 typedef struct gn_arena gn_arena;
 gn_arena *gn_arena_create(size_t chunk_bytes); /* 0: 64 KiB.  NULL when out of memory. */
 void gn_arena_destroy(gn_arena **arena);
-void *gn_arena_alloc(gn_arena *arena, size_t bytes); /* zeroed, 16-byte aligned (64 from 4 KiB on); NULL when out of memory */
+void *gn_arena_alloc(gn_arena *arena,
+                     size_t bytes); /* zeroed, 16-byte aligned (64 from 4 KiB on); NULL when out of memory */
 char *gn_arena_strdup(gn_arena *arena, const char *s);
 char *gn_arena_printf(gn_arena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

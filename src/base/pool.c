@@ -16,7 +16,7 @@
 #include "base/memory.h"
 
 #define MAX_THREADS 256
-#define SPIN_NS 50000
+#define SPIN_NS     50000
 /* Spins between two looks at the clock. */
 #define SPIN_BURST 64
 
@@ -33,10 +33,10 @@ struct gn_pool {
     gn_task_fn fn; /* of the running job; written only while no task is claimed */
     void *ctx;
     int n_tasks;
-    _Alignas(64) atomic_int left;      /* tasks of the job that nobody has claimed */
-    _Alignas(64) atomic_int done;      /* tasks of the job that are finished */
-    _Alignas(64) atomic_int n_asleep;  /* workers in cond_work */
-    atomic_bool caller_asleep;         /* the caller is in cond_done */
+    _Alignas(64) atomic_int left;     /* tasks of the job that nobody has claimed */
+    _Alignas(64) atomic_int done;     /* tasks of the job that are finished */
+    _Alignas(64) atomic_int n_asleep; /* workers in cond_work */
+    atomic_bool caller_asleep;        /* the caller is in cond_done */
     atomic_bool quit;
     pthread_mutex_t mutex;
     pthread_cond_t cond_work, cond_done;

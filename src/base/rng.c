@@ -6,12 +6,12 @@
 #include <math.h>
 #include <string.h>
 
-#define PHILOX_M0 0xD2511F53u
-#define PHILOX_M1 0xCD9E8D57u
-#define PHILOX_W0 0x9E3779B9u /* golden ratio */
-#define PHILOX_W1 0xBB67AE85u /* sqrt(3) - 1 */
+#define PHILOX_M0     0xD2511F53u
+#define PHILOX_M1     0xCD9E8D57u
+#define PHILOX_W0     0x9E3779B9u /* golden ratio */
+#define PHILOX_W1     0xBB67AE85u /* sqrt(3) - 1 */
 #define PHILOX_ROUNDS 10
-#define TWO_PI 6.283185307179586476925286766559
+#define TWO_PI        6.283185307179586476925286766559
 
 void gn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {

@@ -19,10 +19,10 @@ void gn_rng_init(gn_rng *rng, uint64_t seed, uint64_t stream);
 uint64_t gn_rng_mix(uint64_t a, uint64_t b);
 uint32_t gn_rng_u32(gn_rng *rng);
 uint64_t gn_rng_u64(gn_rng *rng);
-double gn_rng_uniform(gn_rng *rng);                        /* [0,1), 53 bits */
-float gn_rng_range(gn_rng *rng, float lo, float hi);       /* [lo,hi) */
-int64_t gn_rng_below(gn_rng *rng, int64_t n);              /* 0..n-1, unbiased; n > 0 */
-double gn_rng_normal(gn_rng *rng);                         /* mean 0, deviation 1 (Box-Muller, cosine branch) */
+double gn_rng_uniform(gn_rng *rng);                          /* [0,1), 53 bits */
+float gn_rng_range(gn_rng *rng, float lo, float hi);         /* [lo,hi) */
+int64_t gn_rng_below(gn_rng *rng, int64_t n);                /* 0..n-1, unbiased; n > 0 */
+double gn_rng_normal(gn_rng *rng);                           /* mean 0, deviation 1 (Box-Muller, cosine branch) */
 void gn_rng_shuffle(gn_rng *rng, int64_t *items, int64_t n); /* Fisher-Yates */
 /* One Philox4x32-10 block, for kernels that need numbers by index. */
 void gn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);

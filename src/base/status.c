@@ -53,8 +53,7 @@ static void set_file(gn_error *err, const char *file)
 }
 
 __attribute__((format(printf, 6, 0))) static gn_status fill(gn_error *err, gn_status status, const char *file,
-                                                             int64_t line, int64_t offset, const char *fmt,
-                                                             va_list args)
+                                                            int64_t line, int64_t offset, const char *fmt, va_list args)
 {
     if (!err)
         return status;
@@ -146,7 +145,8 @@ void gn_error_line(const gn_error *err, char *dst, size_t dst_bytes)
 void gn_assert_failed(const char *condition, const char *file, int line)
 {
     char text[512];
-    const int n = snprintf(text, sizeof text, "gannet: internal error: %s:%d: %s does not hold\n", file, line, condition);
+    const int n =
+        snprintf(text, sizeof text, "gannet: internal error: %s:%d: %s does not hold\n", file, line, condition);
     if (n > 0) {
         const size_t len = (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
         const ssize_t written = write(STDERR_FILENO, text, len);

@@ -42,11 +42,11 @@ void gn_error_clear(gn_error *err);
 void gn_error_line(const gn_error *err, char *dst, size_t dst_bytes);
 
 /* Forward a failure to the caller. */
-#define GN_TRY(expr)                          \
-    do {                                      \
-        gn_status gn_try_status_ = (expr);    \
-        if (gn_try_status_ != GN_OK)          \
-            return gn_try_status_;            \
+#define GN_TRY(expr)                                                                                                   \
+    do {                                                                                                               \
+        gn_status gn_try_status_ = (expr);                                                                             \
+        if (gn_try_status_ != GN_OK)                                                                                   \
+            return gn_try_status_;                                                                                     \
     } while (0)
 
 /* Our own bugs only, never bad input.  On in all builds but the edge runtime's release. */

@@ -14,7 +14,7 @@
 #include "base/file.h"
 
 #define BUFFER_BYTES 65536
-#define TEMP_TRIES 100
+#define TEMP_TRIES   100
 
 struct gn_writer {
     char path[PATH_MAX];           /* the file to be replaced, symbolic links followed */

@@ -11,8 +11,14 @@
 #include "cli/cli_args_internal.h"
 
 const gn_opt gn_args_builtin[GN_ARGS_N_BUILTIN] = {
-    {.name = "verbose", .short_name = 'v', .type = GN_OPT_INT, .metavar = "LEVEL", .group = "Output", .implied = "2",
-     .max = 5, .help = "log lines: 1 per process, 2 per graph, 3 per node, 4 per batch, 5 per kernel call"},
+    {.name = "verbose",
+     .short_name = 'v',
+     .type = GN_OPT_INT,
+     .metavar = "LEVEL",
+     .group = "Output",
+     .implied = "2",
+     .max = 5,
+     .help = "log lines: 1 per process, 2 per graph, 3 per node, 4 per batch, 5 per kernel call"},
     {.name = "quiet", .short_name = 'q', .type = GN_OPT_FLAG, .group = "Output", .help = "no progress, errors only"},
     {.name = "help", .short_name = 'h', .type = GN_OPT_FLAG, .group = "Output", .help = "print this text"},
 };
@@ -89,8 +95,8 @@ typedef struct unit {
 
 static const unit duration_units[] = {{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1.0}, {"m", 60.0}, {"h", 3600.0}};
 static const unit byte_units[] = {
-    {"", 1.0},  {"B", 1.0},  {"kB", 1e3}, {"MB", 1e6},    {"GB", 1e9},      {"TB", 1e12},         {"K", 1024.0},
-    {"k", 1e3}, {"M", 1e6},  {"G", 1e9},  {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40},
+    {"", 1.0},  {"B", 1.0}, {"kB", 1e3}, {"MB", 1e6},     {"GB", 1e9},     {"TB", 1e12},    {"K", 1024.0},
+    {"k", 1e3}, {"M", 1e6}, {"G", 1e9},  {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40},
 };
 
 /* Number followed by one of the units. */
@@ -141,7 +147,8 @@ typedef struct origin {
     int64_t line;
 } origin;
 
-static gn_status fail_value(gn_error *err, const gn_opt *opt, const origin *from, const char *text, const char *expected)
+static gn_status fail_value(gn_error *err, const gn_opt *opt, const origin *from, const char *text,
+                            const char *expected)
 {
     if (from->rank == GN_ARGS_CFG)
         return gn_fail_at(err, GN_EUSAGE, from->file, from->line, "%s: \"%s\" is not %s", opt->name, text, expected);

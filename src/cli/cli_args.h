@@ -62,19 +62,19 @@ typedef struct gn_opt {
     const char *implied; /* value of the option when written without "=value" (then a value needs the '=') */
 } gn_opt;
 
-#define GN_OPT_ROW_JSON                                                                                           \
-    {                                                                                                             \
-        .name = "json", .type = GN_OPT_FLAG, .group = "Output", .help = "print one JSON object on standard output" \
+#define GN_OPT_ROW_JSON                                                                                                \
+    {                                                                                                                  \
+        .name = "json", .type = GN_OPT_FLAG, .group = "Output", .help = "print one JSON object on standard output"     \
     }
-#define GN_OPT_ROW_CFG                                                                                               \
-    {                                                                                                                \
-        .name = "cfg", .type = GN_OPT_STRING, .metavar = "FILE", .group = "Settings",                               \
-        .help = "take options from a YAML file of `name: value` lines; the command line wins"                       \
+#define GN_OPT_ROW_CFG                                                                                                 \
+    {                                                                                                                  \
+        .name = "cfg", .type = GN_OPT_STRING, .metavar = "FILE", .group = "Settings",                                  \
+        .help = "take options from a YAML file of `name: value` lines; the command line wins"                          \
     }
-#define GN_OPT_ROW_THREADS                                                                                       \
-    {                                                                                                            \
-        .name = "threads", .type = GN_OPT_INT, .metavar = "N", .min = 1, .max = 256, .env = "GANNET_THREADS",    \
-        .help = "CPU threads (default: all cores this process may use)"                                         \
+#define GN_OPT_ROW_THREADS                                                                                             \
+    {                                                                                                                  \
+        .name = "threads", .type = GN_OPT_INT, .metavar = "N", .min = 1, .max = 256, .env = "GANNET_THREADS",          \
+        .help = "CPU threads (default: all cores this process may use)"                                                \
     }
 
 typedef struct gn_args_spec {
@@ -97,12 +97,16 @@ typedef struct gn_args gn_args;
 gn_status gn_args_parse(const gn_args_spec *spec, int argc, char **argv, gn_args **args_out, gn_error *err);
 void gn_args_destroy(gn_args **args);
 
-/* Values by long name.  A name that the table lacks, or of another type, is a bug of the verb (assertion). */
+/* Values by long name.  A name that the table lacks, or of another type, is a bug of the verb (assertion).  Without a value
+ * and a default: false, 0 or NULL. */
 bool gn_args_flag(const gn_args *args, const char *name);
-int gn_args_int(const gn_args *args, const char *name); /* 0 without default and value */
-int64_t gn_args_int64(const gn_args *args, const char *name); /* GN_OPT_INT and GN_OPT_BYTES */
-double gn_args_double(const gn_args *args, const char *name); /* GN_OPT_DOUBLE, GN_OPT_INT and GN_OPT_DURATION (seconds) */
-const char *gn_args_str(const gn_args *args, const char *name); /* NULL without default and value; valid as long as args */
+int gn_args_int(const gn_args *args, const char *name);
+/* Of GN_OPT_INT and GN_OPT_BYTES. */
+int64_t gn_args_int64(const gn_args *args, const char *name);
+/* Of GN_OPT_DOUBLE, GN_OPT_INT, GN_OPT_BYTES and GN_OPT_DURATION (then in seconds). */
+double gn_args_double(const gn_args *args, const char *name);
+/* Valid as long as args. */
+const char *gn_args_str(const gn_args *args, const char *name);
 /* Items of a list; 0 items without default and value; valid as long as args. */
 const char *const *gn_args_list(const gn_args *args, const char *name, size_t *n_out);
 /* Given on the command line, in the --cfg file or in the environment. */

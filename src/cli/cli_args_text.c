@@ -7,7 +7,7 @@
 #include "cli/cli_args_internal.h"
 
 #define HELP_COLUMN 30
-#define HELP_WIDTH 100
+#define HELP_WIDTH  100
 
 /* --- help --- */
 

@@ -10,16 +10,16 @@ static gn_status join_items(const char *path, const char *key, const gn_yaml_nod
     for (int64_t i = 0; i < gn_yaml_count(list); i++) {
         const char *text = gn_yaml_text(gn_yaml_item(list, i));
         if (!text)
-            return gn_fail_at(err, GN_EFORMAT, path, gn_yaml_line(list), "%s: item %lld of the list is not a plain value",
-                              key, (long long)i + 1);
+            return gn_fail_at(err, GN_EFORMAT, path, gn_yaml_line(list),
+                              "%s: item %lld of the list is not a plain value", key, (long long)i + 1);
         gn_text_add(out, i ? "," : "");
         gn_text_add(out, text);
     }
     return GN_OK;
 }
 
-static gn_status take_pair(const char *path, const char *key, const gn_yaml_node *value, gn_args_each_fn each, void *ctx,
-                           gn_error *err)
+static gn_status take_pair(const char *path, const char *key, const gn_yaml_node *value, gn_args_each_fn each,
+                           void *ctx, gn_error *err)
 {
     gn_text joined;
     gn_status status;

@@ -14,7 +14,7 @@
 
 /* Between two drawings on a terminal, and between two lines in a log. */
 #define REDRAW_NS INT64_C(100000000)
-#define LOG_NS INT64_C(10000000000)
+#define LOG_NS    INT64_C(10000000000)
 
 static struct {
     bool is_terminal;

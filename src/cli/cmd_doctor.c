@@ -14,8 +14,8 @@
 #include "cli/cli_args.h"
 #include "cli/cli_json.h"
 
-#define MAX_ADVICE 12
-#define LOW_DISK_BYTES UINT64_C(1000000000)
+#define MAX_ADVICE       12
+#define LOW_DISK_BYTES   UINT64_C(1000000000)
 #define LOW_MEMORY_BYTES UINT64_C(1000000000)
 
 /* Library versions as found when the program was built: "name version;name version". */
@@ -29,8 +29,8 @@ typedef struct machine {
     uint64_t memory_bytes, memory_free_bytes; /* 0: unknown */
     uint64_t disk_free_bytes;                 /* in the current folder */
     char folder[1024];
-    char governor[64];                        /* of CPU 0; "" unknown */
-    char data[1024];                          /* $GANNET_DATA or its default; "" when there is no such folder */
+    char governor[64]; /* of CPU 0; "" unknown */
+    char data[1024];   /* $GANNET_DATA or its default; "" when there is no such folder */
     bool is_folder_writable;
     const char *advice[MAX_ADVICE];
     int n_advice;
@@ -192,8 +192,9 @@ static const gn_opt options[] = {GN_OPT_ROW_JSON};
 static const gn_args_spec spec = {
     .verb = "doctor",
     .usage = "[--json]",
-    .about = "Tells what this machine can do: CPU and kernels, memory, disk, the libraries that the program was built with; "
-             "and advises where something is missing.",
+    .about =
+        "Tells what this machine can do: CPU and kernels, memory, disk, the libraries that the program was built with; "
+        "and advises where something is missing.",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
 };

@@ -223,7 +223,7 @@ static uint16_t f64_to_f16(double x)
         return (uint16_t)(sign | 0x7C00u);
     int exponent = -13; /* subnormals and zero share one */
     if (x >= 0x1p-14)
-        frexp(x, &exponent); /* x = f * 2^exponent, 0.5 <= f < 1 */
+        frexp(x, &exponent);                              /* x = f * 2^exponent, 0.5 <= f < 1 */
     const long fraction = lrint(ldexp(x, 11 - exponent)); /* 0..2048, 1024.. for normal numbers */
     return (uint16_t)(sign | (((long)exponent + 13) * 1024 + fraction));
 }

@@ -186,9 +186,12 @@ static void any_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_are_aligned_and_padded), cmocka_unit_test(counters_follow),
-        cmocka_unit_test(realloc_keeps_content),         cmocka_unit_test(sizes_do_not_overflow),
-        cmocka_unit_test(arrays_grow),                   cmocka_unit_test(arena_blocks_are_zeroed_and_apart),
+        cmocka_unit_test(blocks_are_aligned_and_padded),
+        cmocka_unit_test(counters_follow),
+        cmocka_unit_test(realloc_keeps_content),
+        cmocka_unit_test(sizes_do_not_overflow),
+        cmocka_unit_test(arrays_grow),
+        cmocka_unit_test(arena_blocks_are_zeroed_and_apart),
         cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,10 +159,10 @@ static void mixing_tells_pairs_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_answers),          cmocka_unit_test(stream_follows_the_counter),
-        cmocka_unit_test(counter_carries),        cmocka_unit_test(uniform_and_normal_moments),
-        cmocka_unit_test(below_is_even),          cmocka_unit_test(range_excludes_its_end),
-        cmocka_unit_test(shuffle_permutes),       cmocka_unit_test(mixing_tells_pairs_apart),
+        cmocka_unit_test(known_answers),    cmocka_unit_test(stream_follows_the_counter),
+        cmocka_unit_test(counter_carries),  cmocka_unit_test(uniform_and_normal_moments),
+        cmocka_unit_test(below_is_even),    cmocka_unit_test(range_excludes_its_end),
+        cmocka_unit_test(shuffle_permutes), cmocka_unit_test(mixing_tells_pairs_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,9 +130,9 @@ static void log_passes_up_to_its_level(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_and_sentences), cmocka_unit_test(fail_fills_the_record),
-        cmocka_unit_test(record_may_be_null),  cmocka_unit_test(long_texts_are_cut),
-        cmocka_unit_test(record_may_name_itself), cmocka_unit_test(try_forwards),
+        cmocka_unit_test(names_and_sentences),        cmocka_unit_test(fail_fills_the_record),
+        cmocka_unit_test(record_may_be_null),         cmocka_unit_test(long_texts_are_cut),
+        cmocka_unit_test(record_may_name_itself),     cmocka_unit_test(try_forwards),
         cmocka_unit_test(log_passes_up_to_its_level),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

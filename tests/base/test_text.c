@@ -39,7 +39,8 @@ static void json_is_escaped(void **state)
     (void)state;
     check_json("", "\"\"");
     check_json("a\"b\\c\n\t\x01", "\"a\\\"b\\\\c\\n\\t\\u0001\"");
-    check_json("gr\xC3\xBC\xC3\x9F \xE2\x82\xAC \xF0\x9F\x90\xA6", "\"gr\xC3\xBC\xC3\x9F \xE2\x82\xAC \xF0\x9F\x90\xA6\"");
+    check_json("gr\xC3\xBC\xC3\x9F \xE2\x82\xAC \xF0\x9F\x90\xA6",
+               "\"gr\xC3\xBC\xC3\x9F \xE2\x82\xAC \xF0\x9F\x90\xA6\"");
     /* a lone byte, a cut sequence, an overlong one, a surrogate, beyond U+10FFFF */
     check_json("\xFF", "\"\xEF\xBF\xBD\"");
     check_json("x\xE2\x82", "\"x\xEF\xBF\xBD\xEF\xBF\xBD\"");

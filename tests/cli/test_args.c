@@ -299,8 +299,16 @@ static void help_text(void **state)
     gn_text_init(&text);
     gn_args_help(&spec, &text);
     static const char *const parts[] = {
-        "Usage: gannet train [MODEL...] --data D [options]\n", "Trains a network on a data set.", "\nData:\n", "-d, --data D",
-        "(default 40; 1..1000)", "sgd, adam, adamw", "--[no-]flip", "--resume[=TEXT]", "$GN_TEST_THREADS", "\nExamples:\n",
+        "Usage: gannet train [MODEL...] --data D [options]\n",
+        "Trains a network on a data set.",
+        "\nData:\n",
+        "-d, --data D",
+        "(default 40; 1..1000)",
+        "sgd, adam, adamw",
+        "--[no-]flip",
+        "--resume[=TEXT]",
+        "$GN_TEST_THREADS",
+        "\nExamples:\n",
         "-h, --help",
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -345,8 +353,9 @@ static void json_text(void **state)
     gn_jsonw_bool(&j, NULL, true);
     gn_jsonw_str(&j, NULL, NULL);
     gn_jsonw_object(&j, NULL);
-    assert_string_equal(gn_jsonw_text(&j), "{\"target\": \"cpu\", \"latency_ms\": {\"p90\": 14.2, \"p99\": 0.30000000000000004, "
-                                           "\"max\": null}, \"runs\": [-3, true, null, {}]}");
+    assert_string_equal(gn_jsonw_text(&j),
+                        "{\"target\": \"cpu\", \"latency_ms\": {\"p90\": 14.2, \"p99\": 0.30000000000000004, "
+                        "\"max\": null}, \"runs\": [-3, true, null, {}]}");
     gn_jsonw_deinit(&j);
 }
 
@@ -357,8 +366,9 @@ static void exit_codes(void **state)
         gn_status status;
         int code;
     } cases[] = {
-        {GN_OK, 0},     {GN_EUSAGE, 2}, {GN_EINVAL, 2}, {GN_EFORMAT, 3}, {GN_EDATA, 3},    {GN_ENOENT, 3},    {GN_ESHAPE, 3},
-        {GN_ELIMIT, 3}, {GN_EFLOOR, 4}, {GN_EIO, 1},    {GN_ENOMEM, 1},  {GN_EMEASURE, 5}, {GN_EDIVERGED, 1}, {GN_ECANCELED, 1},
+        {GN_OK, 0},     {GN_EUSAGE, 2},   {GN_EINVAL, 2},    {GN_EFORMAT, 3},   {GN_EDATA, 3},
+        {GN_ENOENT, 3}, {GN_ESHAPE, 3},   {GN_ELIMIT, 3},    {GN_EFLOOR, 4},    {GN_EIO, 1},
+        {GN_ENOMEM, 1}, {GN_EMEASURE, 5}, {GN_EDIVERGED, 1}, {GN_ECANCELED, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_int_equal(gn_cli_exit_code(cases[i].status), cases[i].code);

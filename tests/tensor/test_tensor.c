@@ -76,7 +76,8 @@ static void formats(void **state)
     gn_shape s = gn_shape_make(0);
     gn_shape_format(&s, text);
     assert_string_equal(text, "[]");
-    const int64_t large[GN_MAX_RANK] = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, -1};
+    const int64_t large[GN_MAX_RANK] = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX,
+                                        INT64_MAX, INT64_MAX, INT64_MAX, -1};
     s = gn_shape_of(GN_MAX_RANK, large);
     gn_shape_format(&s, text);
     assert_true(strlen(text) < sizeof text);
@@ -143,9 +144,21 @@ static void halves(void **state)
         double x;
         uint16_t bits;
     } cases[] = {
-        {0, 0}, {1, 0x3C00}, {-2, 0xC000}, {65504, 0x7BFF}, {65519, 0x7BFF}, {65520, 0x7C00}, {0x1p-24, 1},
-        {0x1p-25, 0}, {0x1.8p-25, 1}, {0x1p-14, 0x0400}, {0x1.ff8p-15, 0x03FF}, {0x1.ffcp-15, 0x0400},
-        {1 + 0x1p-11, 0x3C00}, {1 + 0x3p-11, 0x3C02}, {(double)INFINITY, 0x7C00},
+        {0, 0},
+        {1, 0x3C00},
+        {-2, 0xC000},
+        {65504, 0x7BFF},
+        {65519, 0x7BFF},
+        {65520, 0x7C00},
+        {0x1p-24, 1},
+        {0x1p-25, 0},
+        {0x1.8p-25, 1},
+        {0x1p-14, 0x0400},
+        {0x1.ff8p-15, 0x03FF},
+        {0x1.ffcp-15, 0x0400},
+        {1 + 0x1p-11, 0x3C00},
+        {1 + 0x3p-11, 0x3C02},
+        {(double)INFINITY, 0x7C00},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint16_t cell;
