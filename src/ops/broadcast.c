@@ -1,0 +1,32 @@
+/* NumPy broadcasting for reference computations.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "ops/broadcast.h"
+
+#include "ops/ref_access.h"
+
+int64_t gn_broadcast_index(const gn_shape *operand, const gn_shape *result, int64_t i)
+{
+    int64_t index = 0, stride = 1;
+    for (int d = result->rank - 1, o = operand->rank - 1; o >= 0; d--, o--) {
+        const int64_t position = i % result->dim[d];
+        i /= result->dim[d];
+        if (operand->dim[o] != 1)
+            index += position * stride;
+        stride *= operand->dim[o];
+    }
+    return index;
+}
+
+gn_status gn_broadcast_apply(const gn_ref_call *call, double (*fn)(double a, double b))
+{
+    const gn_tensor *a = call->in[0], *b = call->in[1];
+    const gn_shape *shape = &call->out[0]->shape;
+    const bool a_is_whole = gn_shape_equal(&a->shape, shape), b_is_whole = gn_shape_equal(&b->shape, shape);
+    const int64_t n = gn_shape_count(shape);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t ia = a_is_whole ? i : gn_broadcast_index(&a->shape, shape, i);
+        const int64_t ib = b_is_whole ? i : gn_broadcast_index(&b->shape, shape, i);
+        gn_ref_store(call->out[0], i, fn(gn_ref_load(a, ia), gn_ref_load(b, ib)));
+    }
+    return GN_OK;
+}

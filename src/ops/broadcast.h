@@ -1,0 +1,13 @@
+/* NumPy broadcasting for reference computations.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_OPS_BROADCAST_H
+#define GN_OPS_BROADCAST_H
+
+#include "graph/op.h"
+
+/* Plain index into `operand` of the element that element i of `result` reads; shapes broadcast. */
+int64_t gn_broadcast_index(const gn_shape *operand, const gn_shape *result, int64_t i);
+/* out[i] = fn(a[i], b[i]) with inputs 0 and 1 broadcast to output 0. */
+gn_status gn_broadcast_apply(const gn_ref_call *call, double (*fn)(double a, double b));
+
+#endif
