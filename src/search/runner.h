@@ -1,0 +1,88 @@
+/* Who does the work of a search: measures a network, trains a trial, evaluates the winner.  The search sees only this table of
+ * functions; the real one (search/process_runner.h) gives every job a process of its own.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_SEARCH_RUNNER_H
+#define GN_SEARCH_RUNNER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "store/study.h"
+
+/* What a latency belongs to. */
+typedef struct gn_network {
+    const char *model, *head; /* borrowed */
+    int64_t imgsz;
+} gn_network;
+
+#define GN_METRICS_MAX 24
+
+typedef struct gn_named_metric {
+    char name[24];
+    double value, low, high; /* low, high: NaN without an interval */
+} gn_named_metric;
+
+/* What a worker's last words held. */
+typedef struct gn_metrics {
+    int n;
+    gn_named_metric metric[GN_METRICS_MAX];
+    int64_t best_epoch;
+    double images_per_s, seconds; /* NaN when unknown */
+} gn_metrics;
+
+void gn_metrics_init(gn_metrics *metrics);
+/* Ignored when there is no room. */
+void gn_metrics_add(gn_metrics *metrics, const char *name, double value, double low, double high);
+double gn_metrics_value(const gn_metrics *metrics, const char *name); /* NaN when absent */
+
+typedef void (*gn_epoch_fn)(void *ctx, const gn_epoch *epoch);
+
+typedef struct gn_train_job {
+    int64_t trial;
+    const char *config; /* JSON object of strings */
+    const char *folder; /* of the trial; may hold a checkpoint of its own */
+    int64_t seed;
+    int epochs;    /* in all */
+    int threads;   /* for this worker; 0: its own choice */
+    const char *best; /* the metric that says which epoch is best: "iou", "map", "loss", ... */
+    gn_epoch_fn on_epoch; /* called from poll, for every epoch that has become known */
+    void *epoch_ctx;
+} gn_train_job;
+
+typedef struct gn_train_outcome {
+    gn_status status; /* GN_OK, GN_ECANCELED (stopped on request), GN_EWORKER */
+    char reason[400]; /* of GN_EWORKER, for people */
+    gn_metrics metrics;
+} gn_train_outcome;
+
+typedef struct gn_evaluate_job {
+    int64_t trial;
+    const char *config;
+    const char *folder;
+    const char *out_folder; /* of the whole search */
+} gn_evaluate_job;
+
+typedef void (*gn_picture_fn)(void *ctx, const gn_picture *picture);
+
+/* All strings in a job are valid during the call; what outlives it is copied by the runner. */
+typedef struct gn_search_runner {
+    void *ctx;
+    /* (optional) A text that identifies the data set (its hash) and one that describes it; both at least 128 bytes. */
+    gn_status (*describe_data)(void *ctx, char *hash, char *about, gn_error *err);
+    /* Fills everything but id, model, head, imgsz and target.  Strings it sets must stay valid until the next call.
+     * GN_ECANCELED: asked to stop. */
+    gn_status (*measure)(void *ctx, const gn_network *network, gn_measurement *measurement, gn_error *err);
+    /* Begins a job; *run_out is handed to poll until that says it is done, or to stop. */
+    gn_status (*train)(void *ctx, const gn_train_job *job, void **run_out, gn_error *err);
+    /* Looks without waiting.  When the job has ended: true, *outcome_out is filled and `run` is gone. */
+    bool (*poll)(void *ctx, void *run, gn_train_outcome *outcome_out);
+    /* Asks a job to stop in good order, waits for it, and `run` is gone. */
+    void (*stop)(void *ctx, void *run);
+    /* Accuracy on the test split.  on_picture: called for every picture that is worth keeping.  GN_ECANCELED. */
+    gn_status (*evaluate)(void *ctx, const gn_evaluate_job *job, gn_metrics *metrics_out, gn_picture_fn on_picture, void *picture_ctx,
+                          gn_error *err);
+} gn_search_runner;
+
+#endif
