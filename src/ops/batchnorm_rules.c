@@ -16,7 +16,8 @@ gn_status gn_batchnorm_check(const gn_graph *graph, const gn_node *node, int x, 
         if (c->rank == 1 && c->dim[0] == shape->dim[1])
             continue;
         gn_shape_format(c, text);
-        return gn_shape_fail(err, node, "its input %d has the shape %s, expected [%" PRId64 "]", i, text, shape->dim[1]);
+        return gn_shape_fail(err, node, "its input %d has the shape %s, expected [%" PRId64 "]", i, text,
+                             shape->dim[1]);
     }
     return GN_OK;
 }

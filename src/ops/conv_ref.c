@@ -25,9 +25,11 @@ gn_status gn_conv_ref_forward(const gn_spatial *g, const gn_tensor *x, const gn_
                               const gn_tensor *residual, const gn_tensor *scale, gn_tensor *y, double lo, double hi)
 {
     const gn_dtype dtype = common_type(x, w, y);
-    if (dtype == GN_DTYPE_NONE || (bias && bias->dtype != dtype) || (scale && scale->dtype != dtype) || (residual && common_type(residual, x, y) != dtype))
+    if (dtype == GN_DTYPE_NONE || (bias && bias->dtype != dtype) || (scale && scale->dtype != dtype) ||
+        (residual && common_type(residual, x, y) != dtype))
         return GN_EUNSUPPORTED;
-    const void *b = bias ? bias->data : NULL, *add = residual ? residual->data : NULL, *factor = scale ? scale->data : NULL;
+    const void *b = bias ? bias->data : NULL, *add = residual ? residual->data : NULL,
+               *factor = scale ? scale->data : NULL;
     if (dtype == GN_DTYPE_F32)
         forward_f32(g, x->data, w->data, b, add, factor, y->data, lo, hi);
     else

@@ -16,7 +16,8 @@ static gn_status check_operands(const gn_graph *graph, const gn_node *node, int 
         weight->dim[0] == pred->dim[0])
         return GN_OK;
     gn_op_input_shapes(graph, node, shapes);
-    return gn_shape_fail(err, node, "its operands have the shapes %s, expected predictions and targets [N,...] and weights [N]", shapes);
+    return gn_shape_fail(
+        err, node, "its operands have the shapes %s, expected predictions and targets [N,...] and weights [N]", shapes);
 }
 
 gn_status gn_loss_infer(gn_graph *graph, const gn_node *node, gn_error *err)

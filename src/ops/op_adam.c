@@ -29,12 +29,15 @@ static void step_tensor(const gn_ref_call *call, int n, int i)
     const gn_tensor *m = call->in[2 + 2 * n + i], *v = call->in[2 + 3 * n + i];
     const double lr = gn_ref_load(hyper, GN_HYPER_LR), grad_scale = gn_ref_load(call->in[1], 0);
     const double bias1 = gn_ref_load(hyper, GN_HYPER_BIAS1), root_bias2 = sqrt(gn_ref_load(hyper, GN_HYPER_BIAS2));
-    const double beta1 = (double)gn_node_float(call->node, "beta1", 0.9f), beta2 = (double)gn_node_float(call->node, "beta2", 0.999f);
-    const double epsilon = (double)gn_node_float(call->node, "epsilon", 1e-8f), decay = gn_optimizer_decay(call->node, i);
+    const double beta1 = (double)gn_node_float(call->node, "beta1", 0.9f),
+                 beta2 = (double)gn_node_float(call->node, "beta2", 0.999f);
+    const double epsilon = (double)gn_node_float(call->node, "epsilon", 1e-8f),
+                 decay = gn_optimizer_decay(call->node, i);
     const bool decoupled = gn_node_int(call->node, "decoupled", 0) != 0;
     const int64_t count = gn_tensor_count(w);
     for (int64_t k = 0; k < count; k++) {
-        const double weight = gn_ref_load(w, k), slope = grad_scale * gn_ref_load(g, k) + (decoupled ? 0 : decay * weight);
+        const double weight = gn_ref_load(w, k),
+                     slope = grad_scale * gn_ref_load(g, k) + (decoupled ? 0 : decay * weight);
         const double m_new = gn_ref_load(m, k) + (1 - beta1) * (slope - gn_ref_load(m, k));
         const double v_new = beta2 * gn_ref_load(v, k) + (1 - beta2) * slope * slope;
         const double shrunk = decoupled ? weight * (1 - lr * decay) : weight;

@@ -17,7 +17,8 @@ static gn_status infer_to(gn_graph *graph, const gn_node *node, const char *name
         return gn_shape_fail(err, node, "its input has the shape %s, expected [N,C,H,W]", text);
     if (gn_node_ints(node, name, hw, 2, 0) != 2 || hw[0] < 1 || hw[1] < 1 || hw[0] > INT32_MAX || hw[1] > INT32_MAX)
         return gn_shape_fail(err, node, "its attribute %s is not two positive numbers", name);
-    gn_set_out(graph, node, 0, gn_in_dtype(graph, node, 0), &(gn_shape){.rank = 4, .dim = {x->dim[0], x->dim[1], hw[0], hw[1]}});
+    gn_set_out(graph, node, 0, gn_in_dtype(graph, node, 0),
+               &(gn_shape){.rank = 4, .dim = {x->dim[0], x->dim[1], hw[0], hw[1]}});
     return GN_OK;
 }
 
@@ -59,7 +60,8 @@ gn_status gn_adaptive_reference(const gn_ref_call *call)
 {
     const gn_tensor *x = call->in[0];
     const gn_shape *small = &call->out[0]->shape;
-    const int64_t H = x->shape.dim[2], W = x->shape.dim[3], PQ = small->dim[2] * small->dim[3], n = gn_shape_count(small);
+    const int64_t H = x->shape.dim[2], W = x->shape.dim[3], PQ = small->dim[2] * small->dim[3],
+                  n = gn_shape_count(small);
     for (int64_t i = 0; i < n; i++) {
         const cell c = cell_at(&x->shape, small, i);
         double sum = 0;

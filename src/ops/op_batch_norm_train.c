@@ -17,7 +17,8 @@ static gn_status infer_train(gn_graph *graph, const gn_node *node, gn_error *err
     GN_TRY(gn_batchnorm_check(graph, node, 0, 1, 5, err));
     const gn_batchnorm_sizes s = gn_batchnorm_sizes_of(x);
     if (s.N * s.inner < 2)
-        return gn_shape_fail(err, node, "one value per channel has no variance: a larger batch or picture is needed for training");
+        return gn_shape_fail(err, node,
+                             "one value per channel has no variance: a larger batch or picture is needed for training");
     gn_set_out(graph, node, 0, dtype, x);
     for (int i = 1; i < 5; i++)
         gn_set_out(graph, node, i, dtype, &(gn_shape){.rank = 1, .dim = {s.C}});
@@ -161,7 +162,8 @@ static gn_status reference_grad(const gn_ref_call *call)
         for (int64_t i = 0; i < count && gn_has_out(call->node, 0); i++) {
             const int64_t at = gn_batchnorm_index(&s, c, i);
             const double xhat = (gn_ref_load(call->in[1], at) - mean) * invstd;
-            const double dx = factor * (masked(call, at, lo, hi) - sum / (double)count - xhat * projected / (double)count);
+            const double dx =
+                factor * (masked(call, at, lo, hi) - sum / (double)count - xhat * projected / (double)count);
             gn_ref_store(call->out[0], at, dx);
         }
     }

@@ -28,7 +28,8 @@ static gn_dtype target_of(const gn_node *node)
 static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
 {
     if (target_of(node) == GN_DTYPE_NONE)
-        return gn_shape_fail(err, node, "it casts to ONNX type %" PRId64 ", which is not supported", gn_node_int(node, "to", 0));
+        return gn_shape_fail(err, node, "it casts to ONNX type %" PRId64 ", which is not supported",
+                             gn_node_int(node, "to", 0));
     gn_set_out(graph, node, 0, target_of(node), gn_in_shape(graph, node, 0));
     return GN_OK;
 }

@@ -22,9 +22,11 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
         return GN_OK;
     const gn_status status = gn_op_activation_bounds(gn_grad_graph(grad), node, &lo, &hi);
     if (status != GN_OK)
-        return gn_graph_set_error(gn_grad_graph(grad), status, "node %s (Clip): its bounds are not constant", node->name);
+        return gn_graph_set_error(gn_grad_graph(grad), status, "node %s (Clip): its bounds are not constant",
+                                  node->name);
     const gn_attr attrs[2] = {gn_attr_float("lo", lo), gn_attr_float("hi", hi)};
-    return gn_give(grad, node, 0, gn_emit(grad, node, "gannet", "ClampGrad", (const int[]){dy, node->out[0]}, 2, attrs, 2));
+    return gn_give(grad, node, 0,
+                   gn_emit(grad, node, "gannet", "ClampGrad", (const int[]){dy, node->out[0]}, 2, attrs, 2));
 }
 
 static gn_status reference(const gn_ref_call *call)

@@ -22,7 +22,8 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
         gn_shape_format(&first, text[0]);
         gn_shape_format(gn_in_shape(graph, node, i), text[1]);
         if (!gn_shape_equal(&x, &first))
-            return gn_shape_fail(err, node, "inputs of the shapes %s and %s differ beside axis %d", text[0], text[1], axis);
+            return gn_shape_fail(err, node, "inputs of the shapes %s and %s differ beside axis %d", text[0], text[1],
+                                 axis);
     }
     gn_set_out(graph, node, 0, gn_in_dtype(graph, node, 0), &y);
     return GN_OK;
@@ -44,7 +45,8 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
     gn_tensor_destroy(&sizes);
     const gn_attr attr = gn_attr_int("axis", axis);
     const int id = sizes_id < 0 ? sizes_id
-                                : gn_graph_add_node(graph, "Split", "", node->name, (const int[]){dy, sizes_id}, 2, node->n_in, &attr, 1);
+                                : gn_graph_add_node(graph, "Split", "", node->name, (const int[]){dy, sizes_id}, 2,
+                                                    node->n_in, &attr, 1);
     if (id < 0)
         return gn_graph_error(graph, NULL);
     for (int i = 0; i < node->n_in; i++)

@@ -45,7 +45,8 @@ static gn_status give_data(gn_grad *grad, const gn_node *node, int dy, const gn_
     for (int i = 0; i < n_attrs; i++)
         all[i] = attrs[i];
     all[n_attrs] = gn_attr_ints("in_hw", in_hw, 2);
-    return gn_give(grad, node, 0, gn_emit(grad, node, "gannet", "ConvGradData", (const int[]){dy, node->in[1]}, 2, all, n_attrs + 1));
+    return gn_give(grad, node, 0,
+                   gn_emit(grad, node, "gannet", "ConvGradData", (const int[]){dy, node->in[1]}, 2, all, n_attrs + 1));
 }
 
 static gn_status give_weight(gn_grad *grad, const gn_node *node, int dy, const gn_attr *attrs, int n_attrs)

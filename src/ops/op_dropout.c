@@ -55,8 +55,8 @@ static gn_status training(gn_graph *graph, const gn_node *node, int *value_out, 
     const uint64_t node_seed = gn_hash64(node->name, strlen(node->name), 0);
     const gn_attr attrs[2] = {gn_attr_float("ratio", ratio), gn_attr_int("seed", (int64_t)(node_seed >> 1))};
     const int id = rng < 0 ? rng
-                           : gn_graph_add_node(graph, "DropoutTrain", "gannet", node->name, (const int[]){node->in[0], rng}, 2, 2,
-                                               attrs, 2);
+                           : gn_graph_add_node(graph, "DropoutTrain", "gannet", node->name,
+                                               (const int[]){node->in[0], rng}, 2, 2, attrs, 2);
     if (id < 0)
         return gn_graph_error(graph, err);
     *value_out = gn_graph_node(graph, id)->out[0];

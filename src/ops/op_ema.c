@@ -25,7 +25,8 @@ static gn_status reference(const gn_ref_call *call)
     for (int i = 0; i < n; i++) {
         const int64_t count = gn_tensor_count(call->out[i]);
         for (int64_t k = 0; k < count; k++)
-            gn_ref_store(call->out[i], k, decay * gn_ref_load(call->in[1 + i], k) + (1 - decay) * gn_ref_load(call->in[1 + n + i], k));
+            gn_ref_store(call->out[i], k,
+                         decay * gn_ref_load(call->in[1 + i], k) + (1 - decay) * gn_ref_load(call->in[1 + n + i], k));
     }
     return GN_OK;
 }

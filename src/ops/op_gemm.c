@@ -23,7 +23,8 @@ static gn_status sizes_of(const gn_graph *graph, const gn_node *node, sizes *out
     s.K = a->dim[!s.trans_a];
     s.N = b->dim[!s.trans_b];
     if (b->dim[s.trans_b] != s.K)
-        return gn_shape_fail(err, node, "its operands have the shapes %s (transA %d, transB %d), whose inner dimensions differ",
+        return gn_shape_fail(err, node,
+                             "its operands have the shapes %s (transA %d, transB %d), whose inner dimensions differ",
                              shapes, s.trans_a, s.trans_b);
     s.a_row = s.trans_a ? 1 : s.K;
     s.a_col = s.trans_a ? s.M : 1;
@@ -73,11 +74,13 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
     if (dy < 0)
         return GN_OK;
     if (gn_grad_wants(grad, node, 0))
-        GN_TRY(gn_give(grad, node, 0,
-                       trans_a ? product(grad, node, b, trans_b, dy, true) : product(grad, node, dy, false, b, !trans_b)));
+        GN_TRY(
+            gn_give(grad, node, 0,
+                    trans_a ? product(grad, node, b, trans_b, dy, true) : product(grad, node, dy, false, b, !trans_b)));
     if (gn_grad_wants(grad, node, 1))
-        GN_TRY(gn_give(grad, node, 1,
-                       trans_b ? product(grad, node, dy, true, a, trans_a) : product(grad, node, a, !trans_a, dy, false)));
+        GN_TRY(
+            gn_give(grad, node, 1,
+                    trans_b ? product(grad, node, dy, true, a, trans_a) : product(grad, node, a, !trans_a, dy, false)));
     if (gn_has_in(node, 2) && gn_grad_wants(grad, node, 2)) {
         const float beta = gn_node_float(node, "beta", 1);
         const int dc = beta == 1 ? dy : gn_emit_binary(grad, node, "", "Mul", dy, gn_emit_scalar(grad, node, beta));
@@ -89,13 +92,15 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
 static gn_status reference(const gn_ref_call *call)
 {
     sizes s;
-    const double alpha = (double)gn_node_float(call->node, "alpha", 1), beta = (double)gn_node_float(call->node, "beta", 1);
+    const double alpha = (double)gn_node_float(call->node, "alpha", 1),
+                 beta = (double)gn_node_float(call->node, "beta", 1);
     GN_TRY(sizes_of(call->graph, call->node, &s, NULL));
     for (int64_t i = 0; i < s.M * s.N; i++) {
         const int64_t m = i / s.N, n = i % s.N;
         double sum = 0;
         for (int64_t k = 0; k < s.K; k++)
-            sum += gn_ref_load(call->in[0], m * s.a_row + k * s.a_col) * gn_ref_load(call->in[1], k * s.b_row + n * s.b_col);
+            sum += gn_ref_load(call->in[0], m * s.a_row + k * s.a_col) *
+                   gn_ref_load(call->in[1], k * s.b_row + n * s.b_col);
         sum *= alpha;
         if (gn_has_in(call->node, 2))
             sum += beta * gn_ref_load(call->in[2], gn_broadcast_index(&call->in[2]->shape, &call->out[0]->shape, i));

@@ -11,7 +11,8 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
     gn_shape_format(x, text);
     if (x->rank != 4)
         return gn_shape_fail(err, node, "its input has the shape %s, expected [N,C,H,W]", text);
-    gn_set_out(graph, node, 0, gn_in_dtype(graph, node, 0), &(gn_shape){.rank = 4, .dim = {x->dim[0], x->dim[1], 1, 1}});
+    gn_set_out(graph, node, 0, gn_in_dtype(graph, node, 0),
+               &(gn_shape){.rank = 4, .dim = {x->dim[0], x->dim[1], 1, 1}});
     return GN_OK;
 }
 

@@ -16,7 +16,8 @@ static gn_status sizes_of(const gn_graph *graph, const gn_node *node, sizes *out
     char shapes[256];
     gn_op_input_shapes(graph, node, shapes);
     if (a->rank < 2 || b->rank < 2)
-        return gn_shape_fail(err, node, "its operands have the shapes %s, expected at least two dimensions each", shapes);
+        return gn_shape_fail(err, node, "its operands have the shapes %s, expected at least two dimensions each",
+                             shapes);
     sizes s = {.M = a->dim[a->rank - 2], .N = b->dim[b->rank - 1], .K = a->dim[a->rank - 1]};
     s.batch_a = gn_shape_of(a->rank - 2, a->dim);
     s.batch_b = gn_shape_of(b->rank - 2, b->dim);
@@ -62,9 +63,11 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
     if (dy < 0)
         return GN_OK;
     if (gn_grad_wants(grad, node, 0))
-        GN_TRY(gn_give_summed(grad, node, 0, gn_emit_binary(grad, node, "", "MatMul", dy, transposed(grad, node, node->in[1]))));
+        GN_TRY(gn_give_summed(grad, node, 0,
+                              gn_emit_binary(grad, node, "", "MatMul", dy, transposed(grad, node, node->in[1]))));
     if (gn_grad_wants(grad, node, 1))
-        GN_TRY(gn_give_summed(grad, node, 1, gn_emit_binary(grad, node, "", "MatMul", transposed(grad, node, node->in[0]), dy)));
+        GN_TRY(gn_give_summed(grad, node, 1,
+                              gn_emit_binary(grad, node, "", "MatMul", transposed(grad, node, node->in[0]), dy)));
     return GN_OK;
 }
 

@@ -18,7 +18,8 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
     GN_TRY(gn_spatial_pool(graph, node, &g, err));
     const gn_shape y = {.rank = 4, .dim = {g.N, g.C, g.P, g.Q}};
     if (gn_has_out(node, 1) && g.R * g.S > MAX_POSITIONS)
-        return gn_shape_fail(err, node, "its window of %" PRId64 "x%" PRId64 " is too large to be trained, at most %d pixels fit",
+        return gn_shape_fail(err, node,
+                             "its window of %" PRId64 "x%" PRId64 " is too large to be trained, at most %d pixels fit",
                              g.R, g.S, MAX_POSITIONS);
     gn_set_out(graph, node, 0, gn_in_dtype(graph, node, 0), &y);
     gn_set_out(graph, node, 1, GN_DTYPE_U8, &y);
@@ -34,7 +35,8 @@ static void cost(const gn_graph *graph, const gn_node *node, gn_cost *cost_out)
 
 static gn_status training(gn_graph *graph, const gn_node *node, int *value_out, gn_error *err)
 {
-    const int id = gn_graph_add_node(graph, "MaxPoolTrain", "gannet", node->name, node->in, 1, 2, node->attrs, node->n_attrs);
+    const int id =
+        gn_graph_add_node(graph, "MaxPoolTrain", "gannet", node->name, node->in, 1, 2, node->attrs, node->n_attrs);
     if (id < 0)
         return gn_graph_error(graph, err);
     *value_out = gn_graph_node(graph, id)->out[0];
@@ -54,12 +56,14 @@ static gn_status grad_train(gn_grad *grad, const gn_node *node)
     for (int i = 0; i < node->n_attrs; i++)
         attrs[i] = node->attrs[i];
     attrs[node->n_attrs] = gn_attr_ints("in_hw", in_hw, 2);
-    return gn_give(grad, node, 0,
-                   gn_emit(grad, node, "gannet", "MaxPoolGrad", (const int[]){dy, node->out[1]}, 2, attrs, node->n_attrs + 1));
+    return gn_give(
+        grad, node, 0,
+        gn_emit(grad, node, "gannet", "MaxPoolGrad", (const int[]){dy, node->out[1]}, 2, attrs, node->n_attrs + 1));
 }
 
 /* Largest value of the window of output pixel (p, q) of the plane that begins at `plane`, and its position. */
-static double window_maximum(const gn_spatial *g, const gn_tensor *x, int64_t plane, int64_t p, int64_t q, int64_t *position)
+static double window_maximum(const gn_spatial *g, const gn_tensor *x, int64_t plane, int64_t p, int64_t q,
+                             int64_t *position)
 {
     const int64_t h0 = p * g->stride_h - g->pad_top, w0 = q * g->stride_w - g->pad_left;
     int64_t r0, r1, s0, s1;
@@ -98,7 +102,8 @@ static gn_status infer_grad(gn_graph *graph, const gn_node *node, gn_error *err)
 {
     gn_spatial g;
     GN_TRY(gn_spatial_pool(graph, node, &g, err));
-    if (gn_in_dtype(graph, node, 1) != GN_DTYPE_U8 || !gn_shape_equal(gn_in_shape(graph, node, 0), gn_in_shape(graph, node, 1)))
+    if (gn_in_dtype(graph, node, 1) != GN_DTYPE_U8 ||
+        !gn_shape_equal(gn_in_shape(graph, node, 0), gn_in_shape(graph, node, 1)))
         return gn_shape_fail(err, node, "its second input is not the u8 position of each maximum");
     gn_set_out(graph, node, 0, gn_in_dtype(graph, node, 0), &(gn_shape){.rank = 4, .dim = {g.N, g.C, g.H, g.W}});
     return GN_OK;

@@ -4,7 +4,8 @@
 #include "ops/op_rules.h"
 #include "ops/ref_access.h"
 
-static gn_status reduced_axes(const gn_graph *graph, const gn_node *node, int rank, bool is_axis[GN_MAX_RANK], gn_error *err)
+static gn_status reduced_axes(const gn_graph *graph, const gn_node *node, int rank, bool is_axis[GN_MAX_RANK],
+                              gn_error *err)
 {
     int n;
     GN_TRY(gn_op_axes(graph, node, rank, is_axis, &n, err));

@@ -10,7 +10,8 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
     const gn_attr lo = gn_attr_float("lo", 0);
     if (dy < 0 || !gn_grad_wants(grad, node, 0))
         return GN_OK;
-    return gn_give(grad, node, 0, gn_emit(grad, node, "gannet", "ClampGrad", (const int[]){dy, node->out[0]}, 2, &lo, 1));
+    return gn_give(grad, node, 0,
+                   gn_emit(grad, node, "gannet", "ClampGrad", (const int[]){dy, node->out[0]}, 2, &lo, 1));
 }
 
 static gn_status reference(const gn_ref_call *call)

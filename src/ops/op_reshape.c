@@ -34,8 +34,7 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
     for (int i = 0; i < y.rank; i++) {
         if (y.dim[i] == 0 && gn_node_int(node, "allowzero", 0) == 0 && i < x->rank)
             y.dim[i] = x->dim[i];
-        if (y.dim[i] < -1 || (y.dim[i] < 0 && unknown >= 0) ||
-            (y.dim[i] > 0 && known > MAX_DIM / y.dim[i]))
+        if (y.dim[i] < -1 || (y.dim[i] < 0 && unknown >= 0) || (y.dim[i] > 0 && known > MAX_DIM / y.dim[i]))
             return gn_shape_fail(err, node, "%s is no shape to give to %s", to, from);
         if (y.dim[i] < 0)
             unknown = i;

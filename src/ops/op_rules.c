@@ -90,7 +90,8 @@ gn_status gn_op_activation_bounds(const gn_graph *graph, const gn_node *node, fl
     return GN_OK;
 }
 
-gn_status gn_op_axes(const gn_graph *graph, const gn_node *node, int rank, bool is_axis[GN_MAX_RANK], int *n_out, gn_error *err)
+gn_status gn_op_axes(const gn_graph *graph, const gn_node *node, int rank, bool is_axis[GN_MAX_RANK], int *n_out,
+                     gn_error *err)
 {
     int64_t axes[GN_MAX_RANK];
     int n;
@@ -109,7 +110,8 @@ gn_status gn_op_axes(const gn_graph *graph, const gn_node *node, int rank, bool 
     for (int i = 0; i < n; i++) {
         const int64_t axis = axes[i] < 0 ? axes[i] + rank : axes[i];
         if (axis < 0 || axis >= rank || is_axis[axis])
-            return gn_shape_fail(err, node, "axis %" PRId64 " is outside -%d..%d or named twice", axes[i], rank, rank - 1);
+            return gn_shape_fail(err, node, "axis %" PRId64 " is outside -%d..%d or named twice", axes[i], rank,
+                                 rank - 1);
         is_axis[axis] = true;
     }
     *n_out = n;
@@ -132,8 +134,8 @@ void gn_op_input_shapes(const gn_graph *graph, const gn_node *node, char *dst)
 
 /* ---- gradients ---- */
 
-int gn_emit(gn_grad *grad, const gn_node *node, const char *domain, const char *op, const int *in, int n_in, const gn_attr *attrs,
-            int n_attrs)
+int gn_emit(gn_grad *grad, const gn_node *node, const char *domain, const char *op, const int *in, int n_in,
+            const gn_attr *attrs, int n_attrs)
 {
     char name[256];
     for (int i = 0; i < n_in; i++)
@@ -170,7 +172,8 @@ int gn_emit_zeros(gn_grad *grad, const gn_node *node, int like)
     gn_tensor *zeros = NULL;
     const gn_status status = gn_tensor_create(value->dtype, &value->shape, &zeros);
     if (status != GN_OK) {
-        gn_graph_set_error(graph, status, "node %s: zeros for its gradient: %s", node->name, gn_status_sentence(status));
+        gn_graph_set_error(graph, status, "node %s: zeros for its gradient: %s", node->name,
+                           gn_status_sentence(status));
         return -1;
     }
     snprintf(name, sizeof name, "%s.grad.zeros", node->name);

@@ -29,15 +29,16 @@ void gn_op_clamp(const gn_node *node, float *lo_out, float *hi_out);
 gn_status gn_op_activation_bounds(const gn_graph *graph, const gn_node *node, float *lo_out, float *hi_out);
 /* Axes of Squeeze, Unsqueeze, ReduceMean: constant input 1, else attribute "axes", as flags per dimension of `rank`;
  * *n_out: how many (0: none given). */
-gn_status gn_op_axes(const gn_graph *graph, const gn_node *node, int rank, bool is_axis[GN_MAX_RANK], int *n_out, gn_error *err);
+gn_status gn_op_axes(const gn_graph *graph, const gn_node *node, int rank, bool is_axis[GN_MAX_RANK], int *n_out,
+                     gn_error *err);
 /* "[a,b] and [c,d]" style shapes of the present inputs, for messages.  dst holds at least 256 bytes. */
 void gn_op_input_shapes(const gn_graph *graph, const gn_node *node, char *dst);
 
 /* ---- gradients ---- */
 
 /* Appends one node with one output in domain `domain`, named after `node`; its value id, or negative (graph's sticky error). */
-int gn_emit(gn_grad *grad, const gn_node *node, const char *domain, const char *op, const int *in, int n_in, const gn_attr *attrs,
-            int n_attrs);
+int gn_emit(gn_grad *grad, const gn_node *node, const char *domain, const char *op, const int *in, int n_in,
+            const gn_attr *attrs, int n_attrs);
 /* As gn_emit with one or two operands and no attributes. */
 int gn_emit_unary(gn_grad *grad, const gn_node *node, const char *domain, const char *op, int a);
 int gn_emit_binary(gn_grad *grad, const gn_node *node, const char *domain, const char *op, int a, int b);

@@ -19,7 +19,8 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
     const gn_attr axis = gn_attr_int("axis", gn_node_int(node, "axis", -1));
     if (dy < 0 || !gn_grad_wants(grad, node, 0))
         return GN_OK;
-    return gn_give(grad, node, 0, gn_emit(grad, node, "gannet", "SoftmaxGrad", (const int[]){dy, node->out[0]}, 2, &axis, 1));
+    return gn_give(grad, node, 0,
+                   gn_emit(grad, node, "gannet", "SoftmaxGrad", (const int[]){dy, node->out[0]}, 2, &axis, 1));
 }
 
 /* The tensor as [outer, n, inner] around the axis. */

@@ -13,7 +13,8 @@ static bool part_size(const gn_graph *graph, const gn_node *node, int64_t extent
     const gn_attr *attr = gn_node_attr(node, "split");
     if (gn_has_in(node, 1)) {
         const gn_value *value = gn_graph_value(graph, node->in[1]);
-        if (value->kind != GN_VALUE_CONST || value->dtype != GN_DTYPE_S64 || gn_tensor_count(value->data) != node->n_out)
+        if (value->kind != GN_VALUE_CONST || value->dtype != GN_DTYPE_S64 ||
+            gn_tensor_count(value->data) != node->n_out)
             return false;
         *size_out = ((const int64_t *)value->data->data)[i];
         return true;
@@ -41,7 +42,8 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
         if (!part_size(graph, node, x.dim[axis], i, &part.dim[axis]))
             return gn_shape_fail(err, node, "the sizes of its %d parts are not constant or not as many", node->n_out);
         if (part.dim[axis] < 0 || part.dim[axis] > x.dim[axis])
-            return gn_shape_fail(err, node, "part %d has the size %" PRId64 " of %" PRId64, i, part.dim[axis], x.dim[axis]);
+            return gn_shape_fail(err, node, "part %d has the size %" PRId64 " of %" PRId64, i, part.dim[axis],
+                                 x.dim[axis]);
         sum += part.dim[axis];
         gn_set_out(graph, node, i, gn_in_dtype(graph, node, 0), &part);
     }

@@ -14,7 +14,8 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
     const gn_attr *attr = gn_node_attr(node, "axes");
     const int64_t more = gn_has_in(node, 1) ? gn_shape_count(gn_in_shape(graph, node, 1)) : attr ? attr->n : 0;
     if (more < 1 || x->rank + more > GN_MAX_RANK)
-        return gn_shape_fail(err, node, "%d dimensions and %" PRId64 " more, expected at least one more and at most %d in all",
+        return gn_shape_fail(err, node,
+                             "%d dimensions and %" PRId64 " more, expected at least one more and at most %d in all",
                              x->rank, more, GN_MAX_RANK);
     gn_shape y = {.rank = x->rank + (int)more};
     GN_TRY(gn_op_axes(graph, node, y.rank, is_axis, &n, err));

@@ -9,12 +9,20 @@
 
 /* The graph input, f32 [8], with the numbers that change from step to step. */
 #define GN_HYPER_INPUT "train.hyper"
-enum { GN_HYPER_LR, GN_HYPER_BIAS1, GN_HYPER_BIAS2, GN_HYPER_FIRST, GN_HYPER_EMA_DECAY, GN_HYPER_BIAS_LR, GN_HYPER_COUNT = 8 };
+enum {
+    GN_HYPER_LR,
+    GN_HYPER_BIAS1,
+    GN_HYPER_BIAS2,
+    GN_HYPER_FIRST,
+    GN_HYPER_EMA_DECAY,
+    GN_HYPER_BIAS_LR,
+    GN_HYPER_COUNT = 8
+};
 
 /* Shapes and arity: `fixed` inputs, then groups_in groups of n (attribute) tensors; groups_out groups come out, group k with the
  * shapes of input group out_like[k].  All groups have the shapes of the first.  GN_ESHAPE. */
-gn_status gn_optimizer_infer(gn_graph *graph, const gn_node *node, int fixed, int groups_in, const int *out_like, int groups_out,
-                             gn_error *err);
+gn_status gn_optimizer_infer(gn_graph *graph, const gn_node *node, int fixed, int groups_in, const int *out_like,
+                             int groups_out, gn_error *err);
 /* Attribute n, 0 when absent. */
 int gn_optimizer_count(const gn_node *node);
 /* Element i of the floats attribute weight_decay; 0 when absent. */

@@ -16,7 +16,8 @@ static gn_status read_ints(const gn_node *node, const char *name, int64_t *dst, 
         return gn_shape_fail(err, node, "%s has %d numbers, expected %d", name, found, n);
     for (int i = 0; i < n; i++)
         if (dst[i] < lowest || dst[i] > MAX_EXTENT)
-            return gn_shape_fail(err, node, "%s has %" PRId64 ", expected %" PRId64 "..%d", name, dst[i], lowest, MAX_EXTENT);
+            return gn_shape_fail(err, node, "%s has %" PRId64 ", expected %" PRId64 "..%d", name, dst[i], lowest,
+                                 MAX_EXTENT);
     return GN_OK;
 }
 
@@ -41,7 +42,8 @@ static gn_status read_attributes(const gn_node *node, gn_spatial *g, gn_error *e
 }
 
 /* Output positions along one dimension, 0 when the window does not fit. */
-static int64_t positions(int64_t extent, int64_t pad_begin, int64_t pad_end, int64_t window, int64_t stride, int64_t dil, bool ceil_mode)
+static int64_t positions(int64_t extent, int64_t pad_begin, int64_t pad_end, int64_t window, int64_t stride,
+                         int64_t dil, bool ceil_mode)
 {
     const int64_t room = extent + pad_begin + pad_end - (dil * (window - 1) + 1);
     if (room < 0)
@@ -57,10 +59,11 @@ static gn_status find_output(const gn_node *node, gn_spatial *g, bool ceil_mode,
     g->P = positions(g->H, g->pad_top, g->pad_bottom, g->R, g->stride_h, g->dil_h, ceil_mode);
     g->Q = positions(g->W, g->pad_left, g->pad_right, g->S, g->stride_w, g->dil_w, ceil_mode);
     if (g->P < 1 || g->Q < 1)
-        return gn_shape_fail(err, node,
-                             "its input of %" PRId64 "x%" PRId64 " (height x width) with pads %" PRId64 ",%" PRId64 ",%" PRId64
-                             ",%" PRId64 " is smaller than its %" PRId64 "x%" PRId64 " window with dilation %" PRId64 ",%" PRId64,
-                             g->H, g->W, g->pad_top, g->pad_left, g->pad_bottom, g->pad_right, g->R, g->S, g->dil_h, g->dil_w);
+        return gn_shape_fail(
+            err, node,
+            "its input of %" PRId64 "x%" PRId64 " (height x width) with pads %" PRId64 ",%" PRId64 ",%" PRId64
+            ",%" PRId64 " is smaller than its %" PRId64 "x%" PRId64 " window with dilation %" PRId64 ",%" PRId64,
+            g->H, g->W, g->pad_top, g->pad_left, g->pad_bottom, g->pad_right, g->R, g->S, g->dil_h, g->dil_w);
     return GN_OK;
 }
 
@@ -90,8 +93,9 @@ static gn_status check_dy(const gn_node *node, const gn_spatial *g, const gn_sha
     gn_shape_format(dy, text);
     if (dy->dim[0] == g->N && dy->dim[1] == g->K && dy->dim[2] == g->P && dy->dim[3] == g->Q)
         return GN_OK;
-    return gn_shape_fail(err, node, "the gradient has the shape %s, expected [%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 "]", text,
-                         g->N, g->K, g->P, g->Q);
+    return gn_shape_fail(err, node,
+                         "the gradient has the shape %s, expected [%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 "]",
+                         text, g->N, g->K, g->P, g->Q);
 }
 
 static void from_x(gn_spatial *g, const gn_shape *x)
@@ -110,7 +114,8 @@ static gn_status from_w(const gn_node *node, gn_spatial *g, const gn_shape *w, g
     g->S = w->dim[3];
     GN_TRY(read_ints(node, "kernel_shape", kernel_shape, 2, 1, err));
     if (gn_node_attr(node, "kernel_shape") && (kernel_shape[0] != g->R || kernel_shape[1] != g->S))
-        return gn_shape_fail(err, node, "kernel_shape is %" PRId64 "x%" PRId64 ", but the weights are %" PRId64 "x%" PRId64,
+        return gn_shape_fail(err, node,
+                             "kernel_shape is %" PRId64 "x%" PRId64 ", but the weights are %" PRId64 "x%" PRId64,
                              kernel_shape[0], kernel_shape[1], g->R, g->S);
     if (g->K < 1 || g->R < 1 || g->S < 1 || g->R > MAX_EXTENT || g->S > MAX_EXTENT)
         return gn_shape_fail(err, node, "its weights have an empty or overlarge dimension");
@@ -121,15 +126,16 @@ static gn_status check_groups(const gn_node *node, const gn_spatial *g, int64_t 
 {
     if (g->C % g->group || g->K % g->group || g->C / g->group != c_per_group)
         return gn_shape_fail(err, node,
-                             "%" PRId64 " input channels in %" PRId64 " groups do not fit weights for %" PRId64 " channels and %" PRId64
-                             " filters",
+                             "%" PRId64 " input channels in %" PRId64 " groups do not fit weights for %" PRId64
+                             " channels and %" PRId64 " filters",
                              g->C, g->group, c_per_group, g->K);
     return GN_OK;
 }
 
 gn_status gn_spatial_conv(const gn_graph *graph, const gn_node *node, gn_spatial *out, gn_error *err)
 {
-    const bool is_data = strcmp(node->op->name, "ConvGradData") == 0, is_weight = strcmp(node->op->name, "ConvGradWeight") == 0;
+    const bool is_data = strcmp(node->op->name, "ConvGradData") == 0,
+               is_weight = strcmp(node->op->name, "ConvGradWeight") == 0;
     gn_spatial g = {0};
     int64_t kernel_shape[2], c_per_group;
     GN_TRY(need_rank4(graph, node, 0, err));
@@ -188,7 +194,8 @@ gn_status gn_spatial_pool(const gn_graph *graph, const gn_node *node, gn_spatial
     /* Frameworks disagree on what a window that overhangs the padding divides by. */
     if (g.count_include_pad && ((g.P - 1) * g.stride_h + g.dil_h * (g.R - 1) >= g.H + g.pad_top + g.pad_bottom ||
                                 (g.Q - 1) * g.stride_w + g.dil_w * (g.S - 1) >= g.W + g.pad_left + g.pad_right))
-        return gn_shape_fail(err, node, "ceil_mode together with count_include_pad is not supported where windows overhang");
+        return gn_shape_fail(err, node,
+                             "ceil_mode together with count_include_pad is not supported where windows overhang");
     if (is_grad)
         GN_TRY(check_dy(node, &g, gn_in_shape(graph, node, 0), err));
     *out = g;

@@ -24,7 +24,8 @@ gn_status gn_spatial_conv(const gn_graph *graph, const gn_node *node, gn_spatial
 gn_status gn_spatial_pool(const gn_graph *graph, const gn_node *node, gn_spatial *out, gn_error *err);
 
 /* Range of window rows (or columns) that fall into 0..extent-1: r in [*begin, *end). */
-static inline void gn_spatial_range(int64_t origin, int64_t dil, int64_t window, int64_t extent, int64_t *begin, int64_t *end)
+static inline void gn_spatial_range(int64_t origin, int64_t dil, int64_t window, int64_t extent, int64_t *begin,
+                                    int64_t *end)
 {
     *begin = origin >= 0 ? 0 : (-origin + dil - 1) / dil;
     *end = extent <= origin ? 0 : (extent - origin + dil - 1) / dil;
