@@ -1,0 +1,9 @@
+/* The run stage as programs see it: sessions, and what a model says about itself.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANNET_RUN_API_H
+#define GANNET_RUN_API_H
+
+#include "run/model_info.h"
+#include "run/session.h"
+
+#endif

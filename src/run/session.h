@@ -1,0 +1,88 @@
+/* A session: a model made ready to run on a device.  Plans are made once per batch size and size of the input, and share one arena.
+ * Links with nothing from training, search or reports.  One session = one thread at a time; different sessions may run together.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_RUN_SESSION_H
+#define GN_RUN_SESSION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backend/backend.h"
+#include "detect/box.h"
+#include "image/image.h"
+#include "run/model_info.h"
+
+typedef struct gn_session gn_session;
+
+/* All zero means the defaults. */
+typedef struct gn_session_options {
+    int threads;          /* 1..256; 0: all cores this process may use */
+    int imgsz_w, imgsz_h; /* pixels; 0: the model's */
+} gn_session_options;
+
+/* Largest batch of one run. */
+#define GN_SESSION_MAX_BATCH 4096
+
+/* Opens an ONNX file (or its bytes; `name` stands in error lines).  options: NULL for the defaults.
+ * Errors of gn_onnx_read; GN_EINVAL: threads out of range; GN_EUNSUPPORTED: not exactly one float input; GN_ESHAPE: the size does
+ * not fit the model; GN_ENOMEM. */
+gn_status gn_session_open(const char *path, const gn_session_options *options, gn_session **session_out, gn_error *err);
+gn_status gn_session_open_bytes(const void *bytes, size_t n, const char *name, const gn_session_options *options,
+                                gn_session **session_out, gn_error *err);
+/* The same for a graph in memory, which is borrowed: it must outlive the session, and weights that are folded are those of now. */
+gn_status gn_session_open_graph(const gn_graph *graph, const gn_session_options *options, gn_session **session_out,
+                                gn_error *err);
+void gn_session_close(gn_session **session);
+
+const gn_model_info *gn_session_info(const gn_session *session); /* imgsz is the one in use */
+int gn_session_threads(const gn_session *session);
+/* The graph in its form for inference, at batch 1. */
+const gn_graph *gn_session_graph(const gn_session *session);
+
+/* Runs a batch.  images: f32 [n,C,H,W], plain; n: 1..GN_SESSION_MAX_BATCH.  The first run of a batch size makes its plan. */
+gn_status gn_session_run(gn_session *session, const float *images, int n, gn_error *err);
+/* Output i of the last run, plain layout; valid until the next run.  shape_out may be NULL. */
+const float *gn_session_output(const gn_session *session, int i, gn_shape *shape_out);
+int gn_session_output_count(const gn_session *session);
+/* Makes the plan for batch n without running. */
+gn_status gn_session_prepare(gn_session *session, int n, gn_error *err);
+/* The plan of the last run or preparation, and the graph that its steps refer to. */
+const gn_plan *gn_session_plan(const gn_session *session, const gn_graph **graph_out);
+/* Nanoseconds per step of that plan in one more run of the same input; step_ns: gn_session_plan's n_steps entries. */
+gn_status gn_session_run_timed(gn_session *session, int64_t *step_ns, gn_error *err);
+/* Bytes of weights, of packed weights, of the arena and of scratch that the session holds now. */
+size_t gn_session_memory_bytes(const gn_session *session);
+
+/* ---- pictures ---- */
+
+/* One object.  box: pixels of the upright picture, inside it. */
+typedef struct gn_object {
+    gn_box box;
+    float score; /* 0..1; 1 where the model gives none */
+    int32_t cls;
+} gn_object;
+
+#define GN_PREDICTION_MAX 100
+
+/* A classifier's objects are its five best classes, each with the whole picture as box. */
+typedef struct gn_prediction {
+    int n;
+    gn_object object[GN_PREDICTION_MAX];
+} gn_prediction;
+
+typedef struct gn_times {
+    int64_t preprocess_ns, infer_ns, postprocess_ns;
+} gn_times;
+
+/* The model's input for a picture (RGB): f32 [3,H,W] at dst, as the metadata say. */
+gn_status gn_session_preprocess(const gn_session *session, const gn_image *image, float *dst, gn_error *err);
+/* Objects of picture `index` of the last run; full_width, full_height: the upright picture, pixels. */
+void gn_session_decode(const gn_session *session, int index, int full_width, int full_height,
+                       gn_prediction *prediction_out);
+/* All three for one picture.  times_out may be NULL. */
+gn_status gn_session_predict(gn_session *session, const gn_image *image, gn_prediction *prediction_out,
+                             gn_times *times_out, gn_error *err);
+/* How to decode a picture file for this model: JPEGs at no less than twice the input's size. */
+gn_decode_options gn_session_decode_options(const gn_session *session);
+
+#endif
