@@ -13,6 +13,14 @@ enum { BN_MAX_TASKS = 64, BN_MIN_ROWS = 64, BN_MIN_ELEMS = 65536 };
 static const gn_bn_table *table(void)
 {
     switch (gn_vec_rung()) {
+#ifdef GN_HAVE_AVX512
+    case GN_VEC_AVX512:
+        return &gn_bn__avx512;
+#endif
+#ifdef GN_HAVE_AVX2
+    case GN_VEC_AVX2:
+        return &gn_bn__avx2;
+#endif
     default:
         return &gn_bn__ref;
     }

@@ -7,6 +7,14 @@ enum { DW_MAX_TASKS = 4096, DW_MAX_PARTIALS = 64, DW_REDUCE_CHANNELS = 64 };
 static const gn_dw_table *table(void)
 {
     switch (gn_vec_rung()) {
+#ifdef GN_HAVE_AVX512
+    case GN_VEC_AVX512:
+        return &gn_dw__avx512;
+#endif
+#ifdef GN_HAVE_AVX2
+    case GN_VEC_AVX2:
+        return &gn_dw__avx2;
+#endif
     default:
         return &gn_dw__ref;
     }

@@ -5,6 +5,14 @@
 static const gn_optimizer_table *table(void)
 {
     switch (gn_vec_rung()) {
+#ifdef GN_HAVE_AVX512
+    case GN_VEC_AVX512:
+        return &gn_optimizer__avx512;
+#endif
+#ifdef GN_HAVE_AVX2
+    case GN_VEC_AVX2:
+        return &gn_optimizer__avx2;
+#endif
     default:
         return &gn_optimizer__ref;
     }

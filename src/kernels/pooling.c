@@ -7,6 +7,14 @@ enum { POOL_MAX_TASKS = 4096, ADAPTIVE_CHANNELS = 256 };
 static const gn_pool_table *table(void)
 {
     switch (gn_vec_rung()) {
+#ifdef GN_HAVE_AVX512
+    case GN_VEC_AVX512:
+        return &gn_pool__avx512;
+#endif
+#ifdef GN_HAVE_AVX2
+    case GN_VEC_AVX2:
+        return &gn_pool__avx2;
+#endif
     default:
         return &gn_pool__ref;
     }

@@ -55,14 +55,22 @@ typedef struct gn_dw_table {
     void (*bwd_weight)(const gn_dw_bwd_weight *call, gn_rows rows, float *partial);
 } gn_dw_table;
 
-/* The rung that serves the current CPU level. */
+/* The rung that serves the current CPU level: the highest that the compiler could make. */
 typedef enum gn_vec_level { GN_VEC_REF, GN_VEC_AVX2, GN_VEC_AVX512, GN_VEC_NEON } gn_vec_level;
 static inline gn_vec_level gn_vec_rung(void)
 {
     const gn_cpu_level level = gn_cpu_current();
     if (level >= GN_CPU_NEON)
         return GN_VEC_NEON;
-    return level >= GN_CPU_AVX512 ? GN_VEC_AVX512 : level >= GN_CPU_AVX2 ? GN_VEC_AVX2 : GN_VEC_REF;
+#ifdef GN_HAVE_AVX512
+    if (level >= GN_CPU_AVX512)
+        return GN_VEC_AVX512;
+#endif
+#ifdef GN_HAVE_AVX2
+    if (level >= GN_CPU_AVX2)
+        return GN_VEC_AVX2;
+#endif
+    return GN_VEC_REF;
 }
 
 extern const gn_elementwise_table gn_elementwise__ref, gn_elementwise__avx2, gn_elementwise__avx512, gn_elementwise__neon;

@@ -1,0 +1,4 @@
+/* Batch normalisation for AVX-512: the template of vec_batchnorm.inc.
+ * SPDX-License-Identifier: Apache-2.0 */
+#define GN_VEC(name) name##__avx512
+#include "kernels/vec_batchnorm.inc"

@@ -1,0 +1,4 @@
+/* Elementwise kernels for AVX2: the template of vec_elementwise.inc.
+ * SPDX-License-Identifier: Apache-2.0 */
+#define GN_VEC(name) name##__avx2
+#include "kernels/vec_elementwise.inc"
