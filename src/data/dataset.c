@@ -194,7 +194,8 @@ static gn_status open_into(gn_dataset *d, const char *path, gn_error *err)
     if (d->path == NULL)
         return GN_ENOMEM;
     GN_TRY(read_entries(d, path, err));
-    const bool make = !d->has_split[GN_SPLIT_VAL] && d->has_split[GN_SPLIT_TRAIN];
+    const bool wanted = d->options.val_frac > 0 || d->options.test_frac > 0;
+    const bool make = wanted && !d->has_split[GN_SPLIT_VAL] && d->has_split[GN_SPLIT_TRAIN];
     GN_TRY(gn_dataset_scan(d, make, err));
     if (make)
         GN_TRY(gn_dataset_make_splits(d));
