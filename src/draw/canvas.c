@@ -21,8 +21,8 @@ gn_status gn_canvas_init(gn_canvas *canvas, int width, int height)
     canvas->pixels = gn_calloc((size_t)height, (size_t)canvas->stride_bytes);
     if (canvas->pixels == NULL)
         return GN_ENOMEM;
-    canvas->surface = cairo_image_surface_create_for_data(canvas->pixels, CAIRO_FORMAT_RGB24, width, height,
-                                                          canvas->stride_bytes);
+    canvas->surface =
+        cairo_image_surface_create_for_data(canvas->pixels, CAIRO_FORMAT_RGB24, width, height, canvas->stride_bytes);
     canvas->cr = cairo_create(canvas->surface);
     if (cairo_status(canvas->cr) != CAIRO_STATUS_SUCCESS) {
         gn_canvas_deinit(canvas);

@@ -13,9 +13,9 @@
 gn_colour gn_colour_nth(int k)
 {
     /* dark enough for white text and told apart by people who confuse red and green: neighbours differ in lightness */
-    static const gn_colour palette[12] = {{31, 119, 180}, {214, 84, 14},  {36, 128, 60},  {170, 40, 110},
-                                          {120, 94, 200}, {140, 86, 60},  {0, 130, 140},  {190, 30, 45},
-                                          {110, 110, 20}, {70, 70, 80},   {200, 60, 160}, {20, 60, 140}};
+    static const gn_colour palette[12] = {{31, 119, 180}, {214, 84, 14}, {36, 128, 60},  {170, 40, 110},
+                                          {120, 94, 200}, {140, 86, 60}, {0, 130, 140},  {190, 30, 45},
+                                          {110, 110, 20}, {70, 70, 80},  {200, 60, 160}, {20, 60, 140}};
     return palette[(k < 0 ? 0 : k) % 12];
 }
 
@@ -95,8 +95,8 @@ gn_status gn_draw_boxes(gn_image *image, const gn_draw_box *boxes, size_t n, con
     /* labels after all frames, so that no frame crosses a label */
     for (size_t i = 0; labels != NULL && i < n; i++)
         if (labels[i] != NULL && labels[i][0] != '\0' && is_drawable(&boxes[i]))
-            draw_label(canvas.cr, image, &boxes[i], colours == NULL ? gn_colour_nth((int)(i % 12)) : colours[i], labels[i],
-                       font_px);
+            draw_label(canvas.cr, image, &boxes[i], colours == NULL ? gn_colour_nth((int)(i % 12)) : colours[i],
+                       labels[i], font_px);
     const gn_status status = gn_canvas_take(&canvas, &drawn);
     gn_canvas_deinit(&canvas);
     if (status != GN_OK)
@@ -136,7 +136,8 @@ static void put_caption(gn_canvas *canvas, const char *caption, int x, int y, co
     cairo_restore(canvas->cr);
 }
 
-static gn_status fill_sheet(gn_canvas *canvas, const gn_image *tiles, const char *const *captions, size_t n, const sheet *s)
+static gn_status fill_sheet(gn_canvas *canvas, const gn_image *tiles, const char *const *captions, size_t n,
+                            const sheet *s)
 {
     cairo_set_source_rgb(canvas->cr, 1.0, 1.0, 1.0);
     cairo_paint(canvas->cr);

@@ -14,7 +14,7 @@
 #include "draw/canvas.h"
 
 enum { MAX_TICKS = 12, TICK_TEXT = 24 };
-#define FONT_PX 11.0
+#define FONT_PX  11.0
 #define TITLE_PX 13.0
 
 /* One axis: values between low and high (logarithms to base 10 when is_log) lie on the pixels from..to. */
@@ -416,7 +416,8 @@ static gn_status save_svg(const char *path, const gn_plot *panels, size_t n, int
     gn_text_init(&svg);
     gn_status status = render_svg(panels, n, columns, panel_w, panel_h, &svg);
     if (status != GN_OK)
-        gn_fail_at(err, status, path, 0, "cannot draw %zu plots of %d x %d: %s", n, panel_w, panel_h, gn_status_sentence(status));
+        gn_fail_at(err, status, path, 0, "cannot draw %zu plots of %d x %d: %s", n, panel_w, panel_h,
+                   gn_status_sentence(status));
     else
         status = gn_file_write(path, svg.data, svg.len, err);
     gn_text_deinit(&svg);

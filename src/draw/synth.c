@@ -75,7 +75,8 @@ static double area(const gn_draw_box *b)
 
 static gn_draw_box clipped(const gn_draw_box *b, int width, int height)
 {
-    return (gn_draw_box){fmaxf(b->x1, 0.0f), fmaxf(b->y1, 0.0f), fminf(b->x2, (float)width), fminf(b->y2, (float)height)};
+    return (gn_draw_box){fmaxf(b->x1, 0.0f), fmaxf(b->y1, 0.0f), fminf(b->x2, (float)width),
+                         fminf(b->y2, (float)height)};
 }
 
 /* Heads with their hair need about a third of the face around it. */
@@ -107,7 +108,8 @@ static bool try_place(cast *c, gn_rng *rng, int width, int height, double face_p
     gn_synth_person *p = &c->person[c->n];
     const bool may_leave = gn_synth_chance(rng, 0.08);
     const double margin = may_leave ? 0.0 : fmin(0.5 * face_px, 0.45 * fmin(width, height));
-    gn_synth_person_init(p, rng, gn_synth_range(rng, margin, width - margin), gn_synth_range(rng, margin, height - margin), face_px);
+    gn_synth_person_init(p, rng, gn_synth_range(rng, margin, width - margin),
+                         gn_synth_range(rng, margin, height - margin), face_px);
     p->light_x = cos(light_angle);
     p->light_y = sin(light_angle);
     const gn_draw_box whole = gn_synth_person_box(p);
@@ -126,7 +128,8 @@ static bool try_place(cast *c, gn_rng *rng, int width, int height, double face_p
 
 static void place_people(cast *c, gn_rng *rng, int width, int height, int wanted)
 {
-    const double light_angle = gn_synth_range(rng, -GN_SYNTH_PI, 0.0) + gn_synth_range(rng, -0.5, 0.5); /* mostly from above */
+    const double light_angle =
+        gn_synth_range(rng, -GN_SYNTH_PI, 0.0) + gn_synth_range(rng, -0.5, 0.5); /* mostly from above */
     c->n = 0;
     for (int i = 0; i < wanted; i++) {
         const double share = draw_face_share(rng, wanted);

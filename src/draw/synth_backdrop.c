@@ -39,7 +39,8 @@ static void fill_any_gradient(const stage *s)
 /* Lights out of focus. */
 static void draw_bokeh(const stage *s)
 {
-    fill_gradient(s, gn_synth_scale(gn_synth_any_colour(s->rng, 0.7), 0.5), gn_synth_scale(gn_synth_any_colour(s->rng, 0.7), 0.3));
+    fill_gradient(s, gn_synth_scale(gn_synth_any_colour(s->rng, 0.7), 0.5),
+                  gn_synth_scale(gn_synth_any_colour(s->rng, 0.7), 0.3));
     const gn_synth_rgb tone = gn_synth_any_colour(s->rng, 0.7);
     const int n = 15 + gn_synth_pick(s->rng, 45);
     for (int i = 0; i < n; i++) {
@@ -172,7 +173,8 @@ static void draw_landscape(const stage *s)
         }
         cairo_line_to(s->cr, s->w, s->h);
         cairo_close_path(s->cr);
-        gn_synth_set(s->cr, gn_synth_scale(gn_synth_vary(s->rng, (gn_synth_rgb){0.4, 0.5, 0.3}, 0.4), 1.1 - 0.2 * layer), 1.0);
+        gn_synth_set(s->cr,
+                     gn_synth_scale(gn_synth_vary(s->rng, (gn_synth_rgb){0.4, 0.5, 0.3}, 0.4), 1.1 - 0.2 * layer), 1.0);
         cairo_fill(s->cr);
     }
 }
@@ -213,8 +215,9 @@ static void draw_blotches(const stage *s)
     const gn_synth_rgb tone = gn_synth_any_colour(s->rng, 0.7);
     for (int i = 0; i < 40; i++) {
         const double r = s->side * gn_synth_range(s->rng, 0.06, 0.4);
-        gn_synth_spot(s->cr, s->w * gn_rng_uniform(s->rng), s->h * gn_rng_uniform(s->rng), r, r * gn_synth_range(s->rng, 0.4, 1.2),
-                   gn_synth_vary(s->rng, tone, 0.7), gn_synth_range(s->rng, 0.2, 0.8));
+        gn_synth_spot(s->cr, s->w * gn_rng_uniform(s->rng), s->h * gn_rng_uniform(s->rng), r,
+                      r * gn_synth_range(s->rng, 0.4, 1.2), gn_synth_vary(s->rng, tone, 0.7),
+                      gn_synth_range(s->rng, 0.2, 0.8));
     }
 }
 
@@ -222,15 +225,31 @@ void gn_synth_draw_backdrop(gn_rng *rng, cairo_t *cr, int width, int height)
 {
     const stage s = {rng, cr, width, height, fmin(width, height)};
     switch (gn_synth_pick(rng, 9)) {
-    case 0: fill_any_gradient(&s); break;
-    case 1: draw_bokeh(&s); break;
+    case 0:
+        fill_any_gradient(&s);
+        break;
+    case 1:
+        draw_bokeh(&s);
+        break;
     case 2:
-    case 3: draw_room(&s); break;
-    case 4: draw_leaves(&s); break;
-    case 5: draw_street(&s); break;
-    case 6: draw_landscape(&s); break;
-    case 7: draw_tiling(&s); break;
-    default: draw_blotches(&s); break;
+    case 3:
+        draw_room(&s);
+        break;
+    case 4:
+        draw_leaves(&s);
+        break;
+    case 5:
+        draw_street(&s);
+        break;
+    case 6:
+        draw_landscape(&s);
+        break;
+    case 7:
+        draw_tiling(&s);
+        break;
+    default:
+        draw_blotches(&s);
+        break;
     }
 }
 
@@ -239,7 +258,10 @@ void gn_synth_draw_backdrop(gn_rng *rng, cairo_t *cr, int width, int height)
 static gn_synth_rgb thing_colour(const stage *s)
 {
     if (gn_synth_chance(s->rng, 0.35)) /* a skin's colour */
-        return gn_synth_vary(s->rng, gn_synth_mix((gn_synth_rgb){0.95, 0.8, 0.7}, (gn_synth_rgb){0.35, 0.23, 0.17}, gn_rng_uniform(s->rng)), 0.08);
+        return gn_synth_vary(
+            s->rng,
+            gn_synth_mix((gn_synth_rgb){0.95, 0.8, 0.7}, (gn_synth_rgb){0.35, 0.23, 0.17}, gn_rng_uniform(s->rng)),
+            0.08);
     return gn_synth_any_colour(s->rng, 0.9);
 }
 
@@ -343,11 +365,21 @@ void gn_synth_draw_distractors(gn_rng *rng, cairo_t *cr, int width, int height, 
         const double r = s.side * gn_synth_range(rng, 0.03, 0.17);
         switch (gn_synth_pick(rng, 6)) {
         case 0:
-        case 1: draw_ball(&s, x, y, r); break;
-        case 2: draw_plate(&s, x, y, r); break;
-        case 3: draw_panel_with_holes(&s, x, y, r * 0.7); break;
-        case 4: draw_pot(&s, x, y, r); break;
-        default: draw_box_thing(&s, x, y, r); break;
+        case 1:
+            draw_ball(&s, x, y, r);
+            break;
+        case 2:
+            draw_plate(&s, x, y, r);
+            break;
+        case 3:
+            draw_panel_with_holes(&s, x, y, r * 0.7);
+            break;
+        case 4:
+            draw_pot(&s, x, y, r);
+            break;
+        default:
+            draw_box_thing(&s, x, y, r);
+            break;
         }
     }
 }

@@ -113,8 +113,8 @@ static void draw_nose(const gn_synth_person *p, const feature_lots *f, cairo_t *
     cairo_curve_to(cr, root_x + away * 0.1, f->eye_y + 0.15, tip_x + away * w * 0.6, f->nose_y - 0.2, tip_x + away * w,
                    f->nose_y);
     cairo_curve_to(cr, tip_x + away * w * 0.5, f->nose_y + 0.06, tip_x, f->nose_y + 0.05, tip_x, f->nose_y);
-    cairo_curve_to(cr, tip_x + away * 0.03, f->nose_y - 0.2, root_x + away * 0.02, f->eye_y + 0.15, root_x + away * 0.05,
-                   f->eye_y - 0.05);
+    cairo_curve_to(cr, tip_x + away * 0.03, f->nose_y - 0.2, root_x + away * 0.02, f->eye_y + 0.15,
+                   root_x + away * 0.05, f->eye_y - 0.05);
     cairo_close_path(cr);
     gn_synth_set(cr, dark, 0.3);
     cairo_fill(cr);
@@ -122,7 +122,8 @@ static void draw_nose(const gn_synth_person *p, const feature_lots *f, cairo_t *
     gn_synth_spot(cr, (tip_x + root_x) * 0.5 - away * 0.02, f->nose_y - 0.22, 0.07, 0.26, bright, 0.5);
     gn_synth_spot(cr, tip_x - away * 0.02, f->nose_y - 0.05, w * 0.6, 0.09, bright, 0.5);
     for (int side = -1; side <= 1; side += 2) {
-        gn_synth_ellipse(cr, tip_x + side * w * 0.5 * gn_synth_turn_gain(p, side * 0.2), f->nose_y + 0.035, w * 0.24, 0.03);
+        gn_synth_ellipse(cr, tip_x + side * w * 0.5 * gn_synth_turn_gain(p, side * 0.2), f->nose_y + 0.035, w * 0.24,
+                         0.03);
         gn_synth_set(cr, gn_synth_scale(p->skin, 0.2), 0.85);
         cairo_fill(cr);
         cairo_new_path(cr); /* wing */
@@ -156,8 +157,8 @@ static void draw_open_mouth(const mouth *m, cairo_t *cr)
 {
     cairo_new_path(cr);
     cairo_move_to(cr, m->left, m->corner_y);
-    cairo_curve_to(cr, m->left * 0.5 + m->middle * 0.5, m->y - 0.01, m->right * 0.5 + m->middle * 0.5, m->y - 0.01, m->right,
-                   m->corner_y);
+    cairo_curve_to(cr, m->left * 0.5 + m->middle * 0.5, m->y - 0.01, m->right * 0.5 + m->middle * 0.5, m->y - 0.01,
+                   m->right, m->corner_y);
     cairo_curve_to(cr, m->right * 0.6 + m->middle * 0.4, m->y + m->open * 1.7, m->left * 0.6 + m->middle * 0.4,
                    m->y + m->open * 1.7, m->left, m->corner_y);
     cairo_close_path(cr);
@@ -215,7 +216,8 @@ static void draw_age(const gn_synth_person *p, const feature_lots *f, gn_rng *rn
         const double x = gn_synth_turn_x(p, side * (f->nose_w + 0.06));
         cairo_new_path(cr);
         cairo_move_to(cr, x, f->nose_y);
-        cairo_curve_to(cr, x + side * 0.06, f->nose_y + 0.1, x + side * 0.09, f->mouth_y - 0.1, x + side * 0.08, f->mouth_y);
+        cairo_curve_to(cr, x + side * 0.06, f->nose_y + 0.1, x + side * 0.09, f->mouth_y - 0.1, x + side * 0.08,
+                       f->mouth_y);
         gn_synth_set(cr, dark, alpha);
         cairo_stroke(cr);
     }
@@ -235,7 +237,8 @@ static void draw_freckles(const gn_synth_person *p, gn_rng *rng, cairo_t *cr)
 {
     const gn_synth_rgb dark = gn_synth_scale(p->skin, 0.65);
     for (int i = 0; i < 30; i++) {
-        gn_synth_ellipse(cr, gn_synth_turn_x(p, gn_synth_range(rng, -0.45, 0.45)), gn_synth_range(rng, 0.02, 0.38), 0.014, 0.014);
+        gn_synth_ellipse(cr, gn_synth_turn_x(p, gn_synth_range(rng, -0.45, 0.45)), gn_synth_range(rng, 0.02, 0.38),
+                         0.014, 0.014);
         gn_synth_set(cr, dark, 0.5);
         cairo_fill(cr);
     }

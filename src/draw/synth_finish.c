@@ -13,7 +13,7 @@ typedef struct camera {
     double gain[3], contrast, gamma, saturation;
     double light_x, light_y, light; /* gain varies by 1 +- light across the picture */
     double vignette;
-    double noise;                   /* deviation in grey levels */
+    double noise; /* deviation in grey levels */
     uint32_t noise_seed;
 } camera;
 
@@ -89,7 +89,8 @@ static void expose(const camera *c, gn_image *image)
             const uint32_t bits = scramble(number++);
             const float common = noise * bell(bits); /* luminance noise, and half as much of colour */
             for (int k = 0; k < 3; k++) {
-                const float own = 0.5f * noise * bell(scramble(bits + (uint32_t)k + 1u)) * (saturation > 0.0f ? 1.0f : 0.0f);
+                const float own =
+                    0.5f * noise * bell(scramble(bits + (uint32_t)k + 1u)) * (saturation > 0.0f ? 1.0f : 0.0f);
                 p[k] = to_u8(grey + saturation * (rgb[k] - grey) + common + own);
             }
         }

@@ -10,8 +10,8 @@
 static gn_synth_rgb draw_skin(gn_rng *rng)
 {
     static const gn_synth_rgb tones[] = {{0.98, 0.87, 0.80}, {0.95, 0.80, 0.70}, {0.91, 0.74, 0.62}, {0.87, 0.68, 0.54},
-                                      {0.80, 0.60, 0.45}, {0.70, 0.50, 0.36}, {0.58, 0.40, 0.28}, {0.46, 0.31, 0.22},
-                                      {0.35, 0.23, 0.17}, {0.26, 0.17, 0.13}};
+                                         {0.80, 0.60, 0.45}, {0.70, 0.50, 0.36}, {0.58, 0.40, 0.28}, {0.46, 0.31, 0.22},
+                                         {0.35, 0.23, 0.17}, {0.26, 0.17, 0.13}};
     const int n = (int)(sizeof tones / sizeof tones[0]);
     const int k = gn_synth_pick(rng, n - 1);
     return gn_synth_vary(rng, gn_synth_mix(tones[k], tones[k + 1], gn_rng_uniform(rng)), 0.05);
@@ -19,8 +19,9 @@ static gn_synth_rgb draw_skin(gn_rng *rng)
 
 static gn_synth_rgb draw_hair_colour(gn_rng *rng, double age)
 {
-    static const gn_synth_rgb colours[] = {{0.06, 0.05, 0.05}, {0.13, 0.09, 0.07}, {0.25, 0.16, 0.10}, {0.38, 0.25, 0.14},
-                                        {0.55, 0.27, 0.13}, {0.72, 0.56, 0.32}, {0.86, 0.74, 0.50}};
+    static const gn_synth_rgb colours[] = {{0.06, 0.05, 0.05}, {0.13, 0.09, 0.07}, {0.25, 0.16, 0.10},
+                                           {0.38, 0.25, 0.14}, {0.55, 0.27, 0.13}, {0.72, 0.56, 0.32},
+                                           {0.86, 0.74, 0.50}};
     if (gn_synth_chance(rng, age * 0.8)) {
         const double grey = gn_synth_range(rng, 0.5, 0.92);
         return (gn_synth_rgb){grey, grey, grey};
@@ -59,7 +60,8 @@ static void draw_hair_lots(gn_synth_person *p, gn_rng *rng)
 
 static void draw_headwear_lots(gn_synth_person *p, gn_rng *rng)
 {
-    static const gn_synth_headwear kinds[] = {GN_SYNTH_HEAD_CAP, GN_SYNTH_HEAD_BEANIE, GN_SYNTH_HEAD_HAT, GN_SYNTH_HEAD_SCARF};
+    static const gn_synth_headwear kinds[] = {GN_SYNTH_HEAD_CAP, GN_SYNTH_HEAD_BEANIE, GN_SYNTH_HEAD_HAT,
+                                              GN_SYNTH_HEAD_SCARF};
     p->headwear_colour = gn_synth_any_colour(rng, 0.85);
     if (!gn_synth_chance(rng, 0.24))
         return;
@@ -80,26 +82,30 @@ static void draw_headwear_lots(gn_synth_person *p, gn_rng *rng)
 static void draw_ear_lots(gn_synth_person *p)
 {
     const bool is_hidden = p->hair_kind == GN_SYNTH_HAIR_BOB || p->hair_kind == GN_SYNTH_HAIR_LONG ||
-                           p->headwear == GN_SYNTH_HEAD_SCARF || (p->headwear == GN_SYNTH_HEAD_BEANIE && p->hair_volume > 0.14);
+                           p->headwear == GN_SYNTH_HEAD_SCARF ||
+                           (p->headwear == GN_SYNTH_HEAD_BEANIE && p->hair_volume > 0.14);
     p->has_left_ear = !is_hidden && p->yaw > -0.14;
     p->has_right_ear = !is_hidden && p->yaw < 0.14;
 }
 
 static void draw_look_lots(gn_synth_person *p, gn_rng *rng)
 {
-    static const gn_synth_rgb irises[] = {{0.25, 0.15, 0.08}, {0.15, 0.1, 0.06}, {0.35, 0.5, 0.7}, {0.35, 0.5, 0.3}, {0.45, 0.42, 0.4}};
+    static const gn_synth_rgb irises[] = {
+        {0.25, 0.15, 0.08}, {0.15, 0.1, 0.06}, {0.35, 0.5, 0.7}, {0.35, 0.5, 0.3}, {0.45, 0.42, 0.4}};
     p->age = gn_synth_chance(rng, 0.3) ? gn_synth_range(rng, 0.5, 1.0) : gn_synth_range(rng, 0.0, 0.4);
     p->skin = draw_skin(rng);
     p->hair = draw_hair_colour(rng, p->age > 0.5 ? p->age : 0.0);
     p->cloth = gn_synth_any_colour(rng, 0.85);
     const gn_synth_rgb red = {0.75, 0.2, 0.22};
-    p->lip = gn_synth_mix(gn_synth_scale(p->skin, 0.8), red, gn_synth_chance(rng, 0.25) ? 0.75 : gn_synth_range(rng, 0.12, 0.4));
+    p->lip = gn_synth_mix(gn_synth_scale(p->skin, 0.8), red,
+                          gn_synth_chance(rng, 0.25) ? 0.75 : gn_synth_range(rng, 0.12, 0.4));
     p->iris = irises[gn_synth_pick(rng, 5)];
     p->smile = gn_synth_range(rng, -0.5, 1.0);
     p->mouth_open = gn_synth_chance(rng, 0.35) ? gn_synth_range(rng, 0.3, 1.0) : 0.0;
     p->eye_open = gn_synth_chance(rng, 0.07) ? 0.0 : gn_synth_range(rng, 0.55, 1.1);
     p->gaze = gn_synth_range(rng, -0.5, 0.5);
-    const bool is_hairy = p->hair_kind != GN_SYNTH_HAIR_LONG && p->hair_kind != GN_SYNTH_HAIR_BOB && p->hair_kind != GN_SYNTH_HAIR_BUN;
+    const bool is_hairy =
+        p->hair_kind != GN_SYNTH_HAIR_LONG && p->hair_kind != GN_SYNTH_HAIR_BOB && p->hair_kind != GN_SYNTH_HAIR_BUN;
     if (is_hairy && p->headwear != GN_SYNTH_HEAD_SCARF && gn_synth_chance(rng, 0.42))
         p->beard = gn_synth_range(rng, 0.2, 1.0);
     p->has_moustache = p->beard > 0.45 || (is_hairy && gn_synth_chance(rng, 0.08));
@@ -108,7 +114,7 @@ static void draw_look_lots(gn_synth_person *p, gn_rng *rng)
 static void draw_cover_lots(gn_synth_person *p, gn_rng *rng)
 {
     static const gn_synth_cover kinds[] = {GN_SYNTH_COVER_MASK, GN_SYNTH_COVER_MASK, GN_SYNTH_COVER_SHAWL,
-                                        GN_SYNTH_COVER_HAND, GN_SYNTH_COVER_BAR,  GN_SYNTH_COVER_THING};
+                                           GN_SYNTH_COVER_HAND, GN_SYNTH_COVER_BAR,  GN_SYNTH_COVER_THING};
     const double lot = gn_rng_uniform(rng);
     p->eyewear = lot < 0.18 ? GN_SYNTH_EYES_GLASSES : lot < 0.27 ? GN_SYNTH_EYES_SUNGLASSES : GN_SYNTH_EYES_BARE;
     if (gn_synth_chance(rng, 0.24))
@@ -194,7 +200,8 @@ typedef struct ear {
 static ear ear_of(const gn_synth_person *p, int side)
 {
     const double near = p->yaw * -side;
-    return (ear){side * (p->half_width * (1.0 - 0.18 * fmax(0.0, near)) + 0.015), 0.02 + p->pitch, 0.1 + 0.12 * fmax(0.0, near), 0.23};
+    return (ear){side * (p->half_width * (1.0 - 0.18 * fmax(0.0, near)) + 0.015), 0.02 + p->pitch,
+                 0.1 + 0.12 * fmax(0.0, near), 0.23};
 }
 
 static void include_point(const gn_synth_person *p, double x, double y, gn_draw_box *box)

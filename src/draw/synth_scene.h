@@ -26,7 +26,7 @@ gn_synth_rgb gn_synth_any_colour(gn_rng *rng, double saturation_max);
 
 /* --- colours --- */
 gn_synth_rgb gn_synth_mix(gn_synth_rgb a, gn_synth_rgb b, double t); /* a at 0, b at 1 */
-gn_synth_rgb gn_synth_scale(gn_synth_rgb c, double gain);         /* clipped to 0..1 */
+gn_synth_rgb gn_synth_scale(gn_synth_rgb c, double gain);            /* clipped to 0..1 */
 /* Every channel times a random gain of 1 -+ spread. */
 gn_synth_rgb gn_synth_vary(gn_rng *rng, gn_synth_rgb c, double spread);
 void gn_synth_set(cairo_t *cr, gn_synth_rgb c, double alpha);
@@ -65,12 +65,12 @@ typedef enum gn_synth_eyewear {
 } gn_synth_eyewear;
 
 typedef enum gn_synth_cover { /* what hides a part of the face; the box stays that of the whole face */
-    GN_SYNTH_COVER_NONE,
-    GN_SYNTH_COVER_MASK,
-    GN_SYNTH_COVER_SHAWL, /* over mouth and chin */
-    GN_SYNTH_COVER_HAND,
-    GN_SYNTH_COVER_BAR,
-    GN_SYNTH_COVER_THING, /* cup, phone, book */
+                              GN_SYNTH_COVER_NONE,
+                              GN_SYNTH_COVER_MASK,
+                              GN_SYNTH_COVER_SHAWL, /* over mouth and chin */
+                              GN_SYNTH_COVER_HAND,
+                              GN_SYNTH_COVER_BAR,
+                              GN_SYNTH_COVER_THING, /* cup, phone, book */
 } gn_synth_cover;
 
 enum {
@@ -103,15 +103,15 @@ typedef struct gn_synth_person {
     double gaze;
 
     double outline[GN_SYNTH_OUTLINE][2];
-    int n_open;                           /* points of the open (visible) face, clockwise from its top left */
-    double open_face[2 * GN_SYNTH_ROWS][2];  /* outline less what hairline, hair and cloth hide */
+    int n_open;                             /* points of the open (visible) face, clockwise from its top left */
+    double open_face[2 * GN_SYNTH_ROWS][2]; /* outline less what hairline, hair and cloth hide */
 } gn_synth_person;
 
 /* Draws lots for a person whose face is `face_px` high. */
 void gn_synth_person_init(gn_synth_person *p, gn_rng *rng, double x, double y, double face_px);
 /* Box of the open face and the visible ears, in pixels, not clipped. */
 gn_draw_box gn_synth_person_box(const gn_synth_person *p);
-void gn_synth_person_enter(const gn_synth_person *p, cairo_t *cr);        /* face units; cairo_save before */
+void gn_synth_person_enter(const gn_synth_person *p, cairo_t *cr);         /* face units; cairo_save before */
 void gn_synth_person_enter_upright(const gn_synth_person *p, cairo_t *cr); /* the same without tilt */
 /* Where a point of the upright face lies after turning the head by yaw and pitch: x, y and the width gain there. */
 double gn_synth_turn_x(const gn_synth_person *p, double x);

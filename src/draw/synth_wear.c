@@ -23,7 +23,8 @@ void gn_synth_draw_eyewear(const gn_synth_person *p, gn_rng *rng, cairo_t *cr)
     if (p->eyewear == GN_SYNTH_EYES_BARE)
         return;
     const bool is_dark = p->eyewear == GN_SYNTH_EYES_SUNGLASSES;
-    const gn_synth_rgb frame = gn_synth_chance(rng, 0.6) ? (gn_synth_rgb){0.08, 0.07, 0.07} : gn_synth_any_colour(rng, 0.8);
+    const gn_synth_rgb frame =
+        gn_synth_chance(rng, 0.6) ? (gn_synth_rgb){0.08, 0.07, 0.07} : gn_synth_any_colour(rng, 0.8);
     const gn_synth_rgb tint = is_dark ? (gn_synth_rgb){0.06, 0.06, 0.08} : (gn_synth_rgb){0.8, 0.9, 0.95};
     const int shape = gn_synth_pick(rng, 3);
     const double y = -0.08 + p->pitch;
@@ -179,11 +180,20 @@ static void draw_hat(const gn_synth_person *p, gn_rng *rng, cairo_t *cr)
 void gn_synth_draw_headwear_front(const gn_synth_person *p, gn_rng *rng, cairo_t *cr)
 {
     switch (p->headwear) {
-    case GN_SYNTH_HEAD_CAP: draw_cap(p, cr); break;
-    case GN_SYNTH_HEAD_BEANIE: draw_beanie(p, rng, cr); break;
-    case GN_SYNTH_HEAD_HAT: draw_hat(p, rng, cr); break;
-    case GN_SYNTH_HEAD_SCARF: draw_scarf_front(p, cr); break;
-    case GN_SYNTH_HEAD_BARE: break;
+    case GN_SYNTH_HEAD_CAP:
+        draw_cap(p, cr);
+        break;
+    case GN_SYNTH_HEAD_BEANIE:
+        draw_beanie(p, rng, cr);
+        break;
+    case GN_SYNTH_HEAD_HAT:
+        draw_hat(p, rng, cr);
+        break;
+    case GN_SYNTH_HEAD_SCARF:
+        draw_scarf_front(p, cr);
+        break;
+    case GN_SYNTH_HEAD_BARE:
+        break;
     }
 }
 
@@ -344,11 +354,22 @@ static void draw_thing(gn_rng *rng, cairo_t *cr)
 void gn_synth_draw_cover(const gn_synth_person *p, gn_rng *rng, cairo_t *cr)
 {
     switch (p->cover) {
-    case GN_SYNTH_COVER_MASK: draw_mask(p, rng, cr); break;
-    case GN_SYNTH_COVER_SHAWL: draw_shawl(rng, cr); break;
-    case GN_SYNTH_COVER_HAND: draw_hand(p, rng, cr); break;
-    case GN_SYNTH_COVER_BAR: draw_bar(rng, cr); break;
-    case GN_SYNTH_COVER_THING: draw_thing(rng, cr); break;
-    case GN_SYNTH_COVER_NONE: break;
+    case GN_SYNTH_COVER_MASK:
+        draw_mask(p, rng, cr);
+        break;
+    case GN_SYNTH_COVER_SHAWL:
+        draw_shawl(rng, cr);
+        break;
+    case GN_SYNTH_COVER_HAND:
+        draw_hand(p, rng, cr);
+        break;
+    case GN_SYNTH_COVER_BAR:
+        draw_bar(rng, cr);
+        break;
+    case GN_SYNTH_COVER_THING:
+        draw_thing(rng, cr);
+        break;
+    case GN_SYNTH_COVER_NONE:
+        break;
     }
 }

@@ -39,8 +39,8 @@ gn_status gn_probe_picture(const gn_encoded *src, gn_probe *probe_out, gn_error 
 int gn_exif_orientation(const uint8_t *tiff, size_t n);
 
 /* Decoders: packed RGB as stored, not yet turned.  need_width, need_height: as stored, 0: full size. */
-gn_status gn_jpeg_decode(const gn_encoded *src, const gn_probe *probe, int need_width, int need_height, gn_image *image_out,
-                         gn_error *err);
+gn_status gn_jpeg_decode(const gn_encoded *src, const gn_probe *probe, int need_width, int need_height,
+                         gn_image *image_out, gn_error *err);
 gn_status gn_png_decode(const gn_encoded *src, const gn_probe *probe, gn_image *image_out, gn_error *err);
 gn_status gn_webp_decode(const gn_encoded *src, const gn_probe *probe, gn_image *image_out, gn_error *err);
 

@@ -78,14 +78,22 @@ static gn_orient_walk orient_walk(const gn_image *src, int orientation)
     const size_t right = (size_t)(src->width - 1) * (size_t)src->channels;
     const size_t bottom = (size_t)(src->height - 1) * src->stride_bytes;
     switch (orientation) {
-    case 2: return (gn_orient_walk){right, -px, row};
-    case 3: return (gn_orient_walk){right + bottom, -px, -row};
-    case 4: return (gn_orient_walk){bottom, px, -row};
-    case 5: return (gn_orient_walk){0, row, px};
-    case 6: return (gn_orient_walk){bottom, -row, px};
-    case 7: return (gn_orient_walk){right + bottom, -row, -px};
-    case 8: return (gn_orient_walk){right, row, -px};
-    default: return (gn_orient_walk){0, px, row};
+    case 2:
+        return (gn_orient_walk){right, -px, row};
+    case 3:
+        return (gn_orient_walk){right + bottom, -px, -row};
+    case 4:
+        return (gn_orient_walk){bottom, px, -row};
+    case 5:
+        return (gn_orient_walk){0, row, px};
+    case 6:
+        return (gn_orient_walk){bottom, -row, px};
+    case 7:
+        return (gn_orient_walk){right + bottom, -row, -px};
+    case 8:
+        return (gn_orient_walk){right, row, -px};
+    default:
+        return (gn_orient_walk){0, px, row};
     }
 }
 
@@ -142,9 +150,11 @@ gn_status gn_image_decode(const void *bytes, size_t n, const char *name_for_erro
     GN_TRY(gn_probe_picture(&src, &probe, err));
 
     const int64_t limit = opt->max_pixels > 0 ? opt->max_pixels : GN_IMAGE_MAX_PIXELS;
-    if ((int64_t)probe.width * probe.height > limit || probe.width > GN_IMAGE_MAX_SIDE || probe.height > GN_IMAGE_MAX_SIDE)
-        return gn_fail_at(err, GN_ELIMIT, src.name, 0, "the picture is %d x %d, the limit is %lld pixels and %d per side; shrink it",
-                          probe.width, probe.height, (long long)limit, GN_IMAGE_MAX_SIDE);
+    if ((int64_t)probe.width * probe.height > limit || probe.width > GN_IMAGE_MAX_SIDE ||
+        probe.height > GN_IMAGE_MAX_SIDE)
+        return gn_fail_at(err, GN_ELIMIT, src.name, 0,
+                          "the picture is %d x %d, the limit is %lld pixels and %d per side; shrink it", probe.width,
+                          probe.height, (long long)limit, GN_IMAGE_MAX_SIDE);
 
     gn_image image;
     GN_TRY(decode_stored(&src, &probe, opt, &image, err));
@@ -168,7 +178,8 @@ gn_status gn_image_load(const char *path, const gn_decode_options *opt, gn_image
     return status;
 }
 
-gn_status gn_image_size(const void *bytes, size_t n, const char *name_for_errors, gn_image_info *info_out, gn_error *err)
+gn_status gn_image_size(const void *bytes, size_t n, const char *name_for_errors, gn_image_info *info_out,
+                        gn_error *err)
 {
     static const char *const format_name[] = {"?", "JPEG", "PNG", "WebP"};
     const gn_encoded src = {bytes, n, name_for_errors == NULL ? "" : name_for_errors};

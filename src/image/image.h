@@ -65,7 +65,8 @@ gn_status gn_image_decode(const void *bytes, size_t n, const char *name_for_erro
 gn_status gn_image_load(const char *path, const gn_decode_options *opt, gn_image *image_out, gn_error *err);
 
 /* Size, orientation and format from the header, without decoding pixels.  Errors as gn_image_decode, without a size limit. */
-gn_status gn_image_size(const void *bytes, size_t n, const char *name_for_errors, gn_image_info *info_out, gn_error *err);
+gn_status gn_image_size(const void *bytes, size_t n, const char *name_for_errors, gn_image_info *info_out,
+                        gn_error *err);
 gn_status gn_image_size_of_file(const char *path, gn_image_info *info_out, gn_error *err);
 
 /* quality: 1..100 (4:2:0 below 90, 4:4:4 from 90 on).  bytes_out: owned, gn_free.  GN_EINVAL, GN_ENOMEM. */

@@ -41,7 +41,8 @@ static gn_status decompress(tjhandle tj, const gn_encoded *src, gn_image *image,
                             gn_error *err)
 {
     const int flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS;
-    if (tjDecompress2(tj, src->bytes, (unsigned long)src->n, dst, image->width, 0, image->height, pixel_format, flags) == 0)
+    if (tjDecompress2(tj, src->bytes, (unsigned long)src->n, dst, image->width, 0, image->height, pixel_format,
+                      flags) == 0)
         return GN_OK;
     const char *message = tjGetErrorStr2(tj);
     if (tjGetErrorCode(tj) == TJERR_WARNING && !is_premature_end(message))
@@ -54,7 +55,8 @@ static gn_status decompress_cmyk(tjhandle tj, const gn_encoded *src, gn_image *i
     const size_t row_bytes = (size_t)image->width * 4;
     uint8_t *cmyk = gn_calloc((size_t)image->height, row_bytes);
     if (cmyk == NULL)
-        return gn_fail_at(err, GN_ENOMEM, src->name, 0, "out of memory for %d x %d CMYK pixels", image->width, image->height);
+        return gn_fail_at(err, GN_ENOMEM, src->name, 0, "out of memory for %d x %d CMYK pixels", image->width,
+                          image->height);
     const gn_status status = decompress(tj, src, image, cmyk, TJPF_CMYK, err);
     if (status == GN_OK)
         for (int y = 0; y < image->height; y++)
@@ -63,8 +65,8 @@ static gn_status decompress_cmyk(tjhandle tj, const gn_encoded *src, gn_image *i
     return status;
 }
 
-gn_status gn_jpeg_decode(const gn_encoded *src, const gn_probe *probe, int need_width, int need_height, gn_image *image_out,
-                         gn_error *err)
+gn_status gn_jpeg_decode(const gn_encoded *src, const gn_probe *probe, int need_width, int need_height,
+                         gn_image *image_out, gn_error *err)
 {
     gn_image image = {0};
     gn_status status;

@@ -111,10 +111,10 @@ gn_status gn_png_decode(const gn_encoded *src, const gn_probe *probe, gn_image *
     }
     gn_image_deinit(&source.image);
     if (source.status == GN_EFORMAT)
-        return gn_fail_offset(err, GN_EFORMAT, src->name, (int64_t)source.at, "the PNG is damaged or cut off (%zu bytes): %s",
-                              src->n, source.message);
-    return gn_fail_at(err, source.status, src->name, 0, "cannot hold a picture of %d x %d: %s", probe->width, probe->height,
-                      gn_status_sentence(source.status));
+        return gn_fail_offset(err, GN_EFORMAT, src->name, (int64_t)source.at,
+                              "the PNG is damaged or cut off (%zu bytes): %s", src->n, source.message);
+    return gn_fail_at(err, source.status, src->name, 0, "cannot hold a picture of %d x %d: %s", probe->width,
+                      probe->height, gn_status_sentence(source.status));
 }
 
 gn_status gn_image_encode_png(const gn_image *image, void **bytes_out, size_t *n_out)

@@ -116,7 +116,8 @@ static gn_status probe_png(const gn_encoded *src, gn_probe *probe, gn_error *err
     enum { SIGNATURE_BYTES = 8, CHUNK_FRAME_BYTES = 12 };
     const uint8_t *const p = src->bytes;
     if (src->n < 33 || memcmp(p + 12, "IHDR", 4) != 0)
-        return gn_fail_offset(err, GN_EFORMAT, src->name, SIGNATURE_BYTES, "begins like a PNG but has no IHDR chunk: damaged or cut off");
+        return gn_fail_offset(err, GN_EFORMAT, src->name, SIGNATURE_BYTES,
+                              "begins like a PNG but has no IHDR chunk: damaged or cut off");
     const uint32_t width = be32(p + 16);
     const uint32_t height = be32(p + 20);
     if (width < 1 || height < 1 || width > INT32_MAX || height > INT32_MAX)
@@ -152,7 +153,8 @@ static gn_status probe_webp(const gn_encoded *src, gn_probe *probe, gn_error *er
             const uint8_t *exif = p + at + CHUNK_HEADER_BYTES;
             /* some writers keep JPEG's prefix */
             const bool has_prefix = payload > 6 && memcmp(exif, "Exif\0\0", 6) == 0;
-            probe->orientation = has_prefix ? gn_exif_orientation(exif + 6, payload - 6) : gn_exif_orientation(exif, payload);
+            probe->orientation =
+                has_prefix ? gn_exif_orientation(exif + 6, payload - 6) : gn_exif_orientation(exif, payload);
             break;
         }
         at += CHUNK_HEADER_BYTES + payload + (payload & 1);

@@ -55,8 +55,8 @@ static void hsv_to_rgb(const float hsv[3], uint8_t *p)
     const float low = v * (1.0f - hsv[1]);
     const float falling = v * (1.0f - hsv[1] * f);
     const float rising = v * (1.0f - hsv[1] * (1.0f - f));
-    const float channel[6][3] = {{v, rising, low}, {falling, v, low}, {low, v, rising},
-                                 {low, falling, v}, {rising, low, v}, {v, low, falling}};
+    const float channel[6][3] = {{v, rising, low},  {falling, v, low}, {low, v, rising},
+                                 {low, falling, v}, {rising, low, v},  {v, low, falling}};
     for (int c = 0; c < 3; c++)
         p[c] = to_u8(channel[k % 6][c]);
 }

@@ -223,7 +223,8 @@ static void normalise_table(const float *mean, const float *stddev, float table[
     }
 }
 
-gn_status gn_normalise_f32(const gn_image *src, const float *mean, const float *stddev, gn_pixel_order order, float *dst)
+gn_status gn_normalise_f32(const gn_image *src, const float *mean, const float *stddev, gn_pixel_order order,
+                           float *dst)
 {
     if (src->channels != 3)
         return GN_EINVAL;

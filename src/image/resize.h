@@ -27,7 +27,8 @@ gn_status gn_resize_f32(const gn_image *src, int dst_w, int dst_h, const float *
                         gn_pixel_order order, float *dst);
 
 /* Only the normalisation: src (3 channels) keeps its size. */
-gn_status gn_normalise_f32(const gn_image *src, const float *mean, const float *stddev, gn_pixel_order order, float *dst);
+gn_status gn_normalise_f32(const gn_image *src, const float *mean, const float *stddev, gn_pixel_order order,
+                           float *dst);
 
 /* Where a picture lies in a letterboxed input. */
 typedef struct gn_letterbox {

@@ -150,7 +150,8 @@ static void test_jpeg_cmyk(void **state)
 {
     (void)state;
     enum { SIDE = 32 };
-    static const uint8_t inks[4][4] = {{255, 255, 255, 255}, {0, 255, 255, 255}, {255, 255, 255, 0}, {200, 100, 50, 128}};
+    static const uint8_t inks[4][4] = {
+        {255, 255, 255, 255}, {0, 255, 255, 255}, {255, 255, 255, 0}, {200, 100, 50, 128}};
     static const uint8_t want[4][3] = {{255, 255, 255}, {0, 255, 255}, {0, 0, 0}, {100, 50, 25}};
     uint8_t cmyk[SIDE * SIDE * 4];
     for (int y = 0; y < SIDE; y++)
@@ -180,7 +181,7 @@ static void test_jpeg_scaled_decoding_keeps_what_is_needed(void **state)
     blob b = jpeg_of(&src, 90);
     static const struct {
         int need_w, need_h, want_w, want_h;
-    } cases[] = {{0, 0, 800, 600}, {100, 75, 100, 75}, {101, 10, 200, 150}, {10, 76, 200, 150},
+    } cases[] = {{0, 0, 800, 600},     {100, 75, 100, 75},   {101, 10, 200, 150},  {10, 76, 200, 150},
                  {224, 224, 300, 225}, {800, 600, 800, 600}, {2000, 10, 800, 600}, {1, 1, 100, 75}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const gn_decode_options opt = {.need_width = cases[i].need_w, .need_height = cases[i].need_h};
@@ -218,8 +219,8 @@ static void insert_jpeg_exif(blob *b, int orientation, bool is_little)
 /* What a viewer shows for orientation k of a stored w x h picture: stored position of displayed (x,y). */
 static void stored_position(int k, int w, int h, int x, int y, int *sx, int *sy)
 {
-    const int table[9][2] = {{0, 0},         {x, y},         {w - 1 - x, y},         {w - 1 - x, h - 1 - y}, {x, h - 1 - y},
-                             {y, x},         {y, h - 1 - x}, {w - 1 - y, h - 1 - x}, {w - 1 - y, x}};
+    const int table[9][2] = {{0, 0}, {x, y},         {w - 1 - x, y},         {w - 1 - x, h - 1 - y}, {x, h - 1 - y},
+                             {y, x}, {y, h - 1 - x}, {w - 1 - y, h - 1 - x}, {w - 1 - y, x}};
     *sx = table[k][0];
     *sy = table[k][1];
 }
@@ -371,11 +372,11 @@ static blob write_png(const png_case *c, int width)
 static void test_png_of_every_kind(void **state)
 {
     (void)state;
-    static const uint8_t bits1[2] = {0x40, 0x80};             /* pixels 01 and 10 */
+    static const uint8_t bits1[2] = {0x40, 0x80}; /* pixels 01 and 10 */
     static const uint8_t grey4[2] = {0x0F, 0x5A};
-    static const uint8_t palette2[2] = {0x10, 0xB0};          /* 0,1 and 2,3 */
-    static const uint8_t rgb16[24] = {0x12, 0x34, 0xFF, 0xFF, 0, 0x7F, 0x80, 0x80, 0, 0, 1, 0x80,
-                                      0, 0, 0, 0, 0, 0, 0x40, 0, 0x40, 0, 0x40, 0};
+    static const uint8_t palette2[2] = {0x10, 0xB0}; /* 0,1 and 2,3 */
+    static const uint8_t rgb16[24] = {0x12, 0x34, 0xFF, 0xFF, 0, 0x7F, 0x80, 0x80, 0,    0, 1,    0x80,
+                                      0,    0,    0,    0,    0, 0,    0x40, 0,    0x40, 0, 0x40, 0};
     static const uint8_t grey16_alpha[16] = {0x80, 0x80, 0, 0, 0xFF, 0xFE, 0xFF, 0xFF, 0, 1, 0, 0, 0x33, 0x33, 0, 9};
     static const uint8_t rgba[16] = {10, 20, 30, 0, 40, 50, 60, 255, 70, 80, 90, 128, 1, 2, 3, 4};
     static const png_case cases[] = {
@@ -383,7 +384,12 @@ static void test_png_of_every_kind(void **state)
         {4, PNG_COLOR_TYPE_GRAY, 0, 1, grey4, {0, 0, 0, 255, 255, 255, 85, 85, 85, 170, 170, 170}},
         {2, PNG_COLOR_TYPE_PALETTE, 0, 1, palette2, {1, 2, 3, 250, 0, 10, 0, 99, 0, 7, 7, 7}},
         {16, PNG_COLOR_TYPE_RGB, 0, 12, rgb16, {0x12, 0xFF, 0, 0x80, 0, 1, 0, 0, 0, 0x40, 0x40, 0x40}},
-        {16, PNG_COLOR_TYPE_GRAY_ALPHA, 0, 8, grey16_alpha, {0x80, 0x80, 0x80, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0x33, 0x33, 0x33}},
+        {16,
+         PNG_COLOR_TYPE_GRAY_ALPHA,
+         0,
+         8,
+         grey16_alpha,
+         {0x80, 0x80, 0x80, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0x33, 0x33, 0x33}},
         {8, PNG_COLOR_TYPE_RGB_ALPHA, 1, 8, rgba, {10, 20, 30, 40, 50, 60, 70, 80, 90, 1, 2, 3}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -434,7 +440,8 @@ static void expect_refusal(const void *bytes, size_t n, gn_status status, const 
 static void test_text_called_jpg(void **state)
 {
     (void)state;
-    expect_refusal("hello world, not a picture", 26, GN_EFORMAT, "is not a JPEG, PNG or WebP picture (starts with \"hello world,\")");
+    expect_refusal("hello world, not a picture", 26, GN_EFORMAT,
+                   "is not a JPEG, PNG or WebP picture (starts with \"hello world,\")");
     expect_refusal("\x01\x02\xFF", 3, GN_EFORMAT, "starts with 01 02 ff");
     expect_refusal("", 0, GN_EFORMAT, "is empty");
 }
@@ -491,10 +498,10 @@ static void test_damaged_bytes_never_crash(void **state)
 static void test_giant_pictures_are_refused(void **state)
 {
     (void)state;
-    static const uint8_t png[41] = {0x89, 'P', 'N', 'G', 13, 10, 26, 10, 0, 0, 0, 13, 'I', 'H', 'D', 'R',
-                                    0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30, 8, 2};
-    static const uint8_t jpeg[] = {0xFF, 0xD8, 0xFF, 0xC0, 0, 17, 8, 0x75, 0x30, 0x75, 0x30, 3,
-                                   1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 0xFF, 0xDA};
+    static const uint8_t png[41] = {0x89, 'P', 'N', 'G', 13, 10,   26,   10, 0, 0,    0,    13, 'I',
+                                    'H',  'D', 'R', 0,   0,  0x75, 0x30, 0,  0, 0x75, 0x30, 8,  2};
+    static const uint8_t jpeg[] = {0xFF, 0xD8, 0xFF, 0xC0, 0,    17, 8, 0x75, 0x30, 0x75, 0x30, 3,
+                                   1,    0x11, 0,    2,    0x11, 0,  3, 0x11, 0,    0xFF, 0xDA};
     const uint64_t before = gn_memory_stats_get().allocations;
     expect_refusal(png, sizeof png, GN_ELIMIT, "30000 x 30000");
     expect_refusal(jpeg, sizeof jpeg, GN_ELIMIT, "30000 x 30000");

@@ -129,11 +129,14 @@ static void test_letterbox_geometry(void **state)
     static const struct {
         int sw, sh, dw, dh, new_w, new_h, pad_x, pad_y;
     } cases[] = {
-        {640, 480, 640, 640, 640, 480, 0, 80},   {480, 640, 640, 640, 480, 640, 80, 0},
-        {1280, 720, 640, 640, 640, 360, 0, 140}, {100, 50, 64, 64, 64, 32, 0, 16},
+        {640, 480, 640, 640, 640, 480, 0, 80},
+        {480, 640, 640, 640, 480, 640, 80, 0},
+        {1280, 720, 640, 640, 640, 360, 0, 140},
+        {100, 50, 64, 64, 64, 32, 0, 16},
         {333, 500, 416, 416, 277, 416, 69, 0}, /* rest 139: 69 left, 70 right */
-        {64, 64, 64, 64, 64, 64, 0, 0},          {1000, 3, 32, 32, 32, 1, 0, 15}, /* a side never vanishes; rest 31 */
-        {4, 5, 2, 10, 2, 2, 0, 4},               /* 5 * 0.5 = 2.5 rounds to even 2 */
+        {64, 64, 64, 64, 64, 64, 0, 0},
+        {1000, 3, 32, 32, 32, 1, 0, 15}, /* a side never vanishes; rest 31 */
+        {4, 5, 2, 10, 2, 2, 0, 4},       /* 5 * 0.5 = 2.5 rounds to even 2 */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const gn_letterbox lb = gn_letterbox_make(cases[i].sw, cases[i].sh, cases[i].dw, cases[i].dh);
@@ -170,7 +173,8 @@ static void test_letterbox_picture(void **state)
     assert_int_equal(gn_letterbox_u8(&src, &lb, &dst), GN_OK);
     for (int y = 0; y < 32; y++)
         for (int x = 0; x < 32 * 3; x++)
-            assert_int_equal(dst.data[(size_t)y * dst.stride_bytes + (size_t)x], y >= 8 && y < 24 ? 200 : GN_LETTERBOX_FILL);
+            assert_int_equal(dst.data[(size_t)y * dst.stride_bytes + (size_t)x],
+                             y >= 8 && y < 24 ? 200 : GN_LETTERBOX_FILL);
     gn_image_deinit(&src);
     gn_image_deinit(&dst);
 }
