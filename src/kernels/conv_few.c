@@ -113,7 +113,8 @@ static void run_row(const gn_conv_taps *t, const gn_conv_fwd *call, const float 
             const gn_conv_panel panel = gn_conv_taps_panel(t, j);
             const float *bias = (const float *)call->packed + panel.offset;
             const gn_igemm_tile tile = {call->dst + panel.column, call->residual ? call->residual + panel.column : NULL, bias,
-                                        row_off, call->clamp, m, panel.n};
+                                        row_off, call->clamp, m, panel.n,
+                                        t->bypass && call->residual != call->dst};
             t->kernels->offsets(&tile, rows, offsets, t->taps * t->kc, bias + panel.ldb, panel.ldb);
         }
     }
@@ -135,4 +136,5 @@ void gn_conv_few_task(const gn_conv_fwd *call, bool is_plain, int task, void *sc
         const int64_t row = (int64_t)n * p->P + block * f.rows + i;
         run_row(&t, call, corner, step, offsets, row * p->Q * p->K);
     }
+    t.kernels->fence();
 }

@@ -62,6 +62,7 @@ static void finish(gn_conv_taps *t)
     t->taps = t->R * t->S;
     t->nr = 2 * t->kernels->vec;
     t->panels = (t->nc + t->nr - 1) / t->nr;
+    t->bypass = (double)sizeof(float) * t->N * t->dst_h * t->dst_w * t->dst_c > GN_CONV_CACHED_BYTES;
     choose_blocks(t);
 }
 

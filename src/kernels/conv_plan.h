@@ -11,6 +11,9 @@
 #include "kernels/conv.h"
 #include "kernels/igemm.h"
 
+/* What is larger than this does not stay in caches from one layer to the next. */
+#define GN_CONV_CACHED_BYTES (16.0 * 1024 * 1024)
+
 /* Panels: the columns (channels of the result) of one group in blocks of 2*vec; the last may be one vector wide. */
 typedef struct gn_conv_taps {
     const gn_igemm *kernels;
@@ -22,6 +25,7 @@ typedef struct gn_conv_taps {
     int stride_h, stride_w, pad_top, pad_left, dil_h, dil_w;
     bool is_backward;
     int nr, panels;                  /* columns of a full panel; panels per group */
+    bool bypass;                     /* the result is too large to stay in the caches */
     int panel_blocks, pixel_blocks;  /* tasks per (class, group): panel_blocks * pixel_blocks */
 } gn_conv_taps;
 

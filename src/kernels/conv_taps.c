@@ -173,7 +173,8 @@ void gn_conv_taps_task(const gn_conv_taps *t, const gn_conv_taps_call *call, int
     const float *packed = call->packed + gn_conv_taps_panel(t, group * t->panels).offset;
     int64_t row_off[GN_IGEMM_MR_MAX];
     gn_igemm_tile tile = {call->dst + (size_t)group * (size_t)t->nc,
-                          call->residual ? call->residual + (size_t)group * (size_t)t->nc : NULL, NULL, row_off, call->clamp, 0, 0};
+                          call->residual ? call->residual + (size_t)group * (size_t)t->nc : NULL, NULL, row_off, call->clamp, 0, 0,
+                          t->bypass && call->residual != call->dst};
     for (int first = (int)gn_conv_cut(t->panels, t->panel_blocks, panel_block); first < panel_end; first += together) {
         const int end = first + together < panel_end ? first + together : panel_end;
         for (int64_t i = tile_begin; i < tile_end; i++) {
@@ -186,4 +187,5 @@ void gn_conv_taps_task(const gn_conv_taps *t, const gn_conv_taps_call *call, int
             run_panels(t, tile, taps, (size_t)c.first_tap * (size_t)t->kc, packed, first, end, rows);
         }
     }
+    t->kernels->fence();
 }

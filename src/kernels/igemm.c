@@ -3,7 +3,7 @@
 #include "kernels/igemm.h"
 
 static const gn_igemm sets[] = {
-#define GN_IGEMM(level, mr, vec, rows, offsets, outer) {level, mr, vec, rows, offsets, outer},
+#define GN_IGEMM(level, mr, vec, rows, offsets, outer, fence) {level, mr, vec, rows, offsets, outer, fence},
 #include "kernels/f32_igemm.def"
 };
 

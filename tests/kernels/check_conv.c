@@ -430,7 +430,7 @@ static void bench_forward_layer(gn_check *c, const conv_layer *layer, int N, int
     const float *w = check_random(c, weight_floats(&p), -1, 1);
     bench_call b = {.is_plain = gn_conv_fwd_takes_plain(&p), .scratch = check_scratch(c, gn_conv_fwd_scratch_bytes(&p))};
     b.forward = (gn_conv_fwd){p, check_random(c, src_floats(&p), -1, 1), pack_forward(c, &p, w, NULL, NULL), NULL,
-                              check_dst(c, dst_floats(&p)), {0, 6}, check_zeros(c, (size_t)p.C)};
+                              check_scratch(c, dst_floats(&p) * sizeof(float)), {0, 6}, check_zeros(c, (size_t)p.C)};
     *total_s += layer->count * check_bench(c, label, bench_run_forward, &b, flops(&p), "flop");
     *total_flop += layer->count * flops(&p);
 }
@@ -457,7 +457,7 @@ static void bench_backward_data(gn_check *c)
         const float *w = check_random(c, weight_floats(&p), -1, 1);
         bench_call b = {.scratch = check_scratch(c, gn_conv_bwd_data_scratch_bytes(&p))};
         b.backward = (gn_conv_bwd_data){p, check_random(c, dst_floats(&p), -1, 1), pack_backward(c, &p, w),
-                                        check_dst(c, src_floats(&p)), false, check_zeros(c, (size_t)p.K)};
+                                        check_scratch(c, src_floats(&p) * sizeof(float)), false, check_zeros(c, (size_t)p.K)};
         check_bench(c, label, bench_run_backward_data, &b, flops(&p), "flop");
     }
 }

@@ -11,13 +11,17 @@ static void tile_begin(const gn_igemm_tile *tile, float acc[MR][NR])
             acc[i][j] = tile->bias ? tile->bias[j] : 0.0F;
 }
 
-static void tile_end(const gn_igemm_tile *tile, float acc[MR][NR])
+static void tile_end(const gn_igemm_tile *tile, float acc[MR][NR], bool is_final)
 {
     for (int i = 0; i < tile->m; i++) {
         float *dst = tile->dst + tile->row_off[i];
         const float *residual = tile->residual ? tile->residual + tile->row_off[i] : NULL;
         for (int j = 0; j < tile->n; j++) {
             float y = acc[i][j] + (residual ? residual[j] : 0.0F);
+            if (!is_final) {
+                dst[j] = y;
+                continue;
+            }
             y = y < tile->clamp.lo ? tile->clamp.lo : y;
             dst[j] = y > tile->clamp.hi ? tile->clamp.hi : y;
         }
@@ -33,7 +37,7 @@ void gn_f32_igemm_rows_4x16__ref(const gn_igemm_tile *tile, const float *const *
             for (int i = 0; i < tile->m; i++)
                 for (int j = 0; j < tile->n; j++)
                     acc[i][j] += rows[i][k] * b[j];
-    tile_end(tile, acc);
+    tile_end(tile, acc, true);
 }
 
 void gn_f32_igemm_offsets_4x16__ref(const gn_igemm_tile *tile, const float *const *rows, const int32_t *offsets, int kc,
@@ -45,7 +49,7 @@ void gn_f32_igemm_offsets_4x16__ref(const gn_igemm_tile *tile, const float *cons
         for (int i = 0; i < tile->m; i++)
             for (int j = 0; j < tile->n; j++)
                 acc[i][j] += rows[i][offsets[k]] * b[j];
-    tile_end(tile, acc);
+    tile_end(tile, acc, true);
 }
 
 void gn_f32_igemm_outer_4x16__ref(const gn_igemm_tile *tile, const float *const *a_rows, const float *const *b_rows, int64_t a_off,
@@ -59,5 +63,9 @@ void gn_f32_igemm_outer_4x16__ref(const gn_igemm_tile *tile, const float *const 
             for (int j = 0; j < tile->n; j++)
                 acc[i][j] += a[i] * b[j];
     }
-    tile_end(tile, acc);
+    tile_end(tile, acc, false);
+}
+
+void gn_f32_igemm_fence_4x16__ref(void)
+{
 }

@@ -24,6 +24,7 @@ static inline __m256i first_lanes(int n)
 #define v_min(a, b) _mm256_min_ps(a, b)
 #define v_max(a, b) _mm256_max_ps(a, b)
 #define v_store(p, x) _mm256_storeu_ps(p, x)
+#define v_stream(p, x) _mm256_stream_ps(p, x)
 #define v_load_n(p, n) _mm256_maskload_ps(p, first_lanes(n))
 #define v_store_n(p, x, n) _mm256_maskstore_ps(p, first_lanes(n), x)
 

@@ -18,6 +18,7 @@
 #define v_min(a, b) _mm512_min_ps(a, b)
 #define v_max(a, b) _mm512_max_ps(a, b)
 #define v_store(p, x) _mm512_storeu_ps(p, x)
+#define v_stream(p, x) _mm512_stream_ps(p, x)
 #define v_load_n(p, n) _mm512_maskz_loadu_ps((__mmask16)((1U << (n)) - 1U), p)
 #define v_store_n(p, x, n) _mm512_mask_storeu_ps(p, (__mmask16)((1U << (n)) - 1U), x)
 
