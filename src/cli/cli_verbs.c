@@ -5,11 +5,13 @@
 
 #include <stddef.h>
 
+extern const gn_verb gn_verb_data;
 extern const gn_verb gn_verb_doctor;
 extern const gn_verb gn_verb_synth;
 
 const gn_verb *const gn_verbs[] = {
     &gn_verb_synth,
+    &gn_verb_data,
     &gn_verb_doctor,
     NULL,
 };

@@ -1,0 +1,428 @@
+/* gannet data: what a data set holds, how large its boxes are, and what is wrong with it; writes its splits as lists.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "cli/cli_args.h"
+#include "cli/cli_json.h"
+#include "gannet/data_api.h"
+
+#define SHOWN_PROBLEMS 20
+#define SHOWN_CLASSES 20
+#define N_QUANTILES 5
+
+static const double quantiles[N_QUANTILES] = {0, 0.1, 0.5, 0.9, 1};
+static const char *const quantile_names[N_QUANTILES] = {"min", "p10", "p50", "p90", "max"};
+
+typedef struct split_facts {
+    int64_t images, boxes, without, with_one, with_many;
+} split_facts;
+
+/* A figure of all boxes or pictures, by quantile. */
+typedef struct spread {
+    double at[N_QUANTILES]; /* NaN without values */
+} spread;
+
+typedef struct set_facts {
+    const gn_dataset *set;
+    split_facts split[GN_SPLIT_COUNT];
+    int64_t *class_boxes;              /* [classes] */
+    spread width, height, side_px;     /* of boxes: fractions of the picture; the shorter side in pixels */
+    spread image_width, image_height;  /* pixels */
+} set_facts;
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static spread spread_of(double *values, size_t n)
+{
+    spread s;
+    qsort(values, n, sizeof *values, compare_doubles);
+    for (int q = 0; q < N_QUANTILES; q++)
+        s.at[q] = n > 0 ? values[(size_t)(quantiles[q] * (double)(n - 1) + 0.5)] : (double)NAN;
+    return s;
+}
+
+/* One figure of every box (or, for pictures, of every sample) of the set, in order. */
+typedef double (*figure_fn)(const gn_sample *s, const gn_box *box);
+
+static double box_width(const gn_sample *s, const gn_box *box)
+{
+    (void)s;
+    return (double)box->x2 - (double)box->x1;
+}
+
+static double box_height(const gn_sample *s, const gn_box *box)
+{
+    (void)s;
+    return (double)box->y2 - (double)box->y1;
+}
+
+static double box_side_px(const gn_sample *s, const gn_box *box)
+{
+    return fmin(box_width(s, box) * s->width, box_height(s, box) * s->height);
+}
+
+static double image_width(const gn_sample *s, const gn_box *box)
+{
+    (void)box;
+    return s->width;
+}
+
+static double image_height(const gn_sample *s, const gn_box *box)
+{
+    (void)box;
+    return s->height;
+}
+
+static spread measure(const gn_dataset *set, figure_fn figure, bool of_boxes, double *values)
+{
+    size_t n = 0;
+    for (int s = 0; s < GN_SPLIT_COUNT; s++)
+        for (int64_t i = 0; i < gn_dataset_count(set, (gn_split)s); i++) {
+            const gn_sample *sample = gn_dataset_sample(set, (gn_split)s, i);
+            for (int k = 0; k < (of_boxes ? sample->n_boxes : 1); k++)
+                values[n++] = figure(sample, of_boxes ? &sample->box[k] : NULL);
+        }
+    return spread_of(values, n);
+}
+
+static size_t count_split(set_facts *f, gn_split split)
+{
+    split_facts *s = &f->split[split];
+    s->images = gn_dataset_count(f->set, split);
+    for (int64_t i = 0; i < s->images; i++) {
+        const gn_sample *sample = gn_dataset_sample(f->set, split, i);
+        s->boxes += sample->n_boxes;
+        s->without += sample->n_boxes == 0;
+        s->with_one += sample->n_boxes == 1;
+        s->with_many += sample->n_boxes > 1;
+        for (int k = 0; k < sample->n_boxes; k++)
+            f->class_boxes[sample->cls[k]]++;
+    }
+    return (size_t)(s->boxes + s->images);
+}
+
+static gn_status collect(const gn_dataset *set, set_facts *f)
+{
+    memset(f, 0, sizeof *f);
+    f->set = set;
+    f->class_boxes = gn_calloc((size_t)gn_dataset_classes(set), sizeof *f->class_boxes);
+    if (f->class_boxes == NULL)
+        return GN_ENOMEM;
+    size_t room = 1;
+    for (int s = 0; s < GN_SPLIT_COUNT; s++)
+        room += count_split(f, (gn_split)s);
+    double *values = gn_alloc(room * sizeof *values);
+    if (values == NULL)
+        return GN_ENOMEM;
+    f->width = measure(set, box_width, true, values);
+    f->height = measure(set, box_height, true, values);
+    f->side_px = measure(set, box_side_px, true, values);
+    f->image_width = measure(set, image_width, false, values);
+    f->image_height = measure(set, image_height, false, values);
+    gn_free(values);
+    return GN_OK;
+}
+
+/* --- output --------------------------------------------------------------------------------------------------------- */
+
+static void print_spread(const char *name, const spread *s, const char *format)
+{
+    gn_cli_print("%-22s", name);
+    for (int q = 0; q < N_QUANTILES; q++) {
+        char text[32];
+        snprintf(text, sizeof text, format, s->at[q]);
+        gn_cli_print(" %8s", text);
+    }
+    gn_cli_print("\n");
+}
+
+static void print_splits(const set_facts *f)
+{
+    gn_cli_print("\n%-10s %9s %9s %9s %9s %9s\n", "split", "pictures", "no box", "one box", "more", "boxes");
+    for (int s = 0; s < GN_SPLIT_COUNT; s++) {
+        const split_facts *k = &f->split[s];
+        gn_cli_print("%-10s %9" PRId64 " %9" PRId64 " %9" PRId64 " %9" PRId64 " %9" PRId64 "\n", gn_split_name((gn_split)s),
+                     k->images, k->without, k->with_one, k->with_many, k->boxes);
+    }
+}
+
+static void print_counts(const gn_problem_counts *c)
+{
+    const struct {
+        int64_t n;
+        const char *what;
+    } rows[] = {
+        {c->missing_pictures, "pictures, lists or folders that are named but not there"},
+        {c->unreadable_pictures, "pictures that cannot be read"},
+        {c->bad_list_lines, "lines of lists that name no picture"},
+        {c->bad_label_lines, "label lines that cannot be used"},
+        {c->spoilt_pictures, "pictures left out because none of their label lines can be used"},
+        {c->duplicate_lines, "label lines that repeat another one (dropped)"},
+        {c->duplicate_pictures, "pictures named twice in a split (taken once)"},
+        {c->split_overlap, "pictures in more than one split (kept: figures on val or test will flatter)"},
+        {c->missing_labels, "pictures without a label file (taken as background)"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].n > 0)
+            gn_cli_print("%8" PRId64 "  %s\n", rows[i].n, rows[i].what);
+}
+
+static void print_problems(const gn_dataset *set, bool all)
+{
+    const int64_t n = gn_dataset_problem_count(set);
+    const int64_t shown = all || n <= SHOWN_PROBLEMS ? n : SHOWN_PROBLEMS;
+    for (int64_t i = 0; i < shown; i++) {
+        const gn_problem *p = gn_dataset_problem(set, i);
+        if (p->line > 0)
+            gn_cli_print("%s:%" PRId64 ": %s\n", p->file, p->line, p->message);
+        else
+            gn_cli_print("%s: %s\n", p->file, p->message);
+    }
+    if (shown < n)
+        gn_cli_print("... and %" PRId64 " more (--all shows them)\n", n - shown);
+}
+
+static void print_text(const set_facts *f, bool all)
+{
+    const gn_dataset *set = f->set;
+    const int classes = gn_dataset_classes(set);
+    gn_cli_print("%s  (%s, hash %016" PRIx64 ")\n\n", gn_dataset_path(set), gn_dataset_format(set), gn_dataset_hash(set));
+    gn_cli_print("%-22s %9s\n", "class", "boxes");
+    for (int c = 0; c < classes && c < SHOWN_CLASSES; c++)
+        gn_cli_print("%3d %-18s %9" PRId64 "\n", c, gn_dataset_class_name(set, c), f->class_boxes[c]);
+    if (classes > SHOWN_CLASSES)
+        gn_cli_print("... and %d more\n", classes - SHOWN_CLASSES);
+    print_splits(f);
+    if (gn_dataset_is_split_made(set))
+        gn_cli_print("The set names no val split: it was split here, pictures that look alike kept on one side.\n");
+    gn_cli_print("\n%-22s", "size");
+    for (int q = 0; q < N_QUANTILES; q++)
+        gn_cli_print(" %8s", quantile_names[q]);
+    gn_cli_print("\n");
+    print_spread("box width (0..1)", &f->width, "%.3f");
+    print_spread("box height (0..1)", &f->height, "%.3f");
+    print_spread("box, shorter side px", &f->side_px, "%.0f");
+    print_spread("picture width px", &f->image_width, "%.0f");
+    print_spread("picture height px", &f->image_height, "%.0f");
+    const gn_problem_counts counts = gn_dataset_problem_counts(set);
+    gn_cli_print("\n%s\n", gn_dataset_problem_count(set) > 0 ? "Problems" : "No problems found.");
+    print_counts(&counts);
+    print_problems(set, all);
+}
+
+static void json_spread(gn_jsonw *j, const char *key, const spread *s)
+{
+    gn_jsonw_object(j, key);
+    for (int q = 0; q < N_QUANTILES; q++)
+        gn_jsonw_num(j, quantile_names[q], s->at[q]);
+    gn_jsonw_end(j);
+}
+
+static void json_splits(gn_jsonw *j, const set_facts *f)
+{
+    gn_jsonw_object(j, "splits");
+    for (int s = 0; s < GN_SPLIT_COUNT; s++) {
+        gn_jsonw_object(j, gn_split_name((gn_split)s));
+        gn_jsonw_int(j, "images", f->split[s].images);
+        gn_jsonw_int(j, "boxes", f->split[s].boxes);
+        gn_jsonw_int(j, "without_box", f->split[s].without);
+        gn_jsonw_int(j, "with_one_box", f->split[s].with_one);
+        gn_jsonw_int(j, "with_many_boxes", f->split[s].with_many);
+        gn_jsonw_end(j);
+    }
+    gn_jsonw_end(j);
+    gn_jsonw_bool(j, "split_made", gn_dataset_is_split_made(f->set));
+}
+
+static void json_problems(gn_jsonw *j, const gn_dataset *set)
+{
+    const gn_problem_counts c = gn_dataset_problem_counts(set);
+    gn_jsonw_object(j, "counts");
+    gn_jsonw_int(j, "missing_pictures", c.missing_pictures);
+    gn_jsonw_int(j, "unreadable_pictures", c.unreadable_pictures);
+    gn_jsonw_int(j, "bad_list_lines", c.bad_list_lines);
+    gn_jsonw_int(j, "bad_label_lines", c.bad_label_lines);
+    gn_jsonw_int(j, "spoilt_pictures", c.spoilt_pictures);
+    gn_jsonw_int(j, "duplicate_lines", c.duplicate_lines);
+    gn_jsonw_int(j, "duplicate_pictures", c.duplicate_pictures);
+    gn_jsonw_int(j, "split_overlap", c.split_overlap);
+    gn_jsonw_int(j, "missing_labels", c.missing_labels);
+    gn_jsonw_end(j);
+    gn_jsonw_array(j, "problems");
+    for (int64_t i = 0; i < gn_dataset_problem_count(set); i++) {
+        const gn_problem *p = gn_dataset_problem(set, i);
+        gn_jsonw_object(j, NULL);
+        gn_jsonw_str(j, "file", p->file);
+        if (p->line > 0)
+            gn_jsonw_int(j, "line", p->line);
+        gn_jsonw_str(j, "message", p->message);
+        gn_jsonw_end(j);
+    }
+    gn_jsonw_end(j);
+}
+
+static gn_status print_json(const set_facts *f, gn_error *err)
+{
+    const gn_dataset *set = f->set;
+    char hash[20];
+    snprintf(hash, sizeof hash, "%016" PRIx64, gn_dataset_hash(set));
+    gn_jsonw j;
+    gn_jsonw_init(&j);
+    gn_jsonw_str(&j, "data", gn_dataset_path(set));
+    gn_jsonw_str(&j, "format", gn_dataset_format(set));
+    gn_jsonw_str(&j, "hash", hash);
+    gn_jsonw_array(&j, "classes");
+    for (int c = 0; c < gn_dataset_classes(set); c++) {
+        gn_jsonw_object(&j, NULL);
+        gn_jsonw_str(&j, "name", gn_dataset_class_name(set, c));
+        gn_jsonw_int(&j, "boxes", f->class_boxes[c]);
+        gn_jsonw_end(&j);
+    }
+    gn_jsonw_end(&j);
+    json_splits(&j, f);
+    json_spread(&j, "box_width", &f->width);
+    json_spread(&j, "box_height", &f->height);
+    json_spread(&j, "box_side_px", &f->side_px);
+    json_spread(&j, "image_width", &f->image_width);
+    json_spread(&j, "image_height", &f->image_height);
+    json_problems(&j, set);
+    const gn_status status = gn_jsonw_print(&j);
+    return status == GN_OK ? GN_OK : gn_fail(err, status, "cannot write to standard output");
+}
+
+/* --- --split -------------------------------------------------------------------------------------------------------- */
+
+static gn_status write_text(const char *folder, const char *name, gn_text *t, gn_error *err)
+{
+    char path[PATH_MAX];
+    gn_status status = t->failed ? gn_fail(err, GN_ENOMEM, "out of memory writing %s", name) : GN_OK;
+    if (status == GN_OK && gn_path_join(folder, name, path, sizeof path) != GN_OK)
+        status = gn_fail(err, GN_ELIMIT, "the path of %s in %s is too long", name, folder);
+    if (status == GN_OK)
+        status = gn_file_write(path, t->data != NULL ? t->data : "", t->len, err);
+    gn_text_deinit(t);
+    return status;
+}
+
+static gn_status write_list(const gn_dataset *set, const char *folder, gn_split split, gn_error *err)
+{
+    gn_text t;
+    gn_text_init(&t);
+    for (int64_t i = 0; i < gn_dataset_count(set, split); i++) {
+        char path[PATH_MAX];
+        const char *given = gn_dataset_sample(set, split, i)->path;
+        gn_text_printf(&t, "%s\n", realpath(given, path) != NULL ? path : given);
+    }
+    char name[32];
+    snprintf(name, sizeof name, "%s.txt", gn_split_name(split));
+    return write_text(folder, name, &t, err);
+}
+
+/* Lists of the splits and a data.yaml that names them; labels stay where they are. */
+static gn_status write_splits(const gn_dataset *set, const char *folder, gn_error *err)
+{
+    if (strcmp(gn_dataset_format(set), "csv") == 0)
+        return gn_fail_at(err, GN_EUNSUPPORTED, gn_dataset_path(set), 0,
+                          "--split writes lists of pictures beside their label files, and a CSV has no label files");
+    GN_TRY(gn_make_dirs(folder, err));
+    gn_text t;
+    gn_text_init(&t);
+    gn_text_printf(&t, "# The splits of %s.\npath: .\n", gn_dataset_path(set));
+    for (int s = 0; s < GN_SPLIT_COUNT; s++) {
+        if (gn_dataset_count(set, (gn_split)s) == 0)
+            continue;
+        const gn_status status = write_list(set, folder, (gn_split)s, err);
+        if (status != GN_OK) {
+            gn_text_deinit(&t);
+            return status;
+        }
+        gn_text_printf(&t, "%s: %s.txt\n", gn_split_name((gn_split)s), gn_split_name((gn_split)s));
+    }
+    gn_text_add(&t, "names:\n");
+    for (int c = 0; c < gn_dataset_classes(set); c++) {
+        gn_text_printf(&t, "  %d: ", c);
+        gn_text_add_json(&t, gn_dataset_class_name(set, c)); /* a JSON string is a YAML string */
+        gn_text_add(&t, "\n");
+    }
+    return write_text(folder, "data.yaml", &t, err);
+}
+
+/* --- the verb ------------------------------------------------------------------------------------------------------- */
+
+static const gn_opt options[] = {
+    {.name = "verify", .type = GN_OPT_FLAG, .init = "true", .group = "Reading",
+     .help = "decode every picture; with --no-verify only look at headers"},
+    {.name = "val-frac", .type = GN_OPT_DOUBLE, .metavar = "F", .init = "0.15", .min = 0, .max = 0.5,
+     .help = "share of pictures for val when the set names no val"},
+    {.name = "test-frac", .type = GN_OPT_DOUBLE, .metavar = "F", .init = "0.15", .min = 0, .max = 0.5,
+     .help = "share of pictures for test when the set names neither val nor test"},
+    {.name = "seed", .type = GN_OPT_INT, .metavar = "N", .init = "0", .min = 0, .max = 2147483647.0, .help = "of the split"},
+    {.name = "split", .type = GN_OPT_STRING, .metavar = "DIR", .group = "Output",
+     .help = "write the splits as lists and a data.yaml into DIR"},
+    {.name = "all", .type = GN_OPT_FLAG, .help = "list every problem, not only the first 20"},
+    GN_OPT_ROW_JSON,
+};
+
+static const gn_args_spec spec = {
+    .verb = "data",
+    .usage = "D [options]",
+    .about = "Tells what a data set holds: classes, splits, sizes of boxes and pictures, and everything that is wrong with it, by file "
+             "and line.  D is a data.yaml (Ultralytics), a folder that holds one, a folder with images/ and labels/, or a CSV of "
+             "boxes (image,x1,y1,x2,y2[,class], pixels).",
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .min_positional = 1,
+    .max_positional = 1,
+    .examples = "  gannet data faces/data.yaml\n  gannet data photos/ --split photos_split --val-frac 0.2\n",
+};
+
+static gn_status show(const gn_args *args, gn_error *err)
+{
+    gn_dataset_options o = gn_dataset_default_options();
+    o.verify = gn_args_flag(args, "verify");
+    o.val_frac = gn_args_double(args, "val-frac");
+    o.test_frac = gn_args_double(args, "test-frac");
+    o.seed = (uint64_t)gn_args_int(args, "seed");
+    gn_dataset *set = NULL;
+    GN_TRY(gn_dataset_open(gn_args_positional(args, 0), &o, &set, err));
+    set_facts facts;
+    gn_status status = collect(set, &facts);
+    if (status != GN_OK)
+        gn_fail(err, status, "out of memory counting the boxes of %s", gn_dataset_path(set));
+    if (status == GN_OK && gn_args_has(args, "split"))
+        status = write_splits(set, gn_args_str(args, "split"), err);
+    if (status == GN_OK && gn_args_flag(args, "json"))
+        status = print_json(&facts, err);
+    else if (status == GN_OK)
+        print_text(&facts, gn_args_flag(args, "all"));
+    gn_free(facts.class_boxes);
+    gn_dataset_close(&set);
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    gn_args *args = NULL;
+    int code = 0;
+    if (!gn_cli_begin(&spec, argc, argv, &args, &code))
+        return code;
+    gn_error err;
+    gn_error_clear(&err);
+    if (show(args, &err) != GN_OK)
+        code = gn_cli_fail(args, &err);
+    gn_args_destroy(&args);
+    return code;
+}
+
+const gn_verb gn_verb_data = {"data", "tells what a data set holds and what is wrong with it", "Data", run};
