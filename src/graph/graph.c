@@ -323,14 +323,43 @@ gn_status gn_graph_rename_value(gn_graph *graph, int value, const char *name)
     gn_value *v = gn_graph_value_mut(graph, value);
     if (strcmp(v->name, name) == 0)
         return GN_OK;
+    if (!*name)
+        return gn_graph_set_error(graph, GN_EFORMAT, "value %s: its new name is empty", v->name);
     if (gn_graph_find_value(graph, name) >= 0)
         return gn_graph_set_error(graph, GN_EFORMAT, "two values are named %s", name);
     const char *copy = gn_arena_strdup(graph->arena, name);
-    if (!copy)
+    if (!copy || gn_name_map_put(&graph->value_names, copy, value) != GN_OK) {
+        out_of_memory(graph);
         return GN_ENOMEM;
+    }
     gn_name_map_remove(&graph->value_names, v->name);
     v->name = copy;
-    return gn_name_map_put(&graph->value_names, copy, value);
+    return GN_OK;
+}
+
+gn_status gn_graph_name_outputs(gn_graph *graph, int node_id, const char *const *names)
+{
+    gn_node *node = graph->nodes[node_id];
+    /* The names given when the node was made go first: one of them may be what another result is to be called. */
+    for (int i = 0; i < node->n_out; i++)
+        gn_name_map_remove(&graph->value_names, graph->values[node->out[i]]->name);
+    for (int i = 0; i < node->n_out; i++) {
+        gn_value *v = graph->values[node->out[i]];
+        if (!names[i]) {
+            v->producer = -1;
+            node->out[i] = -1;
+            continue;
+        }
+        if (!*names[i] || gn_name_map_find(&graph->value_names, names[i]) >= 0)
+            return gn_graph_set_error(graph, GN_EFORMAT, "node %s: its result is named \"%.200s\", which is %s", node->name, names[i],
+                                      *names[i] ? "taken" : "empty");
+        v->name = gn_arena_strdup(graph->arena, names[i]);
+        if (!v->name || gn_name_map_put(&graph->value_names, v->name, node->out[i]) != GN_OK) {
+            out_of_memory(graph);
+            return GN_ENOMEM;
+        }
+    }
+    return GN_OK;
 }
 
 gn_status gn_graph_add_output(gn_graph *graph, int value)

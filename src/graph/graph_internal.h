@@ -45,9 +45,14 @@ struct gn_graph {
 
 int gn_name_map_find(const gn_name_map *map, const char *name); /* -1 when absent */
 gn_status gn_name_map_put(gn_name_map *map, const char *name, int id);
+void gn_name_map_set(gn_name_map *map, const char *name, int id); /* another id for a name that is there */
 void gn_name_map_remove(gn_name_map *map, const char *name);
 void gn_name_map_deinit(gn_name_map *map);
 
+/* Names all results of a node that was just added; a NULL leaves that result out.  Failures go to the sticky error. */
+gn_status gn_graph_name_outputs(gn_graph *graph, int node, const char *const *names);
+/* As gn_graph_replace_uses; an output of the graph keeps its name. */
+void gn_graph_take_place(gn_graph *graph, int from, int to);
 /* The graph takes the tensor. */
 gn_status gn_graph_keep_tensor(gn_graph *graph, gn_tensor *tensor);
 /* Marks values of removed nodes as gone, and sorts nodes topologically: among nodes that are free, by (order, id); a node that

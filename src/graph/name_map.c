@@ -60,6 +60,18 @@ gn_status gn_name_map_put(gn_name_map *map, const char *name, int id)
     return GN_OK;
 }
 
+void gn_name_map_set(gn_name_map *map, const char *name, int id)
+{
+    if (map->capacity == 0)
+        return;
+    for (size_t i = slot_of(map, name); map->names[i]; i = (i + 1) & (map->capacity - 1))
+        if (map->names[i] != gone && strcmp(map->names[i], name) == 0) {
+            map->names[i] = name;
+            map->ids[i] = id;
+            return;
+        }
+}
+
 void gn_name_map_remove(gn_name_map *map, const char *name)
 {
     if (map->capacity == 0)

@@ -43,6 +43,7 @@ struct gn_op_def {
     uint32_t nhwc_in, nhwc_out; /* bit i: operand i is an activation (RULE_NHWC) */
     uint32_t inplace_in;        /* bit i: output 0 may be written over input i when shape, type and layout agree */
     bool is_view;               /* output 0 is input 0's plain memory under another shape (Reshape, Flatten, Identity, ...) */
+    bool renews;                /* outputs that update states may be written over the inputs that they renew (optimisers) */
     bool is_host;               /* runs on the host between device steps (label assignment) */
     /* Sets shape and dtype of every output.  in/out shapes are known (no -1) when it is called.  Failure: gn_graph_set_error-like
      * message through err: what the node is, what was found, what was expected. */

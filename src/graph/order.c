@@ -81,6 +81,26 @@ void gn_graph_replace_uses(gn_graph *graph, int from, int to)
             graph->updates[i].value = to;
 }
 
+static bool is_output(const gn_graph *graph, int value)
+{
+    for (size_t i = 0; i < graph->n_outputs; i++)
+        if (graph->outputs[i] == value)
+            return true;
+    return false;
+}
+
+void gn_graph_take_place(gn_graph *graph, int from, int to)
+{
+    if (is_output(graph, from) && !is_output(graph, to)) { /* callers know outputs by name, so the names change places */
+        const char *name = graph->values[from]->name;
+        graph->values[from]->name = graph->values[to]->name;
+        graph->values[to]->name = name;
+        gn_name_map_set(&graph->value_names, name, to);
+        gn_name_map_set(&graph->value_names, graph->values[from]->name, from);
+    }
+    gn_graph_replace_uses(graph, from, to);
+}
+
 /* ---- topological sort ---- */
 
 /* Edges as a compressed list: node i is waited for by next[first[i] .. first[i+1]-1]. */
@@ -144,15 +164,49 @@ static void count_edge(sorter *s, int from, int to)
 
 static void put_edge(sorter *s, int from, int to) { s->next[s->first[from]++] = to; }
 
-/* Updater of each state value, or -1; readers of the state must precede it. */
+/* The value in whose memory `value` lies when views (Reshape, ...) cost nothing. */
+static int viewed(const gn_graph *g, int value)
+{
+    for (size_t steps = 0; steps < g->n_nodes; steps++) { /* a bound, for lists that hold a cycle */
+        int producer = g->values[value]->producer;
+        if (producer < 0 || !g->nodes[producer]->op->is_view || g->nodes[producer]->out[0] != value || g->nodes[producer]->in[0] < 0)
+            break;
+        value = g->nodes[producer]->in[0];
+    }
+    return value;
+}
+
+/* Updater of each state value, or -1; readers of the state, or of a view of it, must precede it. */
 static void state_edges(const gn_graph *g, const int *updater, void (*edge)(sorter *, int, int), sorter *s)
 {
     for (int i = 0; i < (int)g->n_nodes; i++)
         for (int k = 0; k < g->nodes[i]->n_in; k++) {
-            int in = g->nodes[i]->in[k];
+            int in = g->nodes[i]->in[k] < 0 ? -1 : viewed(g, g->nodes[i]->in[k]);
             if (in >= 0 && updater[in] >= 0 && updater[in] != i)
                 edge(s, i, updater[in]);
         }
+}
+
+/* A node that must run before `node` and has not run. */
+static int waits_for(const sorter *s, int node)
+{
+    for (int i = 0; i < s->n; i++)
+        for (int e = i > 0 ? s->first[i - 1] : 0; e < s->first[i]; e++)
+            if (s->waiting[i] > 0 && s->next[e] == node)
+                return i;
+    return node;
+}
+
+/* Going back from a node that never became free, one ends on a cycle. */
+static gn_status name_cycle(const gn_graph *g, const sorter *s, gn_error *err)
+{
+    int node = 0;
+    while (s->waiting[node] == 0)
+        node++;
+    for (int i = 0; i < s->n; i++)
+        node = waits_for(s, node);
+    return gn_fail(err, GN_EFORMAT, "node %s (%s) waits for its own result: the graph has a cycle", g->nodes[node]->name,
+                   g->nodes[node]->op->name);
 }
 
 static gn_status apply_order(gn_graph *graph, const int *sorted)
@@ -197,11 +251,7 @@ static gn_status sort_with(gn_graph *g, sorter *s, const int *updater, int *sort
     }
     if (done == s->n)
         return apply_order(g, sorted);
-    for (int i = 0; i < s->n; i++)
-        if (s->waiting[i] > 0)
-            return gn_fail(err, GN_EFORMAT, "node %s (%s) waits for its own result: the graph has a cycle", g->nodes[i]->name,
-                           g->nodes[i]->op->name);
-    return GN_EFORMAT;
+    return name_cycle(g, s, err);
 }
 
 gn_status gn_graph_sort(gn_graph *graph, gn_error *err)

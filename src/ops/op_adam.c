@@ -63,6 +63,7 @@ const gn_op_def gn_op_adam = {
     .min_out = 3,
     .max_out = -1,
     .layout = GN_LAYOUT_RULE_PLAIN,
+    .renews = true,
     .infer = infer,
     .cost = cost,
     .reference = reference,

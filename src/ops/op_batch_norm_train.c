@@ -180,6 +180,7 @@ const gn_op_def gn_op_batch_norm_train = {
     .layout = GN_LAYOUT_RULE_NHWC,
     .nhwc_in = 1u,
     .nhwc_out = 1u,
+    .renews = true,
     .infer = infer_train,
     .cost = cost_train,
     .grad = grad_rule,

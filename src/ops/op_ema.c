@@ -39,6 +39,7 @@ const gn_op_def gn_op_ema = {
     .min_out = 1,
     .max_out = -1,
     .layout = GN_LAYOUT_RULE_PLAIN,
+    .renews = true,
     .infer = infer,
     .cost = cost,
     .reference = reference,

@@ -61,6 +61,7 @@ const gn_op_def gn_op_sgd = {
     .min_out = 1,
     .max_out = -1,
     .layout = GN_LAYOUT_RULE_PLAIN,
+    .renews = true,
     .infer = infer,
     .cost = cost,
     .reference = reference,
