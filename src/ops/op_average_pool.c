@@ -33,14 +33,14 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
     const gn_shape *x = gn_in_shape(gn_grad_graph(grad), node, 0);
     const int64_t in_hw[2] = {x->dim[2], x->dim[3]};
     const int dy = gn_grad_of_out(grad, node, 0);
-    gn_attr attrs[16];
+    static const char *const copied[] = {"kernel_shape", "strides",   "pads",
+                                         "dilations",    "ceil_mode", "count_include_pad"};
+    gn_attr attrs[7];
     if (dy < 0 || !gn_grad_wants(grad, node, 0))
         return GN_OK;
-    GN_ASSERT(node->n_attrs < 16);
-    for (int i = 0; i < node->n_attrs; i++)
-        attrs[i] = node->attrs[i];
-    attrs[node->n_attrs] = gn_attr_ints("in_hw", in_hw, 2);
-    return gn_give(grad, node, 0, gn_emit(grad, node, "gannet", "AveragePoolGrad", &dy, 1, attrs, node->n_attrs + 1));
+    const int n = gn_op_copy_attrs(node, copied, 6, attrs);
+    attrs[n] = gn_attr_ints("in_hw", in_hw, 2);
+    return gn_give(grad, node, 0, gn_emit(grad, node, "gannet", "AveragePoolGrad", &dy, 1, attrs, n + 1));
 }
 
 /* A window inside the picture: rows and columns it covers, and what their sum is divided by. */

@@ -6,7 +6,19 @@
 #include "ops/op_rules.h"
 
 #include <inttypes.h>
-#include <math.h>
+#include <string.h>
+
+/* Optional input i has one number per filter. */
+static gn_status check_per_filter(const gn_graph *graph, const gn_node *node, int i, const char *what, int64_t K,
+                                  gn_error *err)
+{
+    const gn_shape *shape = gn_in_shape(graph, node, i);
+    char text[128];
+    if (!shape || (shape->rank == 1 && shape->dim[0] == K))
+        return GN_OK;
+    gn_shape_format(shape, text);
+    return gn_shape_fail(err, node, "the %s has the shape %s, expected [%" PRId64 "]", what, text, K);
+}
 
 static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
 {
@@ -14,10 +26,8 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
     GN_TRY(gn_spatial_conv(graph, node, &g, err));
     const gn_shape y = {.rank = 4, .dim = {g.N, g.K, g.P, g.Q}};
     char text[128];
-    if (gn_has_in(node, 2) && (gn_in_shape(graph, node, 2)->rank != 1 || gn_in_shape(graph, node, 2)->dim[0] != g.K)) {
-        gn_shape_format(gn_in_shape(graph, node, 2), text);
-        return gn_shape_fail(err, node, "the bias has the shape %s, expected [%" PRId64 "]", text, g.K);
-    }
+    GN_TRY(check_per_filter(graph, node, 2, "bias", g.K, err));
+    GN_TRY(check_per_filter(graph, node, 4, "scale", g.K, err));
     if (gn_has_in(node, 3) && !gn_shape_equal(gn_in_shape(graph, node, 3), &y)) {
         gn_shape_format(gn_in_shape(graph, node, 3), text);
         return gn_shape_fail(err, node, "the residual has the shape %s, which is not the result's", text);
@@ -40,10 +50,8 @@ static gn_status give_data(gn_grad *grad, const gn_node *node, int dy, const gn_
 {
     const gn_shape *x = gn_in_shape(gn_grad_graph(grad), node, 0);
     const int64_t in_hw[2] = {x->dim[2], x->dim[3]};
-    gn_attr all[16];
-    GN_ASSERT(n_attrs < 16);
-    for (int i = 0; i < n_attrs; i++)
-        all[i] = attrs[i];
+    gn_attr all[8];
+    memcpy(all, attrs, (size_t)n_attrs * sizeof attrs[0]);
     all[n_attrs] = gn_attr_ints("in_hw", in_hw, 2);
     return gn_give(grad, node, 0,
                    gn_emit(grad, node, "gannet", "ConvGradData", (const int[]){dy, node->in[1]}, 2, all, n_attrs + 1));
@@ -68,15 +76,12 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
     const gn_shape *w = gn_in_shape(gn_grad_graph(grad), node, 1);
     const int64_t kernel_shape[2] = {w->dim[2], w->dim[3]};
     const int dy = gn_grad_of_out(grad, node, 0);
-    gn_attr attrs[8];
-    int n = 0;
+    static const char *const copied[] = {"strides", "pads", "dilations", "group"};
+    gn_attr attrs[5];
     if (dy < 0)
         return GN_OK;
-    attrs[n++] = gn_attr_ints("kernel_shape", kernel_shape, 2);
-    static const char *const copied[] = {"strides", "pads", "dilations", "group"};
-    for (size_t i = 0; i < sizeof copied / sizeof copied[0]; i++)
-        if (gn_node_attr(node, copied[i]))
-            attrs[n++] = *gn_node_attr(node, copied[i]);
+    attrs[0] = gn_attr_ints("kernel_shape", kernel_shape, 2);
+    const int n = 1 + gn_op_copy_attrs(node, copied, 4, attrs + 1);
     if (gn_grad_wants(grad, node, 0))
         GN_TRY(give_data(grad, node, dy, attrs, n));
     if (gn_grad_wants(grad, node, 1) || (gn_has_in(node, 2) && gn_grad_wants(grad, node, 2)))

@@ -29,7 +29,7 @@ static gn_status ratio_of(const gn_graph *graph, const gn_node *node, float *rat
 
 static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
 {
-    float ratio;
+    float ratio = 0;
     GN_TRY(ratio_of(graph, node, &ratio, err));
     return gn_rule_same(graph, node, err);
 }
@@ -43,7 +43,7 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
 
 static gn_status training(gn_graph *graph, const gn_node *node, int *value_out, gn_error *err)
 {
-    float ratio;
+    float ratio = 0;
     GN_TRY(ratio_of(graph, node, &ratio, err));
     if (ratio == 0) {
         *value_out = node->in[0];

@@ -49,16 +49,14 @@ static gn_status grad_train(gn_grad *grad, const gn_node *node)
     const gn_shape *x = gn_in_shape(graph, node, 0);
     const int64_t in_hw[2] = {x->dim[2], x->dim[3]};
     const int dy = gn_grad_of_out(grad, node, 0);
-    gn_attr attrs[16];
+    static const char *const copied[] = {"kernel_shape", "strides", "pads", "dilations", "ceil_mode"};
+    gn_attr attrs[6];
     if (dy < 0 || !gn_grad_wants(grad, node, 0))
         return GN_OK;
-    GN_ASSERT(node->n_attrs < 16);
-    for (int i = 0; i < node->n_attrs; i++)
-        attrs[i] = node->attrs[i];
-    attrs[node->n_attrs] = gn_attr_ints("in_hw", in_hw, 2);
-    return gn_give(
-        grad, node, 0,
-        gn_emit(grad, node, "gannet", "MaxPoolGrad", (const int[]){dy, node->out[1]}, 2, attrs, node->n_attrs + 1));
+    const int n = gn_op_copy_attrs(node, copied, 5, attrs);
+    attrs[n] = gn_attr_ints("in_hw", in_hw, 2);
+    return gn_give(grad, node, 0,
+                   gn_emit(grad, node, "gannet", "MaxPoolGrad", (const int[]){dy, node->out[1]}, 2, attrs, n + 1));
 }
 
 /* Largest value of the window of output pixel (p, q) of the plane that begins at `plane`, and its position. */

@@ -118,6 +118,15 @@ gn_status gn_op_axes(const gn_graph *graph, const gn_node *node, int rank, bool 
     return GN_OK;
 }
 
+int gn_op_copy_attrs(const gn_node *node, const char *const *names, int n_names, gn_attr *dst)
+{
+    int n = 0;
+    for (int i = 0; i < n_names; i++)
+        if (gn_node_attr(node, names[i]))
+            dst[n++] = *gn_node_attr(node, names[i]);
+    return n;
+}
+
 void gn_op_input_shapes(const gn_graph *graph, const gn_node *node, char *dst)
 {
     const size_t room = 256;

@@ -31,6 +31,8 @@ gn_status gn_op_activation_bounds(const gn_graph *graph, const gn_node *node, fl
  * *n_out: how many (0: none given). */
 gn_status gn_op_axes(const gn_graph *graph, const gn_node *node, int rank, bool is_axis[GN_MAX_RANK], int *n_out,
                      gn_error *err);
+/* Copies those of a node's attributes that are named, at most n_names; returns how many it has. */
+int gn_op_copy_attrs(const gn_node *node, const char *const *names, int n_names, gn_attr *dst);
 /* "[a,b] and [c,d]" style shapes of the present inputs, for messages.  dst holds at least 256 bytes. */
 void gn_op_input_shapes(const gn_graph *graph, const gn_node *node, char *dst);
 

@@ -22,6 +22,16 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
     return GN_OK;
 }
 
+/* dX is dY broadcast: added to zeros of X's shape. */
+static gn_status grad_rule(gn_grad *grad, const gn_node *node)
+{
+    const int dy = gn_grad_of_out(grad, node, 0);
+    if (dy < 0 || !gn_grad_wants(grad, node, 0))
+        return GN_OK;
+    const int zeros = gn_emit_zeros(grad, node, node->in[0]);
+    return gn_give(grad, node, 0, gn_emit_binary(grad, node, "", "Add", zeros, dy));
+}
+
 /* Plain index into x of term t of output element i: t counts through the summed dimensions, i through the kept ones. */
 static int64_t term_index(const gn_shape *from, const bool *is_summed, int64_t i, int64_t t)
 {
@@ -63,5 +73,6 @@ const gn_op_def gn_op_sum_to = {
     .layout = GN_LAYOUT_RULE_PLAIN,
     .infer = infer,
     .cost = gn_cost_per_input,
+    .grad = grad_rule,
     .reference = reference,
 };

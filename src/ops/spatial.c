@@ -41,17 +41,16 @@ static gn_status read_attributes(const gn_node *node, gn_spatial *g, gn_error *e
     return GN_OK;
 }
 
-/* Output positions along one dimension, 0 when the window does not fit. */
+/* Output positions along one dimension, 0 when the window does not fit.  With ceil_mode the last window may hang over the end,
+ * but begins inside. */
 static int64_t positions(int64_t extent, int64_t pad_begin, int64_t pad_end, int64_t window, int64_t stride,
                          int64_t dil, bool ceil_mode)
 {
-    const int64_t room = extent + pad_begin + pad_end - (dil * (window - 1) + 1);
-    if (room < 0)
+    const int64_t room = extent + pad_begin + pad_end - (dil * (window - 1) + 1) + (ceil_mode ? stride - 1 : 0);
+    if (room < 0 || extent < 1)
         return 0;
-    int64_t count = (room + (ceil_mode ? stride - 1 : 0)) / stride + 1;
-    if (ceil_mode && (count - 1) * stride >= extent + pad_begin)
-        count--;
-    return count;
+    const int64_t count = room / stride + 1;
+    return ceil_mode && (count - 1) * stride >= extent + pad_begin ? count - 1 : count;
 }
 
 static gn_status find_output(const gn_node *node, gn_spatial *g, bool ceil_mode, gn_error *err)

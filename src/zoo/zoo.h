@@ -1,0 +1,43 @@
+/* Networks by name: graphs with torchvision's tensor names, initial weights, and the metadata that travels with a model.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_ZOO_ZOO_H
+#define GN_ZOO_ZOO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "graph/graph.h"
+
+/* What to build.  Strings are borrowed for the call. */
+typedef struct gn_zoo_options {
+    const char *model;       /* "mobilenet_v2", "mobilenet_v2@0.35" (width 0.1..1.4), "resnet18", "squeezenet1_1" */
+    const char *head;        /* "box", "box+score", "classify" */
+    int classes;             /* classify: 1..100000; the other heads: ignored */
+    int width_px, height_px; /* of the network's input, at most 8192 each */
+    uint64_t seed;           /* of the initial weights; they depend on (seed, tensor name) only */
+    const char *names_json;  /* class names as a JSON list; NULL: ["object"], or "0", "1", ... */
+} gn_zoo_options;
+
+/* box head, 224 x 224, seed 0; the model is to be filled in. */
+gn_zoo_options gn_zoo_options_default(void);
+
+/* Builds a network: input "images" f32 [?,3,H,W] plain; output "boxes" [?,4], or [?,5] with the logit of the score as the fifth, or
+ * "logits" [?,classes]; weights are STATE, running statistics STATE that no optimiser changes; metadata gannet.* is set.
+ * The caller owns the graph.
+ * GN_EINVAL: an unknown model (the message names the nearest) or head, a width, number of classes or size out of range, a picture
+ * that is too small (the message names the smallest that works).  GN_ENOMEM. */
+gn_status gn_zoo_build(const gn_zoo_options *options, gn_graph **graph_out, gn_error *err);
+
+/* One line of a list of architectures; strings are static. */
+typedef struct gn_zoo_entry {
+    const char *name, *line;
+    int smallest_px;   /* smallest width and height */
+    int feature_width; /* numbers per picture that a head gets */
+    int takes_width;   /* name@0.35 is understood */
+} gn_zoo_entry;
+size_t gn_zoo_count(void);
+gn_zoo_entry gn_zoo_at(size_t i);
+/* All names; *n_out of them, static. */
+const char *const *gn_zoo_names(size_t *n_out);
+
+#endif
