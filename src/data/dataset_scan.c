@@ -1,6 +1,7 @@
 /* Looks at every picture of a data set (its header, or all of it on request) and at its label file, and notes what is wrong.
  * Pictures are looked at by a pool; everything that is kept is put together in the order of the entries.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@
 typedef struct scan_job {
     gn_data_entry *entry; /* of this block */
     bool verify, with_fingerprints;
+    atomic_bool is_out_of_memory; /* the picture is not to blame */
 } scan_job;
 
 static gn_status look_at(const scan_job *job, gn_data_entry *e, gn_error *err)
@@ -48,13 +50,15 @@ static gn_status look_at(const scan_job *job, gn_data_entry *e, gn_error *err)
 static void scan_task(void *ctx, int task, int thread)
 {
     (void)thread;
-    const scan_job *job = ctx;
+    scan_job *job = ctx;
     gn_data_entry *e = &job->entry[task];
     gn_error err = {0};
     const gn_status status = look_at(job, e, &err);
     if (status != GN_OK)
         e->problem = gn_strdup(err.message[0] != '\0' ? err.message : gn_status_sentence(status));
     e->is_usable = status == GN_OK;
+    if (status == GN_ENOMEM || (status != GN_OK && e->problem == NULL))
+        atomic_store(&job->is_out_of_memory, true);
 }
 
 static gn_status scan_pictures(gn_dataset *d, bool with_fingerprints)
@@ -65,7 +69,7 @@ static gn_status scan_pictures(gn_dataset *d, bool with_fingerprints)
     const int64_t start = gn_now_ns();
     for (size_t first = 0; first < d->n_entries && status == GN_OK; first += SCAN_BLOCK) {
         const size_t left = d->n_entries - first;
-        scan_job job = {&d->entry[first], d->options.verify, with_fingerprints};
+        scan_job job = {.entry = &d->entry[first], .verify = d->options.verify, .with_fingerprints = with_fingerprints};
         gn_pool_run(pool, (int)(left < SCAN_BLOCK ? left : SCAN_BLOCK), scan_task, &job);
         const gn_progress progress = {
             .what = "looking at the pictures",
@@ -76,7 +80,9 @@ static gn_status scan_pictures(gn_dataset *d, bool with_fingerprints)
             .note = "",
         };
         gn_progress_tell(&progress);
-        if (gn_stop_requested())
+        if (atomic_load(&job.is_out_of_memory))
+            status = GN_ENOMEM;
+        else if (gn_stop_requested())
             status = GN_ECANCELED;
     }
     gn_pool_destroy(&pool);
