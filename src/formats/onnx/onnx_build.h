@@ -34,9 +34,11 @@ const char *gn_onnx_name(gn_onnx_build *b, const char *base, const char *part);
 Onnx__NodeProto *gn_onnx_emit(gn_onnx_build *b, const char *op, const char *name, const char *const *in, int n_in,
                               const char *out);
 void gn_onnx_put_attr(gn_onnx_build *b, Onnx__NodeProto *node, const gn_attr *attr);
-/* Adds a constant; returns its name.  data is copied. */
-const char *gn_onnx_put_const(gn_onnx_build *b, const char *base, const char *part, gn_dtype dtype,
-                              const gn_shape *shape, const void *data);
+/* Adds an initializer; returns its name.  data: memory of the build, kept. */
+const char *gn_onnx_put_tensor(gn_onnx_build *b, const char *base, const char *part, const gn_shape *shape, float *data,
+                               gn_onnx_role role);
+/* FusedConv's factors per output channel (input 4), which go into the weights (input 1) when it is written. */
+#define GN_ONNX_FUSED_SCALE 4
 
 /* Writes a node of the graph as one or more nodes of ONNX (onnx_decompose.c).  GN_EUNSUPPORTED names the node. */
 gn_status gn_onnx_write_node(gn_onnx_build *b, const gn_node *node);

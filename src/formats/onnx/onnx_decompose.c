@@ -21,6 +21,16 @@ static bool is_op(const gn_node *node, const char *domain, const char *name)
     return strcmp(node->op->domain, domain) == 0 && strcmp(node->op->name, name) == 0;
 }
 
+static const char *put_scalar(gn_onnx_build *b, const gn_node *node, const char *part, float x)
+{
+    const gn_shape scalar = {0};
+    float *copy = gn_onnx_take(b, sizeof *copy);
+    if (!copy)
+        return "";
+    *copy = x;
+    return gn_onnx_put_tensor(b, node->name, part, &scalar, copy, GN_ONNX_ROLE_CONST);
+}
+
 /* ---- one to one ---- */
 
 static Onnx__NodeProto *copy_edges(gn_onnx_build *b, const gn_node *node)
@@ -61,14 +71,13 @@ static gn_status write_scalar_inputs(gn_onnx_build *b, const gn_node *node, cons
     int n_in = node->n_in;
     for (int i = 0; i < n_in; i++)
         in[i] = in_name(b, node, i);
-    const gn_shape scalar = {0};
     for (int k = 0; k < n_attr_names; k++) {
         const gn_attr *a = gn_node_attr(node, attr_names[k]);
         if (!a || a->type != GN_ATTR_FLOAT || !isfinite(a->u.f))
             continue;
         while (n_in <= k + 1)
             in[n_in++] = "";
-        in[k + 1] = gn_onnx_put_const(b, node->name, attr_names[k], GN_DTYPE_F32, &scalar, &a->u.f);
+        in[k + 1] = put_scalar(b, node, attr_names[k], a->u.f);
     }
     Onnx__NodeProto *proto = gn_onnx_emit(b, node->op->name, node->name, in, n_in, out_name(b, node, 0));
     for (int i = 0; i < node->n_attrs; i++)
@@ -90,24 +99,43 @@ static bool is_conv_attr(const char *name)
 
 static void write_clamp(gn_onnx_build *b, const gn_node *node, const char *src, float lo, float hi)
 {
-    const gn_shape scalar = {0};
     if (lo == 0 && isinf(hi)) {
         gn_onnx_emit(b, "Relu", gn_onnx_name(b, node->name, "relu"), &src, 1, out_name(b, node, 0));
         return;
     }
     const char *in[3] = {src, "", ""};
     if (!isinf(lo))
-        in[1] = gn_onnx_put_const(b, node->name, "min", GN_DTYPE_F32, &scalar, &lo);
+        in[1] = put_scalar(b, node, "min", lo);
     if (!isinf(hi))
-        in[2] = gn_onnx_put_const(b, node->name, "max", GN_DTYPE_F32, &scalar, &hi);
+        in[2] = put_scalar(b, node, "max", hi);
     gn_onnx_emit(b, "Clip", gn_onnx_name(b, node->name, "clip"), in, isinf(hi) ? 2 : 3, out_name(b, node, 0));
+}
+
+/* Name of the weights; a factor per output channel is multiplied into a copy of them. */
+static const char *fused_weight(gn_onnx_build *b, const gn_node *node)
+{
+    if (!gn_has_in(node, GN_ONNX_FUSED_SCALE))
+        return in_name(b, node, 1);
+    const gn_tensor *w = gn_graph_value(b->graph, node->in[1])->data;
+    const gn_tensor *scale = gn_graph_value(b->graph, node->in[GN_ONNX_FUSED_SCALE])->data;
+    float *scaled = w && scale && w->dtype == GN_DTYPE_F32 ? gn_onnx_take(b, gn_tensor_bytes(w)) : NULL;
+    if (!scaled)
+        return "";
+    int64_t K = w->shape.dim[0], per_k = K > 0 ? gn_tensor_count(w) / K : 0;
+    for (int64_t k = 0; k < K; k++)
+        for (int64_t i = k * per_k; i < (k + 1) * per_k; i++)
+            scaled[i] = (float)((double)((const float *)w->data)[i] * gn_tensor_get(scale, k));
+    return gn_onnx_put_tensor(b, node->name, "folded_weight", &w->shape, scaled, GN_ONNX_ROLE_TRAINED);
 }
 
 static gn_status write_fused_conv(gn_onnx_build *b, const gn_node *node)
 {
     float lo = gn_node_float(node, "lo", -INFINITY), hi = gn_node_float(node, "hi", INFINITY);
     bool has_add = gn_has_in(node, 3), has_clamp = !isinf(lo) || !isinf(hi);
-    const char *in[3] = {in_name(b, node, 0), in_name(b, node, 1), in_name(b, node, 2)};
+    const char *in[3] = {in_name(b, node, 0), fused_weight(b, node), in_name(b, node, 2)};
+    if (!*in[1] && !b->failed)
+        return gn_fail(b->err, GN_EUNSUPPORTED, "node %s (FusedConv): its weights are not constant f32 numbers",
+                       node->name);
     const char *conv_out = has_add || has_clamp ? gn_onnx_name(b, node->name, "conv") : out_name(b, node, 0);
     Onnx__NodeProto *conv = gn_onnx_emit(b, "Conv", node->name, in, gn_has_in(node, 2) ? 3 : 2, conv_out);
     for (int i = 0; i < node->n_attrs; i++)
@@ -141,7 +169,7 @@ static const char *averaging_matrix(gn_onnx_build *b, const gn_node *node, const
     }
     const int64_t dims[2] = {is_transposed ? H : P, is_transposed ? P : H};
     gn_shape shape = gn_shape_of(2, dims);
-    return gn_onnx_put_const(b, node->name, part, GN_DTYPE_F32, &shape, a);
+    return gn_onnx_put_tensor(b, node->name, part, &shape, a, GN_ONNX_ROLE_CONST);
 }
 
 static gn_status write_adaptive_pool(gn_onnx_build *b, const gn_node *node)

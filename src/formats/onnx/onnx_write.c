@@ -144,17 +144,13 @@ void gn_onnx_put_attr(gn_onnx_build *b, Onnx__NodeProto *node, const gn_attr *at
     node->attribute[node->n_attribute++] = a;
 }
 
-const char *gn_onnx_put_const(gn_onnx_build *b, const char *base, const char *part, gn_dtype dtype,
-                              const gn_shape *shape, const void *data)
+const char *gn_onnx_put_tensor(gn_onnx_build *b, const char *base, const char *part, const gn_shape *shape, float *data,
+                               gn_onnx_role role)
 {
     const char *name = gn_onnx_name(b, base, part);
-    size_t bytes = (size_t)gn_shape_count(shape) * gn_dtype_bytes(dtype);
-    void *copy = gn_onnx_take(b, bytes);
-    if (copy && bytes)
-        memcpy(copy, data, bytes);
-    Onnx__TensorProto *t = make_tensor(b, name, dtype, shape, copy);
-    if (t && dtype == GN_DTYPE_F32)
-        t->doc_string = copy_text(b, gn_onnx_role_word(GN_ONNX_ROLE_CONST));
+    Onnx__TensorProto *t = make_tensor(b, name, GN_DTYPE_F32, shape, data);
+    if (t && role == GN_ONNX_ROLE_CONST)
+        t->doc_string = copy_text(b, gn_onnx_role_word(role));
     append(b, &b->initializers, &b->n_initializers, &b->cap_initializers, t);
     return name;
 }
@@ -268,8 +264,9 @@ static gn_status put_values(gn_onnx_build *b, bool is_folded)
         return GN_ENOMEM;
     for (int i = 0; i < gn_graph_node_count(b->graph); i++) {
         const gn_node *node = gn_graph_node(b->graph, i);
+        bool is_scaled = strcmp(node->op->name, "FusedConv") == 0 && gn_has_in(node, GN_ONNX_FUSED_SCALE);
         for (int k = 0; k < node->n_in; k++)
-            if (gn_has_in(node, k))
+            if (gn_has_in(node, k) && !(is_scaled && (k == 1 || k == GN_ONNX_FUSED_SCALE)))
                 used[node->in[k]] = true;
         for (int k = 0; k < node->n_out; k++)
             if (gn_has_out(node, k))
