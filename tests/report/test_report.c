@@ -1,0 +1,223 @@
+/* Reports: valid and escaped JSON, a page made from the study's file alone, the aligned table.
+ * With arguments `OUT.html [SHEET.jpg]` it writes the report of the made-up study instead, to be looked at in a browser.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "demo_study.h"
+#include "report/report.h"
+
+static char folder[256], study_path[300], html_path[300], jpeg_path[300];
+static const unsigned char tiny_jpeg[] = {0xFF, 0xD8, 0xFF, 0x00, 0x10, 0x83, 0xFE, 0xFF, 0xD9, 0x41};
+
+static int set_up(void **state)
+{
+    (void)state;
+    const char *tmp = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/gannet-report-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    assert_non_null(mkdtemp(folder));
+    snprintf(study_path, sizeof study_path, "%s/study.db", folder);
+    snprintf(html_path, sizeof html_path, "%s/report.html", folder);
+    snprintf(jpeg_path, sizeof jpeg_path, "%s/sheet.jpg", folder);
+    assert_int_equal(gn_file_write(jpeg_path, tiny_jpeg, sizeof tiny_jpeg, NULL), GN_OK);
+    gn_error err = {0};
+    if (demo_study_write(study_path, jpeg_path, &err) != GN_OK)
+        fail_msg("%s", err.message);
+    unlink(jpeg_path); /* a report is made from the study alone */
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    unlink(study_path);
+    unlink(html_path);
+    rmdir(folder);
+    return 0;
+}
+
+static gn_study *open_study(void)
+{
+    gn_study *study = NULL;
+    assert_int_equal(gn_study_open(study_path, GN_STUDY_READ, &study, NULL), GN_OK);
+    return study;
+}
+
+static const gn_json *item(const gn_json *array, int i)
+{
+    const gn_json *at = array->first;
+    while (i-- > 0)
+        at = at->next;
+    return at;
+}
+
+static int length(const gn_json *array)
+{
+    int n = 0;
+    for (const gn_json *at = array->first; at != NULL; at = at->next)
+        n++;
+    return n;
+}
+
+static void test_json_is_valid_and_complete(void **state)
+{
+    (void)state;
+    gn_text text;
+    gn_study *study = open_study();
+    gn_arena *arena = gn_arena_create(0);
+    const gn_json *root = NULL;
+    double x = 0;
+    const char *s = NULL;
+    gn_text_init(&text);
+    assert_int_equal(gn_report_json(study, &text, NULL), GN_OK);
+    assert_int_equal(gn_json_parse(text.data, text.len, arena, &root, NULL), GN_OK);
+    assert_null(strchr(text.data, '<'));
+    assert_true(gn_json_string(root, "facts.space", &s));
+    assert_string_equal(s, DEMO_NASTY);
+    const gn_json *trials = gn_json_member(root, "trials");
+    assert_int_equal(length(trials), 21);
+    assert_int_equal(length(gn_json_member(root, "networks")), 7);
+    /* Trial 8 is resnet18 with the middle rate: 60 epochs, three results on val and one on test. */
+    const gn_json *winner = item(trials, 7);
+    assert_true(gn_json_number(winner, "id", &x) && x == 8);
+    assert_true(gn_json_string(winner, "config.model", &s) && strcmp(s, "resnet18") == 0);
+    assert_int_equal(length(gn_json_at(winner, "epochs.val_loss")), 60);
+    assert_int_equal(item(gn_json_at(winner, "epochs.map50"), 0)->kind, GN_JSON_NULL);
+    assert_int_equal(length(gn_json_member(winner, "results")), 4);
+    const gn_json *iou = gn_json_at(item(gn_json_member(winner, "results"), 2), "metrics.mean_iou");
+    assert_int_equal(length(iou), 3);
+    assert_true(iou->first->number > 0.4 && iou->first->next->number < iou->first->number);
+    /* A trial without epochs takes nobody else's. */
+    assert_int_equal(length(gn_json_at(item(trials, 15), "epochs.epoch")), 0);
+    assert_int_equal(length(gn_json_at(item(trials, 14), "epochs.epoch")), 3);
+    assert_true(gn_json_string(item(trials, 14), "reason", &s) && strstr(s, DEMO_NASTY) != NULL);
+    const gn_json *picture = item(gn_json_member(root, "pictures"), 0);
+    assert_true(gn_json_string(picture, "jpeg", &s));
+    assert_string_equal(s, "/9j/ABCD/v/ZQQ==");
+    gn_arena_destroy(&arena);
+    gn_study_close(&study);
+    gn_text_deinit(&text);
+}
+
+static size_t count_of(const char *text, const char *word)
+{
+    size_t n = 0;
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at += strlen(word))
+        n++;
+    return n;
+}
+
+static void test_page_is_complete_in_itself(void **state)
+{
+    (void)state;
+    char *page = NULL;
+    size_t bytes = 0, told = 0;
+    gn_error err = {0};
+    if (gn_report_write(study_path, html_path, &told, &err) != GN_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(gn_file_read(html_path, 1u << 26, &page, &bytes, NULL), GN_OK);
+    assert_int_equal(bytes, told);
+    assert_null(strstr(page, "@CSS@"));
+    assert_null(strstr(page, "@DATA@"));
+    assert_null(strstr(page, "@JS@"));
+    /* Two script elements, and nothing in the data closes or opens one. */
+    assert_int_equal(count_of(page, "<script"), 2);
+    assert_int_equal(count_of(page, "</script>"), 2);
+    assert_non_null(strstr(page, "default-src 'none'"));
+    /* The only address is the name space of SVG. */
+    assert_int_equal(count_of(page, "http://"), 1);
+    assert_int_equal(count_of(page, "https://"), 0);
+    assert_int_equal(count_of(page, "@import"), 0);
+    gn_free(page);
+}
+
+static void test_same_study_same_page(void **state)
+{
+    (void)state;
+    gn_text a, b;
+    gn_text_init(&a);
+    gn_text_init(&b);
+    gn_study *study = open_study();
+    assert_int_equal(gn_report_json(study, &a, NULL), GN_OK);
+    assert_int_equal(gn_report_json(study, &b, NULL), GN_OK);
+    assert_string_equal(a.data, b.data);
+    gn_study_close(&study);
+    gn_text_deinit(&a);
+    gn_text_deinit(&b);
+}
+
+static void test_table_is_aligned(void **state)
+{
+    (void)state;
+    gn_text text;
+    gn_text_init(&text);
+    gn_study *study = open_study();
+    assert_int_equal(gn_report_table(study, &text, NULL), GN_OK);
+    gn_study_close(&study);
+    assert_int_equal(count_of(text.data, "\n"), 2 + 21);
+    const char *first = strchr(strchr(text.data, '\n') + 1, '\n') + 1;
+    assert_memory_equal(first, "  * 8", 5);
+    assert_non_null(strstr(text.data, "over budget"));
+    assert_non_null(strstr(text.data, "failed: exit code 1"));
+    /* Every line has the last column at the place where the header has it. */
+    const char *header_end = strchr(text.data, '\n');
+    const long column = strstr(text.data, "state") - text.data;
+    assert_true(column > 0 && column < header_end - text.data);
+    for (const char *line = text.data; *line != '\0'; line = strchr(line, '\n') + 1) {
+        assert_true(strchr(line, '\n') - line > column);
+        assert_true(line[column - 1] == ' ' && line[column - 2] == ' ' && line[column] != ' ');
+    }
+    gn_text_deinit(&text);
+}
+
+static void test_empty_study(void **state)
+{
+    (void)state;
+    gn_study *study = NULL;
+    gn_text text;
+    unlink(study_path);
+    assert_int_equal(gn_study_open(study_path, GN_STUDY_WRITE, &study, NULL), GN_OK);
+    gn_text_init(&text);
+    assert_int_equal(gn_report_table(study, &text, NULL), GN_OK);
+    gn_text_deinit(&text);
+    gn_study_close(&study);
+    assert_int_equal(gn_report_write(study_path, html_path, NULL, NULL), GN_OK);
+    unlink(study_path);
+    gn_error err = {0};
+    assert_int_equal(gn_report_write(study_path, html_path, NULL, &err), GN_ENOENT);
+}
+
+static int write_example(const char *html, const char *picture)
+{
+    char path[512];
+    gn_error err = {0};
+    snprintf(path, sizeof path, "%s.db", html);
+    unlink(path);
+    if (demo_study_write(path, picture, &err) != GN_OK || gn_report_write(path, html, NULL, &err) != GN_OK) {
+        fprintf(stderr, "%s\n", err.message);
+        return 1;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && argv[1][0] != '-')
+        return write_example(argv[1], argc > 2 ? argv[2] : NULL);
+#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        CASE(test_json_is_valid_and_complete), CASE(test_page_is_complete_in_itself), CASE(test_same_study_same_page),
+        CASE(test_table_is_aligned), CASE(test_empty_study),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
