@@ -37,7 +37,7 @@ ALLOWED = {
     "formats/darknet": "detect ops graph tensor base",
     "zoo": "detect ops graph tensor base",
     "run": "backend backend/cpu backend/cuda formats/onnx image detect graph tensor base",
-    "train": f"run backend backend/cpu backend/cuda {FORMATS} data detect ops graph tensor base",
+    "train": f"measure run backend backend/cpu backend/cuda {FORMATS} data detect ops graph tensor base",
     "measure": f"run {FORMATS} data detect tensor base",
     "compress": f"train measure run {FORMATS} data ops graph tensor base",
     "search": f"zoo compress train measure {FORMATS} data graph tensor store base",

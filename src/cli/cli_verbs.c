@@ -8,10 +8,12 @@
 extern const gn_verb gn_verb_data;
 extern const gn_verb gn_verb_doctor;
 extern const gn_verb gn_verb_synth;
+extern const gn_verb gn_verb_train;
 
 const gn_verb *const gn_verbs[] = {
     &gn_verb_synth,
     &gn_verb_data,
+    &gn_verb_train,
     &gn_verb_doctor,
     NULL,
 };

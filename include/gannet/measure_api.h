@@ -1,0 +1,8 @@
+/* The measuring stage as programs see it: accuracy, latency, memory.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANNET_MEASURE_API_H
+#define GANNET_MEASURE_API_H
+
+#include "measure/accuracy.h"
+
+#endif

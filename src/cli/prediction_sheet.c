@@ -1,0 +1,111 @@
+/* Contact sheets of predictions.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "cli/prediction_sheet.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "draw/draw.h"
+#include "gannet/detect_api.h"
+#include "gannet/image_api.h"
+
+#define GN_SHEET_COLUMNS   4
+#define GN_SHEET_TILE_PX   240
+#define GN_SHEET_MAX_BOXES 64
+
+typedef struct sheet {
+    int n;
+    gn_image *tile;
+    char (*caption)[64];
+    const char **caption_ptr;
+} sheet;
+
+static gn_status sheet_init(sheet *s, int n)
+{
+    *s = (sheet){0};
+    s->tile = gn_calloc((size_t)n, sizeof *s->tile);
+    s->caption = gn_calloc((size_t)n, sizeof *s->caption);
+    s->caption_ptr = gn_calloc((size_t)n, sizeof *s->caption_ptr);
+    return s->tile && s->caption && s->caption_ptr ? GN_OK : GN_ENOMEM;
+}
+
+static void sheet_deinit(sheet *s)
+{
+    for (int i = 0; s->tile && i < s->n; i++)
+        gn_image_deinit(&s->tile[i]);
+    gn_free(s->tile);
+    gn_free(s->caption);
+    gn_free(s->caption_ptr);
+}
+
+static gn_draw_box in_pixels(const gn_box *b, const gn_image *image)
+{
+    float w = (float)image->width, h = (float)image->height;
+    return (gn_draw_box){b->x1 * w, b->y1 * h, b->x2 * w, b->y2 * h};
+}
+
+/* Draws both kinds of boxes; returns the best overlap of the first prediction with a true box, -1 without one. */
+static double draw(gn_image *image, const gn_sample *sample, const gn_prediction *p)
+{
+    gn_draw_box box[GN_SHEET_MAX_BOXES];
+    gn_colour colour[GN_SHEET_MAX_BOXES];
+    size_t n = 0;
+    double best = -1.0;
+    for (int b = 0; b < sample->n_boxes && n + 1 < GN_SHEET_MAX_BOXES; b++, n++) {
+        box[n] = in_pixels(&sample->box[b], image);
+        colour[n] = (gn_colour){60, 190, 90};
+        const gn_box truth = {box[n].x1, box[n].y1, box[n].x2, box[n].y2};
+        double iou = p->n > 0 ? gn_box_iou(&p->object[0].box, &truth) : 0.0;
+        best = iou > best ? iou : best;
+    }
+    if (p->n > 0) {
+        const gn_box *b = &p->object[0].box;
+        box[n] = (gn_draw_box){b->x1, b->y1, b->x2, b->y2};
+        colour[n++] = (gn_colour){245, 140, 30};
+    }
+    gn_draw_boxes(image, box, n, colour, NULL, 0);
+    return best;
+}
+
+static gn_status add_tile(sheet *s, gn_session *session, const gn_sample *sample, gn_error *err)
+{
+    gn_image *image = &s->tile[s->n];
+    gn_prediction prediction;
+    GN_TRY(gn_image_load(sample->path, NULL, image, err));
+    s->n++;
+    GN_TRY(gn_session_predict(session, image, &prediction, NULL, err));
+    double iou = draw(image, sample, &prediction);
+    if (iou >= 0)
+        snprintf(s->caption[s->n - 1], sizeof s->caption[0], "IoU %.2f", iou);
+    else
+        snprintf(s->caption[s->n - 1], sizeof s->caption[0], "no true box");
+    s->caption_ptr[s->n - 1] = s->caption[s->n - 1];
+    return GN_OK;
+}
+
+gn_status gn_cli_prediction_sheet(gn_session *session, const gn_dataset *dataset, gn_split split, int n,
+                                  const char *path, gn_error *err)
+{
+    int64_t count = gn_dataset_count(dataset, split);
+    if (count == 0)
+        return gn_fail(err, GN_EDATA, "the split %s of %s holds no picture", gn_split_name(split),
+                       gn_dataset_path(dataset));
+    if (count < n)
+        n = (int)count;
+    sheet s;
+    gn_image image = {0};
+    gn_status status = sheet_init(&s, n);
+    for (int i = 0; i < n && status == GN_OK; i++) {
+        gn_status one = add_tile(&s, session, gn_dataset_sample(dataset, split, i * count / n), err);
+        if (one == GN_ENOMEM) /* a picture that cannot be decoded is left out */
+            status = one;
+    }
+    if (status == GN_OK && s.n > 0)
+        status = gn_draw_contact_sheet(s.tile, s.caption_ptr, (size_t)s.n, GN_SHEET_COLUMNS, GN_SHEET_TILE_PX, &image);
+    if (status == GN_OK && s.n > 0)
+        status = gn_image_save(path, &image, 88, err);
+    gn_image_deinit(&image);
+    sheet_deinit(&s);
+    return status;
+}

@@ -1,0 +1,49 @@
+/* Accuracy of a model on one split of a data set: runs it over all pictures and computes every metric of its kind.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_MEASURE_ACCURACY_H
+#define GN_MEASURE_ACCURACY_H
+
+#include "data/batch.h"
+#include "data/dataset.h"
+#include "detect/metrics.h"
+#include "run/session.h"
+
+typedef struct gn_accuracy_options {
+    double beta;   /* of the smooth-L1 validation loss; default 0.1 */
+    int resamples; /* of the bootstrap intervals; 0: none are computed (value only) */
+    uint64_t seed; /* of the bootstrap */
+    bool shows_progress;
+} gn_accuracy_options;
+
+gn_accuracy_options gn_accuracy_default_options(void);
+
+/* Pictures that could not be decoded do not count.  NaN where there is nothing to measure.
+ * loss: mean smooth-L1 of the largest box in 0..1 of the network's input, over pictures with a box.
+ * Boxes of the single-box metrics and of mAP are compared in the picture's pixels. */
+typedef struct gn_accuracy {
+    int64_t images, images_with_box;
+    double loss;
+    gn_interval mean_iou, box_precision50, map50;
+    gn_coco_metrics coco; /* the one box per picture, with its score, against all true boxes */
+} gn_accuracy;
+
+/* One picture's prediction, as accuracy saw it.  iou: with the nearest true box; -1 without a true box. */
+typedef struct gn_scored_picture {
+    int64_t sample;
+    gn_box box; /* pixels of the upright picture */
+    float score;
+    double iou;
+} gn_scored_picture;
+
+/* Loader over a split with what the model wants (size, fit, normalisation), without augmentation, in order. */
+gn_status gn_accuracy_loader(const gn_session *session, const gn_dataset *dataset, gn_split split, int batch,
+                             int workers, gn_loader **loader_out, gn_error *err);
+
+/* Runs one epoch of `loader` (over `split`, made by gn_accuracy_loader or alike) through `session` and fills *out.
+ * pictures_out: NULL, or receives an owned array (gn_free) of *n_pictures_out entries, in the order of the split.
+ * GN_EUNSUPPORTED: the model has no box output.  GN_ECANCELED: a stop was asked for.  GN_ENOMEM. */
+gn_status gn_measure_accuracy(gn_session *session, const gn_dataset *dataset, gn_split split, gn_loader *loader,
+                              const gn_accuracy_options *options, gn_accuracy *out, gn_scored_picture **pictures_out,
+                              int64_t *n_pictures_out, gn_error *err);
+
+#endif

@@ -1,0 +1,78 @@
+/* Files of a run folder that training writes besides checkpoints: models and results.csv.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "formats/onnx/onnx_format.h"
+#include "train/trainer_state.h"
+
+gn_status gn_trainer_path(const gn_trainer *t, const char *name, char *dst, size_t dst_bytes, gn_error *err)
+{
+    gn_status status = gn_path_join(t->options->run_dir, name, dst, dst_bytes);
+    return status == GN_OK ? GN_OK : gn_fail(err, status, "run folder %s: its path is too long", t->options->run_dir);
+}
+
+static void add_figure(gn_text *json, const char *key, double x)
+{
+    gn_text_printf(json, "%s\"%s\": ", json->len > 1 ? ", " : "", key);
+    if (isfinite(x))
+        gn_text_printf(json, "%.6g", x);
+    else
+        gn_text_add(json, "null");
+}
+
+static gn_status set_metrics(gn_graph *model, const gn_accuracy *a, int epoch)
+{
+    gn_text json;
+    gn_text_init(&json);
+    gn_text_add(&json, "{");
+    add_figure(&json, "epoch", epoch);
+    add_figure(&json, "images", (double)a->images);
+    add_figure(&json, "loss", a->loss);
+    add_figure(&json, "mean_iou", a->mean_iou.value);
+    add_figure(&json, "box_precision50", a->box_precision50.value);
+    add_figure(&json, "map50", a->map50.value);
+    add_figure(&json, "map50_95", a->coco.map50_95);
+    gn_text_add(&json, "}");
+    gn_status status = json.failed ? GN_ENOMEM : gn_graph_meta_set(model, "gannet.metrics", json.data);
+    gn_text_deinit(&json);
+    return status;
+}
+
+gn_status gn_trainer_write_model(const gn_trainer *t, const char *name, const gn_accuracy *accuracy, gn_error *err)
+{
+    char path[1024];
+    GN_TRY(gn_trainer_path(t, name, path, sizeof path, err));
+    if (accuracy)
+        GN_TRY(set_metrics(t->eval_model, accuracy, t->epoch + 1));
+    return gn_onnx_write(t->eval_model, path, NULL, err);
+}
+
+static void add_cell(gn_text *csv, double x)
+{
+    if (isfinite(x))
+        gn_text_printf(csv, ",%.6g", x);
+    else
+        gn_text_add(csv, ",");
+}
+
+gn_status gn_trainer_write_results(gn_trainer *t, const gn_epoch_record *r, gn_error *err)
+{
+    if (t->csv.len == 0)
+        gn_text_add(&t->csv,
+                    "epoch,time,train/loss,val/loss,val/mean_iou,val/box_precision50,val/map50,val/map50_95,lr\n");
+    gn_text_printf(&t->csv, "%d", r->epoch);
+    const double cells[] = {
+        r->seconds,         r->train_loss,        r->val.loss, r->val.mean_iou.value, r->val.box_precision50.value,
+        r->val.map50.value, r->val.coco.map50_95, r->lr};
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
+        add_cell(&t->csv, cells[i]);
+    gn_text_add(&t->csv, "\n");
+    if (t->csv.failed)
+        return gn_fail(err, GN_ENOMEM, "results of epoch %d: out of memory", r->epoch);
+    char path[1024];
+    GN_TRY(gn_trainer_path(t, "results.csv", path, sizeof path, err));
+    return gn_file_write(path, t->csv.data, t->csv.len, err);
+}

@@ -1,0 +1,55 @@
+/* The graph of one training step: the model in its training form, the loss, its gradient, clipping, the optimiser and the moving
+ * average of the weights, all in one.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_TRAIN_TRAIN_GRAPH_H
+#define GN_TRAIN_TRAIN_GRAPH_H
+
+#include "graph/graph.h"
+
+typedef enum gn_optimizer_kind { GN_OPTIMIZER_SGD = 0, GN_OPTIMIZER_ADAM, GN_OPTIMIZER_ADAMW } gn_optimizer_kind;
+
+/* What the loss of a box head is made of: l1_gain * smooth-L1(beta) [or MSE] + iou_gain * (1 - xIoU) + score_gain * BCE of the score. */
+typedef struct gn_box_loss {
+    double l1_gain, beta;
+    bool is_mse; /* squared error instead of smooth-L1 */
+    double iou_gain;
+    const char *iou_kind; /* "iou", "giou", "diou", "ciou" */
+    double score_gain;
+} gn_box_loss;
+
+typedef struct gn_train_rule {
+    gn_box_loss loss;
+    gn_optimizer_kind optimizer;
+    double momentum; /* SGD's momentum, Adam's beta1 */
+    bool nesterov;
+    double beta2, epsilon;
+    double weight_decay;
+    bool decays_all;  /* BatchNormalization and biases too */
+    double clip_norm; /* 0: no clipping */
+    bool has_ema;
+} gn_train_rule;
+
+/* Entries of the input "train.hyper", set by the host for each step. */
+enum { GN_HYPER_LR = 0, GN_HYPER_BIAS1, GN_HYPER_BIAS2, GN_HYPER_FIRST, GN_HYPER_EMA_DECAY, GN_HYPER_COUNT = 8 };
+
+/* graph: owned.  Values of inputs (images [B,3,H,W], target [B,4], has_box [B], weight [B], hyper [8], rng [2]; -1: the graph has no use for it);
+ * outputs 0: loss, 1: gradient norm. */
+typedef struct gn_train_graph {
+    gn_graph *graph;
+    int images, target, has_box, weight, hyper, rng;
+} gn_train_graph;
+
+/* model: its weights are trained in place, so it must outlive the result; with has_ema its averaged weights are states "ema.<name>".
+ * GN_ESHAPE, GN_EUNSUPPORTED (an operator without gradient), GN_ENOMEM, with a message. */
+gn_status gn_train_graph_build(const gn_graph *model, int batch, int width_px, int height_px, const gn_train_rule *rule,
+                               gn_train_graph *out, gn_error *err);
+void gn_train_graph_deinit(gn_train_graph *t);
+
+/* Memory that training at a batch size takes: weights, gradients and activations (the planned arena), optimiser state. */
+typedef struct gn_train_memory {
+    size_t weight_bytes, optimizer_bytes, arena_bytes;
+} gn_train_memory;
+gn_status gn_train_memory_of(const gn_graph *model, int batch, int width_px, int height_px, const gn_train_rule *rule,
+                             gn_train_memory *out, gn_error *err);
+
+#endif
