@@ -4,5 +4,9 @@
 #define GANNET_MEASURE_API_H
 
 #include "measure/accuracy.h"
+#include "measure/latency.h"
+#include "measure/machine_lock.h"
+#include "measure/machine_state.h"
+#include "measure/target.h"
 
 #endif

@@ -30,9 +30,11 @@ void gn_cli_json_accuracy(gn_jsonw *j, const gn_accuracy *a)
     gn_jsonw_num(j, "mean_iou", a->mean_iou.value);
     gn_jsonw_num(j, "box_precision50", a->box_precision50.value);
     gn_jsonw_num(j, "loss", a->loss);
-    interval(j, "mean_iou_ci", &a->mean_iou);
-    interval(j, "box_precision50_ci", &a->box_precision50);
-    interval(j, "map50_ci", &a->map50);
+    gn_jsonw_object(j, "intervals");
+    interval(j, "mean_iou", &a->mean_iou);
+    interval(j, "box_precision50", &a->box_precision50);
+    interval(j, "map50", &a->map50);
+    gn_jsonw_end(j);
 }
 
 static void line(const char *name, const gn_interval *x)

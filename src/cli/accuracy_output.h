@@ -6,7 +6,7 @@
 #include "cli/cli_json.h"
 #include "gannet/measure_api.h"
 
-/* images map50 map75 map95 map50_95 precision recall mean_iou box_precision50 loss, and *_ci: [low, high] where known. */
+/* images map50 map75 map95 map50_95 precision recall mean_iou box_precision50 loss, and intervals {name: [low, high]} where known. */
 void gn_cli_json_accuracy(gn_jsonw *j, const gn_accuracy *a);
 /* A small table on standard error. */
 void gn_cli_say_accuracy(const gn_accuracy *a);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "graph/op.h"
 
 #define MAX_SIDE 65535
 
@@ -62,6 +63,20 @@ static gn_status read_triple(const gn_graph *graph, const char *key, const doubl
     return GN_OK;
 }
 
+/* The fifth number is a score when the graph ends in Concat(boxes, Sigmoid(logit)); otherwise it is the logit. */
+static bool ends_in_logit(const gn_graph *graph)
+{
+    if (gn_graph_output_count(graph) == 0)
+        return true;
+    int producer = gn_graph_value(graph, gn_graph_output(graph, 0))->producer;
+    const gn_node *node = producer >= 0 ? gn_graph_node(graph, producer) : NULL;
+    if (!node || strcmp(node->op->name, "Concat") != 0 || node->n_in < 2)
+        return true;
+    int last = node->in[node->n_in - 1];
+    int before = last >= 0 ? gn_graph_value(graph, last)->producer : -1;
+    return before < 0 || strcmp(gn_graph_node(graph, before)->op->name, "Sigmoid") != 0;
+}
+
 static gn_status read_decode(const gn_graph *graph, gn_model_info *info, gn_error *err)
 {
     static const struct {
@@ -75,6 +90,7 @@ static gn_status read_decode(const gn_graph *graph, gn_model_info *info, gn_erro
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(text, known[i].name) == 0) {
             info->decode = known[i].decode;
+            info->is_score_logit = ends_in_logit(graph);
             return GN_OK;
         }
     return gn_fail(err, GN_EUNSUPPORTED, "the model's output is decoded by '%s', which this version does not know",

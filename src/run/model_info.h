@@ -10,7 +10,7 @@
 typedef enum gn_decode {
     GN_DECODE_NONE = 0,  /* raw output */
     GN_DECODE_BOX,       /* [N,4]: x1 y1 x2 y2 in 0..1 of the input, one box per picture */
-    GN_DECODE_BOX_SCORE, /* [N,5]: the same and a score 0..1 */
+    GN_DECODE_BOX_SCORE, /* [N,5]: the same and a score, 0..1 or as a logit */
     GN_DECODE_CLASSES,   /* [N,classes]: logits */
 } gn_decode;
 
@@ -21,7 +21,8 @@ typedef struct gn_model_info {
     bool is_letterbox;        /* else stretched */
     float mean[3], stddev[3]; /* of R, G, B in 0..1 */
     gn_decode decode;
-    float conf; /* boxes with a lower score are not reported */
+    bool is_score_logit; /* the score's sigmoid is not part of the graph */
+    float conf;          /* boxes with a lower score are not reported */
     int n_names;
     const char **names; /* [n_names] class names */
 } gn_model_info;

@@ -96,10 +96,21 @@ void gn_session_decode(const gn_session *session, int index, int full_width, int
         if (!isfinite(y[i]))
             return;
     float score = has_score ? y[4] : 1;
-    if (score < info->conf)
+    if (has_score && info->is_score_logit)
+        score = 1 / (1 + expf(-score));
+    if (isnan(score))
         return;
     prediction_out->object[prediction_out->n++] =
         (gn_object){.box = place_box(info, y, full_width, full_height), .score = score};
+}
+
+static void drop_unsure(gn_prediction *prediction, float conf)
+{
+    int n = 0;
+    for (int i = 0; i < prediction->n; i++)
+        if (prediction->object[i].score >= conf)
+            prediction->object[n++] = prediction->object[i];
+    prediction->n = n;
 }
 
 gn_status gn_session_predict(gn_session *session, const gn_image *image, gn_prediction *prediction_out,
@@ -119,6 +130,7 @@ gn_status gn_session_predict(gn_session *session, const gn_image *image, gn_pred
     GN_TRY(gn_session_run(session, session->input, 1, err));
     int64_t done = gn_now_ns();
     gn_session_decode(session, 0, image->full_width, image->full_height, prediction_out);
+    drop_unsure(prediction_out, info->conf);
     if (times_out)
         *times_out =
             (gn_times){.preprocess_ns = ready - begin, .infer_ns = done - ready, .postprocess_ns = gn_now_ns() - done};

@@ -8,7 +8,6 @@
 #include "base/pool.h"
 #include "formats/onnx/onnx_format.h"
 #include "graph/passes.h"
-#include "ops/ops.h"
 #include "run/session_internal.h"
 
 #define MAX_THREADS 256
@@ -96,6 +95,8 @@ static gn_status setup(gn_session *s, const gn_session_options *options, gn_erro
         s->info.imgsz_w = options->imgsz_w;
         s->info.imgsz_h = options->imgsz_h;
     }
+    if (options->has_conf)
+        s->info.conf = options->conf;
     GN_TRY(make_inference_form(s, err));
     s->backend = &gn_backend_cpu;
     return s->backend->open(threads, &s->device, err);
@@ -128,7 +129,7 @@ static void name_file(gn_error *err, const char *path)
 gn_status gn_session_open(const char *path, const gn_session_options *options, gn_session **session_out, gn_error *err)
 {
     gn_graph *graph = NULL;
-    GN_TRY(gn_onnx_read(path, gn_ops_registry(), &graph, err));
+    GN_TRY(gn_onnx_read(path, NULL, &graph, err));
     gn_status status = open_owned(graph, options, session_out, err);
     if (status != GN_OK)
         name_file(err, path);
@@ -139,7 +140,7 @@ gn_status gn_session_open_bytes(const void *bytes, size_t n, const char *name, c
                                 gn_session **session_out, gn_error *err)
 {
     gn_graph *graph = NULL;
-    GN_TRY(gn_onnx_read_bytes(bytes, n, name, gn_ops_registry(), &graph, err));
+    GN_TRY(gn_onnx_read_bytes(bytes, n, name, NULL, &graph, err));
     return open_owned(graph, options, session_out, err);
 }
 
@@ -241,6 +242,11 @@ const gn_model_info *gn_session_info(const gn_session *session)
 int gn_session_threads(const gn_session *session)
 {
     return session->backend->threads(session->device);
+}
+
+gn_shape gn_session_input_shape(const gn_session *session)
+{
+    return gn_graph_value(session->graph, gn_graph_input(session->graph, 0))->shape;
 }
 
 const gn_graph *gn_session_graph(const gn_session *session)

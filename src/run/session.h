@@ -18,6 +18,8 @@ typedef struct gn_session gn_session;
 typedef struct gn_session_options {
     int threads;          /* 1..256; 0: all cores this process may use */
     int imgsz_w, imgsz_h; /* pixels; 0: the model's */
+    bool has_conf;        /* `conf` counts instead of the model's confidence */
+    float conf;           /* 0..1 */
 } gn_session_options;
 
 /* Largest batch of one run. */
@@ -36,6 +38,8 @@ void gn_session_close(gn_session **session);
 
 const gn_model_info *gn_session_info(const gn_session *session); /* imgsz is the one in use */
 int gn_session_threads(const gn_session *session);
+/* Shape of the input at batch 1. */
+gn_shape gn_session_input_shape(const gn_session *session);
 /* The graph in its form for inference, at batch 1. */
 const gn_graph *gn_session_graph(const gn_session *session);
 
@@ -76,10 +80,10 @@ typedef struct gn_times {
 
 /* The model's input for a picture (RGB): f32 [3,H,W] at dst, as the metadata say. */
 gn_status gn_session_preprocess(const gn_session *session, const gn_image *image, float *dst, gn_error *err);
-/* Objects of picture `index` of the last run; full_width, full_height: the upright picture, pixels. */
+/* Objects of picture `index` of the last run, however unsure; full_width, full_height: the upright picture, pixels. */
 void gn_session_decode(const gn_session *session, int index, int full_width, int full_height,
                        gn_prediction *prediction_out);
-/* All three for one picture.  times_out may be NULL. */
+/* All three for one picture; objects below the model's confidence are left out.  times_out may be NULL. */
 gn_status gn_session_predict(gn_session *session, const gn_image *image, gn_prediction *prediction_out,
                              gn_times *times_out, gn_error *err);
 /* How to decode a picture file for this model: JPEGs at no less than twice the input's size. */

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "formats/onnx/onnx_scan.h"
 #include "graph/op.h"
+#include "ops/ops.h"
 
 /* Name of a value that node `node` computes. */
 typedef struct producer {
@@ -613,7 +614,7 @@ static gn_status read_model(const gn_onnx_source *source, const uint8_t *bytes, 
     gn_free(bytes_owned);
     if (status != GN_OK)
         return status;
-    status = gn_graph_create(registry, &r.graph);
+    status = gn_graph_create(registry ? registry : gn_ops_registry(), &r.graph);
     if (status != GN_OK)
         out_of_memory(&r);
     else
