@@ -25,6 +25,7 @@
   const fix = (x, n) => (has(x) ? x.toFixed(n) : dash);
   const sig = (x) => (!has(x) ? dash : x === 0 ? "0" : Math.abs(x) >= 100 ? x.toFixed(0) : x.toPrecision(3));
   const ms = (x) => (has(x) ? sig(x) + "\u202fms" : dash);
+  const limit = (x) => +x.toPrecision(4) + "\u202fms";
   const scaled = (x, units) => {
     if (!has(x)) return dash;
     let i = 0;
@@ -138,7 +139,7 @@
     let width = 0;
     new ResizeObserver(() => {
       const w = Math.round(box.clientWidth - parseFloat(getComputedStyle(box).paddingLeft) * 2);
-      if (w > 0 && Math.abs(w - width) > 1) { width = w; draw(w); }
+      if (w > 0 && Math.abs(w - width) > 1) { width = w; requestAnimationFrame(() => draw(w)); }
     }).observe(box);
     return () => { if (width > 0) draw(width); };
   };
@@ -162,7 +163,7 @@
     $("eyebrow").textContent = ["Search on " + dataName, when.slice(0, 10), facts.cpu].filter(Boolean).join("  \u00b7  ");
     const goal = el("p", {}, "Asked for: the network with the ", isLower ? "lowest " : "highest ", el("b", {}, metricName(objective)), " on ",
       el("b", {}, dataName), facts.data_about ? ` (${facts.data_about})` : "",
-      budget > 0 ? [" that answers within ", el("b", {}, ms(budget)), " on ", el("code", {}, facts.target || ""), ", nine times out of ten."]
+      budget > 0 ? [" that answers within ", el("b", {}, limit(budget)), " on ", el("code", {}, facts.target || ""), ", nine times out of ten."]
         : [", with its latency on ", el("code", {}, facts.target || ""), " known but not limited."]);
     const lead = [goal];
     if (leader) {
@@ -193,7 +194,7 @@
     $("figures").replaceChildren(
       figure(metricName(objective) + ", validation", fix(leader.score, 3), interval(leader.val.metrics[objective])),
       has(leader.testScore) ? figure(metricName(objective) + ", test", fix(leader.testScore, 3), interval(leader.test.metrics[objective])) : "",
-      figure("Latency, p90", ms(n.total_p90_ms), budget > 0 ? "of " + ms(budget) + " allowed" : "p50 " + ms(n.total_p50_ms),
+      figure("Latency, p90", ms(n.total_p90_ms), budget > 0 ? "of " + limit(budget) + " allowed" : "p50 " + ms(n.total_p50_ms),
         budget > 0 && has(n.total_p90_ms) ? n.total_p90_ms / budget : null),
       figure("Parameters", count(n.params), bytes(n.bytes) + " of weights"),
       figure("MACs", count(n.macs), has(n.macs) ? count(2 * n.macs) + " FLOPs" : ""),
@@ -221,7 +222,7 @@
     const box = $("scatter");
     const points = ranked.filter(isTime), idle = overBudget.filter(isTime);
     if (!points.length && !idle.length) { box.replaceChildren(el("p", { class: "empty" }, "No trial has both a latency and a result yet.")); return; }
-    const H = Math.max(300, Math.min(440, W * 0.48)), m = { left: 46, right: 18, top: 26, bottom: 46 };
+    const H = Math.max(300, Math.min(440, W * 0.48)), m = { left: 46, right: 18, top: 32, bottom: 46 };
     const times = [...points, ...idle].map((t) => t.ms).concat(budget > 0 ? [budget] : []);
     const minT = Math.min(...times), maxT = Math.max(...times), isLog = maxT / minT > 8;
     const lo = isLog ? minT / 1.3 : 0, hi = isLog ? maxT * 1.3 : maxT * 1.12;
@@ -236,7 +237,7 @@
     if (budget > 0) {
       const isLeft = x(budget) > W - 130;
       svg.append(sv("line", { class: "budget", x1: x(budget), x2: x(budget), y1: m.top, y2: H - m.bottom }),
-        sv("text", { class: "budget-text", x: x(budget) + (isLeft ? -6 : 6), y: m.top + 12, "text-anchor": isLeft ? "end" : "start" }, "budget " + ms(budget)));
+        sv("text", { class: "budget-text", x: x(budget) + (isLeft ? 4 : -4), y: m.top - 5, "text-anchor": isLeft ? "end" : "start" }, "budget " + limit(budget)));
     }
     const front = paretoFront();
     if (front.length > 1) {
@@ -255,7 +256,7 @@
       svg.append(hook(sv("g", { class: "point", tabindex: 0, role: "img", "aria-label": `${t.label}: over the budget with ${ms(t.ms)}, not trained` },
         sv("circle", { class: "halo", cx: x(t.ms), cy: H - m.bottom - 11, r: 13, fill: colour(t.config.model) }),
         sv("path", { d: `M${x(t.ms) - 5} ${H - m.bottom - 16}l10 10m0 -10l-10 10`, stroke: colour(t.config.model), "stroke-width": 2.2, fill: "none" })), t,
-      [["latency p90", ms(t.ms)], ["budget", ms(budget)], ["state", "not trained"]]));
+      [["latency p90", ms(t.ms)], ["budget", limit(budget)], ["state", "not trained"]]));
     const lastStage = Math.max(...trials.map((t) => t.stage), 1);
     for (const t of [...points].reverse()) {
       const isFinal = t.stage >= lastStage, c = colour(t.config.model);
@@ -268,10 +269,10 @@
     for (const t of [leader, ...front, ...points]) if (t && isTime(t) && has(t.score) && !named.some((o) => netKey(o) === netKey(t))) named.push(t);
     for (const t of named.slice(0, 14)) {
       const width = t.config.model.length * 7.1, isRight = x(t.ms) + width + 16 > W - m.right;
-      const left = isRight ? x(t.ms) - 15 - width : x(t.ms) + 15, ty = y(t.score) + 4;
+      const left = isRight ? x(t.ms) - 9 - width : x(t.ms) + 9, ty = y(t.score) - (t === winner ? 14 : 9);
       if (placed.some((p) => Math.abs(p.ty - ty) < 14 && left < p.left + p.width && p.left < left + width)) continue;
       placed.push({ left, width, ty });
-      svg.append(sv("text", { class: "name", x: isRight ? x(t.ms) - 15 : x(t.ms) + 15, y: ty, "text-anchor": isRight ? "end" : "start", "pointer-events": "none" }, t.config.model));
+      svg.append(sv("text", { class: "name", x: isRight ? x(t.ms) - 9 : x(t.ms) + 9, y: ty, "text-anchor": isRight ? "end" : "start", "pointer-events": "none" }, t.config.model));
     }
     box.replaceChildren(svg);
   };
@@ -291,7 +292,7 @@
 
   const drawFunnel = () => {
     const rows = [["Candidates", trials]];
-    if (budget > 0) rows.push(["Within " + ms(budget), trials.filter((t) => t.state !== "screened" && isTime(t))]);
+    if (budget > 0) rows.push(["Within " + limit(budget), trials.filter((t) => t.state !== "screened" && isTime(t))]);
     stages.forEach((s, i) => rows.push([`Stage ${i + 1}: trained ${plural(s.epochs, "epoch")}`, trials.filter((t) => t.stage > i)]));
     if (winner) rows.push(["Winner", [winner]]);
     const most = Math.max(1, ...rows.map((r) => r[1].length));
@@ -332,8 +333,9 @@
     ["map50", "mAP50"], ["map50_95", "mAP50\u201395"], ["lr", "Learning rate"]].filter(([k]) => trials.some((t) => t.epochs[k] && t.epochs[k].some(has)));
   const curveTrials = trials.filter((t) => t.epochs.epoch.length > 0);
   const curve = { key: CURVES.length ? CURVES[0][0] : "", isLog: false, shown: new Set(), focus: null };
+  const byScore = [...ranked.filter((t) => curveTrials.includes(t)), ...curveTrials.filter((t) => !has(t.score))];
   const dashes = ["", "6 4", "2 3", "9 3 2 3"];
-  const dashOf = (t) => dashes[curveTrials.filter((o) => netKey(o) === netKey(t)).indexOf(t) % dashes.length];
+  const dashOf = (t) => dashes[byScore.filter((o) => netKey(o) === netKey(t)).indexOf(t) % dashes.length];
   const drawCurves = (W) => {
     const box = $("curve-chart");
     const list = curveTrials.filter((t) => curve.shown.has(t.id));
@@ -421,7 +423,7 @@
   const STATE_TEXT = { done: "done", waiting: "waiting", running: "running", stopped: "interrupted", failed: "failed", screened: "over budget" };
   const stateText = (t) => (t === winner ? "winner" : t.state === "done" && t.stage < stages.length ? `left at stage ${t.stage}` : STATE_TEXT[t.state] || t.state);
   const columns = [
-    { name: "Trial", text: true, get: (t) => t.label, cell: (t) => [t.label, el("small", { class: "why" }, "#" + t.id + (t.reason ? " \u00b7 " + t.reason : ""))] },
+    { name: "Trial", text: true, get: (t) => t.label, cell: (t) => [t.config.model, el("small", { class: "why" }, [t.options, "#" + t.id, t.reason].filter(Boolean).join(" \u00b7 "))] },
     { name: "State", text: true, get: stateText, cell: (t) => el("span", { class: "badge " + (t === winner ? "winner" : t.state) }, stateText(t)), left: true },
     { name: "Stage", get: (t) => t.stage, cell: (t) => (t.stage ? t.stage + "/" + stages.length : dash) },
     { name: metricName(objective), get: (t) => t.score, cell: (t) => fix(t.score, 3), down: !isLower },
@@ -481,7 +483,7 @@
     const n = (leader && leader.net) || data.networks[0] || {};
     const rows = [
       ["Device", n.device || facts.cpu], ["Target", facts.target], ["Threads", n.threads ? String(n.threads) : ""], ["CPU level", facts.cpu_level],
-      ["Warm-up runs", n.warmup ? String(n.warmup) : ""], ["Timed runs", n.runs ? String(n.runs) : ""], ["Budget", budget > 0 ? ms(budget) + ", p90" : "none"],
+      ["Warm-up runs", n.warmup ? String(n.warmup) : ""], ["Timed runs", n.runs ? String(n.runs) : ""], ["Budget", budget > 0 ? limit(budget) + ", p90" : "none"],
       ["Objective", metricName(objective) + (isLower ? ", lowest" : ", highest") + " on val"], ["Stages", facts.stages], ["Seed", facts.seed],
       ["Data", facts.data], ["Data hash", facts.data_hash], ["Trained on", facts.cpu + (facts.cores ? `, ${plural(Number(facts.cores), "core")}` : "")],
       ["Workers at a time", facts.jobs], ["Gannet", facts.gannet_version], ["Compiler", facts.compiler], ["Begun", facts.created_at], ["Finished", facts.finished_at],
