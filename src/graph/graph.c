@@ -345,8 +345,13 @@ gn_status gn_graph_name_outputs(gn_graph *graph, int node_id, const char *const 
         gn_name_map_remove(&graph->value_names, graph->values[node->out[i]]->name);
     for (int i = 0; i < node->n_out; i++) {
         gn_value *v = graph->values[node->out[i]];
-        if (!names[i]) {
+        if (!names[i]) { /* the value stays behind, under a name that nobody asks for */
             v->producer = -1;
+            v->name = gn_arena_printf(graph->arena, "(left out %d)", node->out[i]);
+            if (!v->name || gn_name_map_put(&graph->value_names, v->name, node->out[i]) != GN_OK) {
+                out_of_memory(graph);
+                return GN_ENOMEM;
+            }
             node->out[i] = -1;
             continue;
         }

@@ -63,6 +63,8 @@ gn_status gn_graph_remove_nodes(gn_graph *graph, const bool *gone);
 /* Calls the shape rule of one node.  Inputs must be known. */
 gn_status gn_node_infer(gn_graph *graph, const gn_node *node, gn_error *err);
 bool gn_node_inputs_known(const gn_graph *graph, const gn_node *node);
+/* The value in whose memory `value` lies when views (Reshape, ...) cost nothing. */
+int gn_viewed_value(const gn_graph *graph, int value);
 /* Number of uses of each value by nodes, outputs (1 each) and updates (1 each); owned, gn_free. */
 int *gn_graph_use_counts(const gn_graph *graph);
 

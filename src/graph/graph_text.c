@@ -16,6 +16,9 @@
 
 #include "graph/graph_internal.h"
 
+/* Letters of attribute names that need no quotes. */
+#define GN_TEXT_BARE "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."
+
 /* ---- writing ---- */
 
 static void put_quoted(gn_text *text, const char *s)
@@ -53,7 +56,11 @@ static void put_elements(gn_text *text, const gn_tensor *tensor)
 
 static void put_attr(gn_text *text, const gn_attr *a)
 {
-    gn_text_printf(text, "%s: ", a->name);
+    if (*a->name && strspn(a->name, GN_TEXT_BARE) == strlen(a->name))
+        gn_text_add(text, a->name);
+    else
+        put_quoted(text, a->name);
+    gn_text_add(text, ": ");
     switch (a->type) {
     case GN_ATTR_INT:
         gn_text_printf(text, "int %" PRId64, a->u.i);
@@ -163,8 +170,9 @@ void gn_graph_to_text(const gn_graph *graph, gn_text *text)
 
 /* ---- reading ---- */
 
-#define GN_TEXT_MAX_OPERANDS 4096
-#define GN_TEXT_MAX_ATTRS 64
+#define GN_TEXT_MAX_OPERANDS    4096 /* inputs or results of a node, numbers in an attribute */
+#define GN_TEXT_MAX_ATTRS       64
+#define GN_TEXT_MAX_STATE_BYTES ((size_t)2 << 30) /* of all states together: their contents are not in the text */
 
 typedef struct reader {
     const char *at, *end;
@@ -172,6 +180,12 @@ typedef struct reader {
     gn_graph *graph;
     gn_arena *arena; /* words and lists; freed after the read */
     gn_error *err;
+    size_t state_bytes;
+    int *in; /* [GN_TEXT_MAX_OPERANDS], like the next three: for the node that is being read */
+    const char **out;
+    int64_t *ints;
+    float *floats;
+    gn_attr *attrs; /* [GN_TEXT_MAX_ATTRS] */
 } reader;
 
 static gn_status expected(reader *r, const char *what)
@@ -180,7 +194,8 @@ static gn_status expected(reader *r, const char *what)
     const char *newline = shown > 0 ? memchr(r->at, '\n', (size_t)shown) : NULL;
     if (newline)
         shown = (int)(newline - r->at);
-    return gn_fail_at(r->err, GN_EFORMAT, "", r->line, "reading a graph: \"%.*s\" was found where %s is expected", shown, r->at, what);
+    return gn_fail_at(r->err, GN_EFORMAT, "", r->line, "reading a graph: \"%.*s\" was found where %s is expected",
+                      shown, r->at, what);
 }
 
 static void skip_blanks(reader *r)
@@ -199,7 +214,10 @@ static bool take(reader *r, const char *literal)
     return true;
 }
 
-static gn_status need(reader *r, const char *literal) { return take(r, literal) ? GN_OK : expected(r, literal); }
+static gn_status need(reader *r, const char *literal)
+{
+    return take(r, literal) ? GN_OK : expected(r, literal);
+}
 
 /* A run of characters up to a blank or one of ()[]{};:, */
 static gn_status word(reader *r, char *dst, size_t dst_bytes)
@@ -259,17 +277,20 @@ static gn_status type(reader *r, gn_dtype *dtype, gn_shape *shape)
 {
     char text[64];
     GN_TRY(word(r, text, sizeof text));
-    if (!gn_dtype_parse(text, dtype))
+    if (!gn_dtype_parse(text, dtype) || *dtype == GN_DTYPE_NONE)
         return expected(r, "an element type");
     *shape = gn_shape_make(0);
     GN_TRY(need(r, "["));
     while (!take(r, "]")) {
         if (shape->rank == GN_MAX_RANK)
             return expected(r, "at most 8 dimensions");
-        if (take(r, "?"))
-            shape->dim[shape->rank++] = -1;
-        else
-            GN_TRY(integer(r, &shape->dim[shape->rank++]));
+        int64_t dim = -1;
+        if (!take(r, "?")) {
+            GN_TRY(integer(r, &dim));
+            if (dim < 0)
+                return expected(r, "a dimension of 0 or more");
+        }
+        shape->dim[shape->rank++] = dim;
         take(r, ",");
     }
     return GN_OK;
@@ -290,8 +311,7 @@ static gn_status elements(reader *r, gn_dtype dtype, const gn_shape *shape, gn_t
     GN_TRY(gn_tensor_create(dtype, shape, out));
     for (int64_t i = 0; i < gn_tensor_count(*out); i++) {
         double x = 0;
-        gn_status status =
-            dtype == GN_DTYPE_S64 ? integer(r, &((int64_t *)(*out)->data)[i]) : number(r, &x);
+        gn_status status = dtype == GN_DTYPE_S64 ? integer(r, &((int64_t *)(*out)->data)[i]) : number(r, &x);
         if (status != GN_OK) {
             gn_tensor_destroy(out);
             return status;
@@ -302,6 +322,19 @@ static gn_status elements(reader *r, gn_dtype dtype, const gn_shape *shape, gn_t
     return GN_OK;
 }
 
+/* Room for the contents of a state of that shape. */
+static gn_status count_state(reader *r, gn_dtype dtype, const gn_shape *shape)
+{
+    int64_t count = gn_shape_count(shape);
+    size_t bytes;
+    if (count < 0 || !gn_mul_size((size_t)count, gn_dtype_bytes(dtype), &bytes) ||
+        bytes > GN_TEXT_MAX_STATE_BYTES - r->state_bytes)
+        return gn_fail_at(r->err, GN_ELIMIT, "", r->line, "reading a graph: its states need more than %zu bytes",
+                          GN_TEXT_MAX_STATE_BYTES);
+    r->state_bytes += bytes;
+    return GN_OK;
+}
+
 static gn_status read_source(reader *r, gn_value_kind kind)
 {
     const char *name;
@@ -309,13 +342,15 @@ static gn_status read_source(reader *r, gn_value_kind kind)
     gn_shape shape;
     GN_TRY(quoted(r, &name));
     GN_TRY(type(r, &dtype, &shape));
-    if (gn_graph_find_value(r->graph, name) >= 0)
-        return gn_fail_at(r->err, GN_EFORMAT, "", r->line, "reading a graph: the name \"%.200s\" is taken twice", name);
+    if (!*name || gn_graph_find_value(r->graph, name) >= 0)
+        return gn_fail_at(r->err, GN_EFORMAT, "", r->line, "reading a graph: the name \"%.200s\" is %s", name,
+                          *name ? "taken twice" : "empty");
     if (kind == GN_VALUE_INPUT)
         gn_graph_add_input(r->graph, name, dtype, &shape);
-    else if (kind == GN_VALUE_STATE)
+    else if (kind == GN_VALUE_STATE) {
+        GN_TRY(count_state(r, dtype, &shape));
         gn_graph_add_state(r->graph, name, dtype, &shape, take(r, "trainable"));
-    else {
+    } else {
         gn_tensor *tensor = NULL;
         GN_TRY(need(r, "="));
         GN_TRY(elements(r, dtype, &shape, &tensor));
@@ -331,75 +366,129 @@ static gn_status known_value(reader *r, int *id)
     GN_TRY(quoted(r, &name));
     *id = gn_graph_find_value(r->graph, name);
     if (*id < 0)
-        return gn_fail_at(r->err, GN_EFORMAT, "", r->line, "reading a graph: no value is named \"%.200s\" before this line", name);
+        return gn_fail_at(r->err, GN_EFORMAT, "", r->line,
+                          "reading a graph: no value is named \"%.200s\" before this line", name);
     return GN_OK;
 }
 
-static gn_status read_attr(reader *r, gn_attr *a, gn_tensor **tensor)
+static gn_status read_numbers(reader *r, gn_attr *a)
 {
-    char name[64], kind[16];
+    bool whole = a->type == GN_ATTR_INTS;
+    for (skip_blanks(r); r->at < r->end && *r->at != ';' && *r->at != '}' && *r->at != '\n'; skip_blanks(r), a->n++) {
+        double x = 0;
+        if (a->n == GN_TEXT_MAX_OPERANDS)
+            return expected(r, "fewer numbers");
+        GN_TRY(whole ? integer(r, &r->ints[a->n]) : number(r, &x));
+        if (!whole)
+            r->floats[a->n] = (float)x;
+    }
+    size_t bytes = (size_t)a->n * (whole ? sizeof *r->ints : sizeof *r->floats);
+    void *copy = gn_arena_alloc(r->arena, bytes + 1);
+    if (!copy)
+        return GN_ENOMEM;
+    memcpy(copy, whole ? (const void *)r->ints : (const void *)r->floats, bytes);
+    if (whole)
+        a->u.ints = copy;
+    else
+        a->u.floats = copy;
+    return GN_OK;
+}
+
+/* The tensor stays with the graph, from which the node then takes its own copy. */
+static gn_status read_tensor(reader *r, gn_attr *a)
+{
+    gn_dtype dtype;
+    gn_shape shape;
+    gn_tensor *tensor = NULL;
+    GN_TRY(type(r, &dtype, &shape));
+    GN_TRY(elements(r, dtype, &shape, &tensor));
+    gn_status status = gn_graph_keep_tensor(r->graph, tensor);
+    if (status != GN_OK)
+        gn_tensor_destroy(&tensor);
+    a->u.t = tensor;
+    return status;
+}
+
+static gn_status attr_name(reader *r, const char **out)
+{
+    char name[64];
+    skip_blanks(r);
+    if (r->at < r->end && *r->at == '"')
+        return quoted(r, out);
     GN_TRY(word(r, name, sizeof name));
+    *out = gn_arena_strdup(r->arena, name);
+    return *out ? GN_OK : GN_ENOMEM;
+}
+
+static gn_status read_attr(reader *r, gn_attr *a)
+{
+    static const char *const kinds[] = {"int", "float", "string", "ints", "floats", "tensor"}; /* as gn_attr_type */
+    char kind[16];
+    size_t k = 0;
+    double x = 0;
+    *a = (gn_attr){0};
+    GN_TRY(attr_name(r, &a->name));
     GN_TRY(need(r, ":"));
     GN_TRY(word(r, kind, sizeof kind));
-    a->name = gn_arena_strdup(r->arena, name);
-    double x;
-    if (strcmp(kind, "int") == 0) {
-        a->type = GN_ATTR_INT;
+    while (k < sizeof kinds / sizeof *kinds && strcmp(kind, kinds[k]) != 0)
+        k++;
+    a->type = (gn_attr_type)k;
+    switch (a->type) {
+    case GN_ATTR_INT:
         return integer(r, &a->u.i);
-    }
-    if (strcmp(kind, "float") == 0) {
-        a->type = GN_ATTR_FLOAT;
+    case GN_ATTR_FLOAT:
         GN_TRY(number(r, &x));
         a->u.f = (float)x;
         return GN_OK;
-    }
-    if (strcmp(kind, "string") == 0) {
-        a->type = GN_ATTR_STRING;
+    case GN_ATTR_STRING:
         return quoted(r, &a->u.s);
+    case GN_ATTR_INTS:
+    case GN_ATTR_FLOATS:
+        return read_numbers(r, a);
+    case GN_ATTR_TENSOR:
+        return read_tensor(r, a);
     }
-    if (strcmp(kind, "tensor") == 0) {
-        gn_dtype dtype;
-        gn_shape shape;
-        a->type = GN_ATTR_TENSOR;
-        GN_TRY(type(r, &dtype, &shape));
-        GN_TRY(elements(r, dtype, &shape, tensor));
-        a->u.t = *tensor;
-        return gn_graph_keep_tensor(r->graph, *tensor);
+    return expected(r, "an attribute's type before this");
+}
+
+static gn_status read_operands(reader *r, int *n)
+{
+    GN_TRY(need(r, "("));
+    while (!take(r, ")")) {
+        if (*n == GN_TEXT_MAX_OPERANDS)
+            return expected(r, "fewer operands");
+        r->in[*n] = -1;
+        if (!take(r, "-"))
+            GN_TRY(known_value(r, &r->in[*n]));
+        (*n)++;
     }
-    bool whole = strcmp(kind, "ints") == 0;
-    if (!whole && strcmp(kind, "floats") != 0)
-        return expected(r, "an attribute's type");
-    a->type = whole ? GN_ATTR_INTS : GN_ATTR_FLOATS;
-    int64_t *ints = gn_arena_alloc(r->arena, GN_TEXT_MAX_OPERANDS * sizeof *ints);
-    float *floats = gn_arena_alloc(r->arena, GN_TEXT_MAX_OPERANDS * sizeof *floats);
-    if (!ints || !floats)
-        return GN_ENOMEM;
-    for (skip_blanks(r); r->at < r->end && *r->at != ';' && *r->at != '}' && a->n < GN_TEXT_MAX_OPERANDS; skip_blanks(r), a->n++) {
-        if (whole)
-            GN_TRY(integer(r, &ints[a->n]));
-        else {
-            GN_TRY(number(r, &x));
-            floats[a->n] = (float)x;
-        }
-    }
-    if (whole)
-        a->u.ints = ints;
-    else
-        a->u.floats = floats;
     return GN_OK;
 }
 
-static gn_status read_results(reader *r, const char **names, int *n)
+static gn_status read_results(reader *r, int *n)
 {
     GN_TRY(need(r, "->"));
     GN_TRY(need(r, "("));
     while (!take(r, ")")) {
         if (*n == GN_TEXT_MAX_OPERANDS)
             return expected(r, "fewer results");
-        names[*n] = NULL;
+        r->out[*n] = NULL;
         if (!take(r, "-"))
-            GN_TRY(quoted(r, &names[*n]));
+            GN_TRY(quoted(r, &r->out[*n]));
         (*n)++;
+    }
+    return GN_OK;
+}
+
+static gn_status read_attrs(reader *r, int *n)
+{
+    GN_TRY(need(r, "{"));
+    while (!take(r, "}")) {
+        if (*n == GN_TEXT_MAX_ATTRS)
+            return expected(r, "fewer attributes");
+        GN_TRY(read_attr(r, &r->attrs[*n]));
+        (*n)++;
+        take(r, ";");
     }
     return GN_OK;
 }
@@ -408,49 +497,34 @@ static gn_status read_node(reader *r)
 {
     const char *op, *domain, *name;
     int n_in = 0, n_out = 0, n_attrs = 0;
-    int *in = gn_arena_alloc(r->arena, GN_TEXT_MAX_OPERANDS * sizeof *in);
-    const char **out = gn_arena_alloc(r->arena, GN_TEXT_MAX_OPERANDS * sizeof *out);
-    gn_attr *attrs = gn_arena_alloc(r->arena, GN_TEXT_MAX_ATTRS * sizeof *attrs);
-    if (!in || !out || !attrs)
-        return GN_ENOMEM;
     GN_TRY(quoted(r, &op));
     GN_TRY(quoted(r, &domain));
     GN_TRY(quoted(r, &name));
-    GN_TRY(need(r, "("));
-    while (!take(r, ")")) {
-        if (n_in == GN_TEXT_MAX_OPERANDS)
-            return expected(r, "fewer operands");
-        in[n_in] = -1;
-        if (!take(r, "-"))
-            GN_TRY(known_value(r, &in[n_in]));
-        n_in++;
-    }
-    GN_TRY(read_results(r, out, &n_out));
-    GN_TRY(need(r, "{"));
-    while (!take(r, "}")) {
-        gn_tensor *tensor = NULL;
-        if (n_attrs == GN_TEXT_MAX_ATTRS)
-            return expected(r, "fewer attributes");
-        gn_status status = read_attr(r, &attrs[n_attrs], &tensor);
-        GN_TRY(status);
-        n_attrs++;
-        take(r, ";");
-    }
-    int id = gn_graph_add_node(r->graph, op, domain, name, in, n_in, n_out, attrs, n_attrs);
-    for (int i = 0; i < n_out && id >= 0; i++) {
-        gn_node *node = gn_graph_node_mut(r->graph, id);
-        if (out[i])
-            gn_graph_rename_value(r->graph, node->out[i], out[i]);
-        else
-            node->out[i] = -1;
-    }
+    GN_TRY(read_operands(r, &n_in));
+    GN_TRY(read_results(r, &n_out));
+    GN_TRY(read_attrs(r, &n_attrs));
+    int id = gn_graph_add_node(r->graph, op, domain, name, r->in, n_in, n_out, r->attrs, n_attrs);
+    if (id >= 0)
+        gn_graph_name_outputs(r->graph, id, r->out);
     return gn_graph_error(r->graph, r->err);
+}
+
+static gn_status read_update(reader *r)
+{
+    int state, value;
+    GN_TRY(known_value(r, &state));
+    GN_TRY(need(r, "="));
+    GN_TRY(known_value(r, &value));
+    if (gn_graph_value(r->graph, state)->kind != GN_VALUE_STATE ||
+        gn_graph_value(r->graph, value)->kind != GN_VALUE_TEMP)
+        return expected(r, "a state and a node's result before this");
+    return gn_graph_add_update(r->graph, state, value);
 }
 
 static gn_status read_line(reader *r)
 {
     const char *key, *value;
-    int a, b;
+    int a;
     if (take(r, "meta ")) {
         GN_TRY(quoted(r, &key));
         GN_TRY(quoted(r, &value));
@@ -468,14 +542,8 @@ static gn_status read_line(reader *r)
         GN_TRY(known_value(r, &a));
         return gn_graph_add_output(r->graph, a);
     }
-    if (take(r, "update ")) {
-        GN_TRY(known_value(r, &a));
-        GN_TRY(need(r, "="));
-        GN_TRY(known_value(r, &b));
-        if (gn_graph_value(r->graph, a)->kind != GN_VALUE_STATE || gn_graph_value(r->graph, b)->kind != GN_VALUE_TEMP)
-            return expected(r, "a state and a node's result");
-        return gn_graph_add_update(r->graph, a, b);
-    }
+    if (take(r, "update "))
+        return read_update(r);
     return expected(r, "meta, input, const, state, node, output or update");
 }
 
@@ -495,12 +563,27 @@ static gn_status read_all(reader *r)
     return GN_OK;
 }
 
-gn_status gn_graph_from_text(const char *text, size_t bytes, const gn_op_registry *registry, gn_graph **graph_out, gn_error *err)
+static gn_status begin_reading(reader *r)
+{
+    r->arena = gn_arena_create(0);
+    if (!r->arena)
+        return GN_ENOMEM;
+    r->in = gn_arena_alloc(r->arena, GN_TEXT_MAX_OPERANDS * sizeof *r->in);
+    r->out = gn_arena_alloc(r->arena, GN_TEXT_MAX_OPERANDS * sizeof *r->out);
+    r->ints = gn_arena_alloc(r->arena, GN_TEXT_MAX_OPERANDS * sizeof *r->ints);
+    r->floats = gn_arena_alloc(r->arena, GN_TEXT_MAX_OPERANDS * sizeof *r->floats);
+    r->attrs = gn_arena_alloc(r->arena, GN_TEXT_MAX_ATTRS * sizeof *r->attrs);
+    return r->in && r->out && r->ints && r->floats && r->attrs ? GN_OK : GN_ENOMEM;
+}
+
+gn_status gn_graph_from_text(const char *text, size_t bytes, const gn_op_registry *registry, gn_graph **graph_out,
+                             gn_error *err)
 {
     reader r = {.at = text, .end = text + bytes, .line = 1, .err = err};
     GN_TRY(gn_graph_create(registry, &r.graph));
-    r.arena = gn_arena_create(0);
-    gn_status status = r.arena ? read_all(&r) : GN_ENOMEM;
+    gn_status status = begin_reading(&r);
+    if (status == GN_OK)
+        status = read_all(&r);
     gn_arena_destroy(&r.arena);
     if (status == GN_OK)
         *graph_out = r.graph;

@@ -71,7 +71,7 @@ static int in_layout(layouter *l, int value, gn_layout layout, int64_t order)
     return result;
 }
 
-static gn_status layout_node(layouter *l, gn_node *node, int64_t order)
+static gn_status layout_node(layouter *l, gn_node *node, int64_t order, gn_error *err)
 {
     gn_layout same = common_layout(l, node);
     for (int i = 0; i < node->n_in; i++) {
@@ -79,7 +79,7 @@ static gn_status layout_node(layouter *l, gn_node *node, int64_t order)
             continue;
         int value = in_layout(l, node->in[i], wanted_layout(l, node, i, same), order);
         if (value < 0)
-            return gn_graph_error(l->graph, NULL);
+            return gn_graph_error(l->graph, err);
         node->in[i] = value;
     }
     for (int i = 0; i < node->n_out; i++) {
@@ -99,12 +99,18 @@ static gn_status run(layouter *l, gn_error *err)
     gn_graph *g = l->graph;
     size_t n = g->n_nodes;
     for (size_t i = 0; i < n; i++)
-        GN_TRY(layout_node(l, g->nodes[i], g->order[i]));
+        GN_TRY(layout_node(l, g->nodes[i], g->order[i], err));
     for (size_t i = 0; i < g->n_outputs; i++) {
         int value = in_layout(l, g->outputs[i], GN_LAYOUT_PLAIN, (int64_t)n);
         if (value < 0)
             return gn_graph_error(g, err);
         g->outputs[i] = value;
+    }
+    for (size_t i = 0; i < g->n_updates; i++) { /* contents of states are plain */
+        int value = in_layout(l, g->updates[i].value, GN_LAYOUT_PLAIN, (int64_t)n);
+        if (value < 0)
+            return gn_graph_error(g, err);
+        g->updates[i].value = value;
     }
     return g->n_nodes > n ? gn_graph_sort(g, err) : GN_OK;
 }

@@ -91,7 +91,7 @@ static bool is_output(const gn_graph *graph, int value)
 
 void gn_graph_take_place(gn_graph *graph, int from, int to)
 {
-    if (is_output(graph, from) && !is_output(graph, to)) { /* callers know outputs by name, so the names change places */
+    if (is_output(graph, from) && !is_output(graph, to) && graph->values[to]->kind == GN_VALUE_TEMP) { /* callers know outputs by name, so the names change places */
         const char *name = graph->values[from]->name;
         graph->values[from]->name = graph->values[to]->name;
         graph->values[to]->name = name;
@@ -164,8 +164,7 @@ static void count_edge(sorter *s, int from, int to)
 
 static void put_edge(sorter *s, int from, int to) { s->next[s->first[from]++] = to; }
 
-/* The value in whose memory `value` lies when views (Reshape, ...) cost nothing. */
-static int viewed(const gn_graph *g, int value)
+int gn_viewed_value(const gn_graph *g, int value)
 {
     for (size_t steps = 0; steps < g->n_nodes; steps++) { /* a bound, for lists that hold a cycle */
         int producer = g->values[value]->producer;
@@ -181,7 +180,7 @@ static void state_edges(const gn_graph *g, const int *updater, void (*edge)(sort
 {
     for (int i = 0; i < (int)g->n_nodes; i++)
         for (int k = 0; k < g->nodes[i]->n_in; k++) {
-            int in = g->nodes[i]->in[k] < 0 ? -1 : viewed(g, g->nodes[i]->in[k]);
+            int in = g->nodes[i]->in[k] < 0 ? -1 : gn_viewed_value(g, g->nodes[i]->in[k]);
             if (in >= 0 && updater[in] >= 0 && updater[in] != i)
                 edge(s, i, updater[in]);
         }

@@ -15,6 +15,14 @@ static bool is_op(const gn_node *node, const char *name) { return strcmp(node->o
 
 /* ---- constants ---- */
 
+static bool is_update(const gn_graph *graph, int value)
+{
+    for (size_t i = 0; i < graph->n_updates; i++)
+        if (graph->updates[i].value == value)
+            return true;
+    return false;
+}
+
 static bool is_foldable(const gn_graph *graph, const gn_node *node)
 {
     if (!node->op->reference || node->n_in == 0 || node->n_in > GN_MAX_OPERANDS || node->n_out > GN_MAX_OPERANDS)
@@ -26,7 +34,7 @@ static bool is_foldable(const gn_graph *graph, const gn_node *node)
         if (node->out[k] >= 0) {
             const gn_value *v = graph->values[node->out[k]];
             int64_t count = gn_shape_count(&v->shape);
-            if (v->dtype == GN_DTYPE_NONE || count < 0 || (size_t)count * gn_dtype_bytes(v->dtype) > GN_FOLD_LIMIT_BYTES)
+            if (v->dtype == GN_DTYPE_NONE || is_update(graph, node->out[k]) || count < 0 || (size_t)count * gn_dtype_bytes(v->dtype) > GN_FOLD_LIMIT_BYTES)
                 return false;
         }
     return true;
@@ -72,6 +80,10 @@ gn_status gn_pass_fold_constants(gn_graph *graph, gn_error *err)
         if (!is_foldable(graph, node))
             continue;
         status = fold_node(graph, node);
+        if (status == GN_EUNSUPPORTED) { /* a type that its reference does not know: left to the backend */
+            status = GN_OK;
+            continue;
+        }
         if (status != GN_OK)
             gn_fail(err, status, "node %s (%s) could not be evaluated ahead of time", node->name, node->op->name);
         for (int k = 0; k < node->n_out; k++)
@@ -91,8 +103,8 @@ static void bypass_idle_nodes(gn_graph *graph)
     for (size_t i = 0; i < graph->n_nodes; i++) {
         const gn_node *node = graph->nodes[i];
         bool idle = is_op(node, "Identity") || is_op(node, "Dropout");
-        if (idle && gn_graph_value(graph, node->in[0])->kind == GN_VALUE_TEMP)
-            gn_graph_replace_uses(graph, node->out[0], node->in[0]);
+        if (idle && gn_graph_value(graph, node->in[0])->kind == GN_VALUE_TEMP && !is_update(graph, node->out[0]))
+            gn_graph_take_place(graph, node->out[0], node->in[0]);
     }
 }
 
@@ -178,7 +190,7 @@ static gn_status fold_bn(gn_graph *graph, const gn_node *bn, int conv_bias, int 
 
 static gn_status emit_fused(gn_graph *graph, const chain *c, bool *gone)
 {
-    const gn_node *conv = graph->nodes[c->conv];
+    gn_node *conv = graph->nodes[c->conv];
     int bias = gn_has_in(conv, 2) ? conv->in[2] : -1, scale = -1;
     if (bias >= 0 && !has_data(graph, bias))
         return GN_OK; /* a computed bias stays as it is */
@@ -196,7 +208,10 @@ static gn_status emit_fused(gn_graph *graph, const chain *c, bool *gone)
     if (c->hi < INFINITY)
         GN_TRY(gn_node_set_attr(graph, graph->nodes[node], &hi));
     graph->order[node] = graph->order[c->conv];
-    gn_graph_replace_uses(graph, graph->nodes[last]->out[0], graph->nodes[node]->out[0]);
+    gn_graph_take_place(graph, graph->nodes[last]->out[0], graph->nodes[node]->out[0]);
+    const char *name = conv->name; /* messages and tables go on calling it what it was */
+    conv->name = graph->nodes[node]->name;
+    graph->nodes[node]->name = name;
     const int taken[4] = {c->conv, c->bn, c->add, c->act};
     for (int i = 0; i < 4; i++)
         if (taken[i] >= 0)

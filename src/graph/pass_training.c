@@ -51,7 +51,7 @@ static gn_status replace_by_training_form(gn_graph *graph, int index, gn_error *
     for (size_t i = first_new; i < graph->n_nodes; i++)
         graph->order[i] = graph->order[index];
     if (value >= 0)
-        gn_graph_replace_uses(graph, node->out[0], value);
+        gn_graph_take_place(graph, node->out[0], value);
     return GN_OK;
 }
 
@@ -75,7 +75,7 @@ static gn_status take_activations_in(gn_graph *graph)
             status = gn_node_set_attr(graph, bn, &lo_attr);
         if (hi < INFINITY && status == GN_OK)
             status = gn_node_set_attr(graph, bn, &hi_attr);
-        gn_graph_replace_uses(graph, graph->nodes[user]->out[0], bn->out[0]);
+        gn_graph_take_place(graph, graph->nodes[user]->out[0], bn->out[0]);
     }
     gn_free(uses);
     return status;

@@ -1,6 +1,6 @@
 /* The planner: who shares whose memory, when each buffer is live, and where it lies in the arena.
- * Offsets are given to the largest buffers first, each at the lowest place that is free throughout its life (greedy by size: Pisarchyk
- * and Lee 2020, "Efficient memory management for deep neural net inference").
+ * Offsets are given one buffer after the other, each at the lowest place that is free throughout its life; of several orders (largest
+ * first, ...) the best is kept (Pisarchyk and Lee 2020, "Efficient memory management for deep neural net inference").
  * SPDX-License-Identifier: Apache-2.0 */
 #include "graph/plan.h"
 
@@ -15,6 +15,47 @@ typedef struct planner {
     gn_plan *plan;
     int *last_use; /* per value: last step that reads it (n_steps for outputs), -1 when none */
 } planner;
+
+/* ---- updates of states ---- */
+
+/* May the node that makes `value` write it straight into `state`, although it reads the state? */
+static bool may_renew(const gn_graph *g, const gn_node *node, int state, int value)
+{
+    bool reads = false, overwrites = node->out[0] == value;
+    for (int k = 0; k < node->n_in; k++) {
+        if (node->in[k] < 0 || gn_viewed_value(g, node->in[k]) != state)
+            continue;
+        reads = true;
+        overwrites = overwrites && node->in[k] == state && k < 32 && (node->op->inplace_in >> k & 1u);
+    }
+    return !reads || node->op->renews || overwrites;
+}
+
+/* Every update must be a value of its own that its producer may write into the state; where it is not, a copy is put between. */
+static gn_status separate_updates(gn_graph *g, gn_error *err)
+{
+    size_t n = g->n_nodes;
+    for (size_t i = 0; i < g->n_updates; i++) {
+        int state = g->updates[i].state, value = g->updates[i].value;
+        const gn_value *s = g->values[state], *v = g->values[value];
+        if (s->dtype != v->dtype || !gn_shape_equal(&s->shape, &v->shape))
+            return gn_fail(err, GN_ESHAPE, "state %s cannot take the value of %s: their types or shapes differ", s->name, v->name);
+        bool taken = v->producer < 0;
+        for (size_t k = 0; k < i; k++) {
+            if (g->updates[k].state == state)
+                return gn_fail(err, GN_EFORMAT, "state %s has two new values, %s and %s", s->name, g->values[g->updates[k].value]->name,
+                               v->name);
+            taken = taken || g->updates[k].value == value;
+        }
+        if (!taken && may_renew(g, g->nodes[v->producer], state, value))
+            continue;
+        int copy = gn_graph_add_op(g, "Identity", "", s->name, &value, 1, NULL, 0);
+        if (copy < 0)
+            return gn_graph_error(g, err);
+        g->updates[i].value = copy;
+    }
+    return g->n_nodes > n ? gn_graph_sort(g, err) : GN_OK;
+}
 
 /* ---- who shares whose memory ---- */
 
@@ -148,14 +189,49 @@ typedef struct buffer {
     size_t offset;
 } buffer;
 
+/* Orders in which buffers get their offsets; every comparison is a total order, so that plans are the same everywhere. */
+
+static int by_identity(const buffer *x, const buffer *y)
+{
+    if (x->first != y->first)
+        return x->first < y->first ? -1 : 1;
+    if (x->value != y->value)
+        return x->value < y->value ? -1 : 1;
+    return x->step < y->step ? -1 : x->step > y->step;
+}
+
 static int larger_first(const void *a, const void *b)
 {
     const buffer *x = a, *y = b;
     if (x->bytes != y->bytes)
         return x->bytes < y->bytes ? 1 : -1;
+    return by_identity(x, y);
+}
+
+static int longer_first(const void *a, const void *b)
+{
+    const buffer *x = a, *y = b;
+    int x_steps = x->last - x->first, y_steps = y->last - y->first;
+    if (x_steps != y_steps)
+        return x_steps < y_steps ? 1 : -1;
+    return larger_first(a, b);
+}
+
+static int wider_first(const void *a, const void *b)
+{
+    const buffer *x = a, *y = b;
+    double x_area = (double)x->bytes * (x->last - x->first + 1), y_area = (double)y->bytes * (y->last - y->first + 1);
+    if (x_area < y_area || x_area > y_area)
+        return x_area < y_area ? 1 : -1;
+    return by_identity(x, y);
+}
+
+static int earlier_first(const void *a, const void *b)
+{
+    const buffer *x = a, *y = b;
     if (x->first != y->first)
         return x->first < y->first ? -1 : 1;
-    return (x->value + x->step) - (y->value + y->step);
+    return larger_first(a, b);
 }
 
 static size_t rounded(size_t bytes) { return (bytes + GN_ALIGN_BYTES - 1) / GN_ALIGN_BYTES * GN_ALIGN_BYTES; }
@@ -190,9 +266,10 @@ static size_t lowest_gap(const buffer *const *placed, size_t n, const buffer *b)
     return offset;
 }
 
-static void place_all(buffer *list, size_t n, const buffer **placed, gn_plan *plan)
+/* Gives every buffer of `list` an offset, in the order of the list; returns the bytes that all of them span. */
+static size_t place_in_order(buffer *list, size_t n, const buffer **placed)
 {
-    qsort(list, n, sizeof *list, larger_first);
+    size_t end = 0;
     for (size_t i = 0; i < n; i++) {
         buffer *b = &list[i];
         b->offset = lowest_gap(placed, i, b);
@@ -200,12 +277,29 @@ static void place_all(buffer *list, size_t n, const buffer **placed, gn_plan *pl
         for (; at > 0 && placed[at - 1]->offset > b->offset; at--)
             placed[at] = placed[at - 1];
         placed[at] = b;
-        if (b->offset + b->bytes > plan->arena_bytes)
-            plan->arena_bytes = b->offset + b->bytes;
-        if (b->value >= 0)
-            plan->values[b->value].offset = b->offset;
-        else
-            plan->steps[b->step].scratch_offset = b->offset;
+        if (b->offset + b->bytes > end)
+            end = b->offset + b->bytes;
+    }
+    return end;
+}
+
+/* No order is best for every graph: all are tried until one needs no more than the largest live set. */
+static void place_all(buffer *list, size_t n, const buffer **placed, gn_plan *plan)
+{
+    static int (*const orders[])(const void *, const void *) = {larger_first, wider_first, longer_first, earlier_first};
+    for (size_t k = 0; k < sizeof orders / sizeof *orders; k++) {
+        qsort(list, n, sizeof *list, orders[k]);
+        size_t bytes = place_in_order(list, n, placed);
+        if (k > 0 && bytes >= plan->arena_bytes)
+            continue;
+        plan->arena_bytes = bytes;
+        for (size_t i = 0; i < n; i++)
+            if (list[i].value >= 0)
+                plan->values[list[i].value].offset = list[i].offset;
+            else
+                plan->steps[list[i].step].scratch_offset = list[i].offset;
+        if (bytes <= plan->live_bytes)
+            break;
     }
 }
 
@@ -231,8 +325,8 @@ static gn_status give_offsets(planner *p)
     gn_status status = list && placed ? GN_OK : GN_ENOMEM;
     if (status == GN_OK) {
         size_t n = collect(p, list);
-        place_all(list, n, placed, p->plan);
         sum_live(list, n, p->plan);
+        place_all(list, n, placed, p->plan);
         for (int v = 0; v < p->plan->n_values; v++) { /* sharers show where they lie, too */
             gn_plan_value *pv = &p->plan->values[v];
             if (pv->of >= 0 && pv->place == GN_PLACE_ARENA)
@@ -264,6 +358,7 @@ gn_status gn_plan_create(gn_graph *graph, const gn_plan_target *target, gn_plan 
     planner p = {.graph = graph};
     gn_layout *layouts = NULL;
     GN_TRY(gn_graph_sort(graph, err));
+    GN_TRY(separate_updates(graph, err));
     GN_TRY(gn_layout_assign(graph, target, &layouts, err));
     p.plan = gn_calloc(1, sizeof *p.plan);
     gn_status status = p.plan ? allocate_plan(&p, layouts) : GN_ENOMEM;

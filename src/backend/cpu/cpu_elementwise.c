@@ -151,18 +151,6 @@ static binary_detail meet(const gn_shape *a, const gn_shape *b, const gn_shape *
     return d;
 }
 
-/* A rank-4 value next to one of lower rank: the lower one's dimensions are logical, so they are permuted along. */
-static gn_shape permuted(const gn_exec *exec, int value, bool nhwc)
-{
-    gn_shape s = *gn_cpu_shape(exec, value);
-    if (!nhwc)
-        return s;
-    gn_shape four = gn_shape_of(4, (const int64_t[]){1, 1, 1, 1});
-    for (int i = 0; i < s.rank; i++)
-        four.dim[4 - s.rank + i] = s.dim[i];
-    return gn_shape_of(4, (const int64_t[]){four.dim[0], four.dim[2], four.dim[3], four.dim[1]});
-}
-
 static gn_status prepare_binary(gn_exec *exec, gn_cpu_step *step, gn_error *err)
 {
     const gn_node *node = step->node;
@@ -170,7 +158,7 @@ static gn_status prepare_binary(gn_exec *exec, gn_cpu_step *step, gn_error *err)
     binary_detail *d = gn_alloc(sizeof *d);
     if (!d)
         return gn_fail(err, GN_ENOMEM, "node %s: out of memory", node->name);
-    gn_shape a = permuted(exec, node->in[0], nhwc), b = permuted(exec, node->in[1], nhwc), dst = permuted(exec, node->out[0], nhwc);
+    gn_shape a = gn_cpu_permuted(exec, node->in[0], nhwc), b = gn_cpu_permuted(exec, node->in[1], nhwc), dst = gn_cpu_permuted(exec, node->out[0], nhwc);
     *d = meet(&a, &b, &dst);
     if (gn_graph_value(exec->graph, node->out[0])->dtype != GN_DTYPE_F32)
         d->how = MEET_OTHER;
@@ -219,6 +207,22 @@ static void scale_range(void *ctx, size_t begin, size_t end)
     gn_f32_scale(j->src + begin, j->x, j->dst + begin, end - begin);
 }
 
+static void shift_range(void *ctx, size_t begin, size_t end)
+{
+    const scalar_job *j = ctx;
+    for (size_t i = begin; i < end; i++)
+        j->dst[i] = j->src[i] + j->x;
+}
+
+/* One operand is a single number, which counts with `factor`. */
+static void run_scalar(gn_exec *exec, const gn_cpu_step *step, gn_cpu_range_fn fn, float factor)
+{
+    const binary_detail *d = step->detail;
+    const float *x = gn_cpu_in(exec, step, d->swapped ? 0 : 1);
+    scalar_job job = {gn_cpu_in(exec, step, d->swapped ? 1 : 0), gn_cpu_out(exec, step, 0), *x * factor};
+    gn_cpu_for_range(exec, (size_t)gn_cpu_elements(exec, step->node->out[0]), GN_CPU_CHUNK, fn, &job);
+}
+
 static void run_add(gn_exec *exec, const gn_cpu_step *step)
 {
     const binary_detail *d = step->detail;
@@ -226,6 +230,8 @@ static void run_add(gn_exec *exec, const gn_cpu_step *step)
         run_flat(exec, step, add_range);
     else if (d->how == MEET_ROWS || d->how == MEET_IMAGES)
         run_rows(exec, step, gn_f32_add_rows);
+    else if (d->how == MEET_SCALAR)
+        run_scalar(exec, step, shift_range, 1.0f);
     else
         gn_cpu_reference_op.run(exec, step);
 }
@@ -237,12 +243,17 @@ static void run_mul(gn_exec *exec, const gn_cpu_step *step)
         run_flat(exec, step, mul_range);
     else if (d->how == MEET_ROWS || d->how == MEET_IMAGES)
         run_rows(exec, step, gn_f32_mul_rows);
-    else if (d->how == MEET_SCALAR) {
-        const float *x = gn_cpu_in(exec, step, d->swapped ? 0 : 1);
-        scalar_job job = {gn_cpu_in(exec, step, d->swapped ? 1 : 0), gn_cpu_out(exec, step, 0), *x};
-        gn_cpu_for_range(exec, (size_t)gn_cpu_elements(exec, step->node->out[0]), GN_CPU_CHUNK, scale_range, &job);
-    } else
+    else if (d->how == MEET_SCALAR)
+        run_scalar(exec, step, scale_range, 1.0f);
+    else
         gn_cpu_reference_op.run(exec, step);
+}
+
+static void subtract_rows(const float *a, const float *b, float *dst, size_t rows, size_t C)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < C; c++)
+            dst[r * C + c] = a[r * C + c] - b[c];
 }
 
 static void run_sub(gn_exec *exec, const gn_cpu_step *step)
@@ -250,6 +261,44 @@ static void run_sub(gn_exec *exec, const gn_cpu_step *step)
     const binary_detail *d = step->detail;
     if (d->how == MEET_FLAT)
         run_flat(exec, step, sub_range);
+    else if (d->how == MEET_SCALAR && !d->swapped)
+        run_scalar(exec, step, shift_range, -1.0f);
+    else if ((d->how == MEET_ROWS || d->how == MEET_IMAGES) && !d->swapped)
+        run_rows(exec, step, subtract_rows);
+    else
+        gn_cpu_reference_op.run(exec, step);
+}
+
+static void divide_range(void *ctx, size_t begin, size_t end)
+{
+    const flat_job *j = ctx;
+    for (size_t i = begin; i < end; i++)
+        j->dst[i] = j->a[i] / j->b[i];
+}
+
+static void divide_rows(const float *a, const float *b, float *dst, size_t rows, size_t C)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < C; c++)
+            dst[r * C + c] = a[r * C + c] / b[c];
+}
+
+static void divide_by_scalar_range(void *ctx, size_t begin, size_t end)
+{
+    const scalar_job *j = ctx;
+    for (size_t i = begin; i < end; i++)
+        j->dst[i] = j->src[i] / j->x;
+}
+
+static void run_div(gn_exec *exec, const gn_cpu_step *step)
+{
+    const binary_detail *d = step->detail;
+    if (d->how == MEET_FLAT)
+        run_flat(exec, step, divide_range);
+    else if (d->how == MEET_SCALAR && !d->swapped)
+        run_scalar(exec, step, divide_by_scalar_range, 1.0f);
+    else if ((d->how == MEET_ROWS || d->how == MEET_IMAGES) && !d->swapped)
+        run_rows(exec, step, divide_rows);
     else
         gn_cpu_reference_op.run(exec, step);
 }
@@ -277,8 +326,9 @@ static const gn_cpu_op hardswish_grad_op = {"gannet", "HardSwishGrad", NULL, NUL
 static const gn_cpu_op add_op = {"", "Add", NULL, prepare_binary, run_add, NULL};
 static const gn_cpu_op mul_op = {"", "Mul", NULL, prepare_binary, run_mul, NULL};
 static const gn_cpu_op sub_op = {"", "Sub", NULL, prepare_binary, run_sub, NULL};
+static const gn_cpu_op div_op = {"", "Div", NULL, prepare_binary, run_div, NULL};
 static const gn_cpu_op softmax_op = {"", "Softmax", NULL, NULL, run_softmax, NULL};
 
 const gn_cpu_op *const gn_cpu_elementwise_ops[] = {&relu_op,      &clip_op,           &clamp_grad_op, &sigmoid_op, &sigmoid_grad_op,
                                                    &hardswish_op, &hardswish_grad_op, &add_op,        &mul_op,     &sub_op,
-                                                   &softmax_op,   NULL};
+                                                   &div_op,       &softmax_op,        NULL};

@@ -62,12 +62,20 @@ bool gn_cpu_is_fixed(const gn_exec *exec, int value)
     return kind == GN_VALUE_CONST || (kind == GN_VALUE_STATE && !exec->changes[value]);
 }
 
-gn_shape gn_cpu_physical(const gn_exec *exec, int value)
+gn_shape gn_cpu_permuted(const gn_exec *exec, int value, bool is_nhwc)
 {
     gn_shape s = *gn_cpu_shape(exec, value);
-    if (s.rank == 4 && exec->plan->values[value].layout == GN_LAYOUT_NHWC)
-        return gn_shape_of(4, (const int64_t[]){s.dim[0], s.dim[2], s.dim[3], s.dim[1]});
-    return s;
+    if (!is_nhwc || s.rank > 4)
+        return s;
+    gn_shape four = gn_shape_of(4, (const int64_t[]){1, 1, 1, 1});
+    for (int i = 0; i < s.rank; i++)
+        four.dim[4 - s.rank + i] = s.dim[i];
+    return gn_shape_of(4, (const int64_t[]){four.dim[0], four.dim[2], four.dim[3], four.dim[1]});
+}
+
+gn_shape gn_cpu_physical(const gn_exec *exec, int value)
+{
+    return gn_cpu_permuted(exec, value, exec->plan->values[value].layout == GN_LAYOUT_NHWC);
 }
 
 gn_clamp gn_cpu_clamp_of(const gn_node *node)
@@ -95,14 +103,16 @@ void gn_cpu_for_range(const gn_exec *exec, size_t n, size_t chunk, gn_cpu_range_
     gn_pool_run(exec->device->pool, (int)((n + chunk - 1) / chunk), range_task, &job);
 }
 
-const gn_cpu_op *gn_cpu_op_find(const gn_node *node)
+const gn_cpu_op *gn_cpu_op_find(const gn_graph *graph, const gn_node *node)
 {
     static const gn_cpu_op *const *const lists[] = {gn_cpu_conv_ops, gn_cpu_linear_ops,      gn_cpu_norm_ops,     gn_cpu_pool_ops,
                                                     gn_cpu_elementwise_ops, gn_cpu_move_ops, gn_cpu_optimizer_ops};
+    /* Handlers that compute do so in f32; those that only move data take any type. */
+    bool is_f32 = node->n_in == 0 || gn_in_dtype(graph, node, 0) == GN_DTYPE_F32;
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
         for (const gn_cpu_op *const *op = lists[l]; *op; op++)
             if (strcmp((*op)->name, node->op->name) == 0 && strcmp((*op)->domain, node->op->domain) == 0)
-                return *op;
+                return is_f32 || lists[l] == gn_cpu_move_ops ? *op : &gn_cpu_reference_op;
     return &gn_cpu_reference_op;
 }
 
@@ -172,14 +182,14 @@ static gn_status grow_zeros(gn_device *device, size_t n)
 static size_t step_scratch_bytes(void *ctx, const gn_graph *graph, const gn_node *node)
 {
     (void)ctx;
-    const gn_cpu_op *op = gn_cpu_op_find(node);
+    const gn_cpu_op *op = gn_cpu_op_find(graph, node);
     return op->step_scratch ? op->step_scratch(graph, node) : 0;
 }
 
 static bool takes_plain(void *ctx, const gn_graph *graph, const gn_node *node, int i)
 {
     (void)ctx;
-    const gn_cpu_op *op = gn_cpu_op_find(node);
+    const gn_cpu_op *op = gn_cpu_op_find(graph, node);
     return op->takes_plain && op->takes_plain(graph, node, i);
 }
 
@@ -199,6 +209,20 @@ static void destroy_exec(gn_exec **exec)
     gn_plan_destroy(&e->plan);
     gn_free(e);
     *exec = NULL;
+}
+
+/* Kernels divide by sizes, and nothing useful comes out of nothing. */
+static gn_status values_have_elements(const gn_graph *graph, gn_error *err)
+{
+    for (int v = 0; v < gn_graph_value_count(graph); v++) {
+        const gn_value *value = gn_graph_value(graph, v);
+        if (value->dtype == GN_DTYPE_F32 && value->kind != GN_VALUE_CONST && gn_shape_count(&value->shape) == 0) {
+            char shape[128];
+            gn_shape_format(&value->shape, shape);
+            return gn_fail(err, GN_ESHAPE, "compiling a graph: value %s has the shape %s, which holds nothing", value->name, shape);
+        }
+    }
+    return GN_OK;
 }
 
 static gn_status resolve_values(gn_exec *exec)
@@ -233,7 +257,7 @@ static gn_status prepare_steps(gn_exec *exec, gn_error *err)
     for (int i = 0; i < exec->plan->n_steps; i++) {
         gn_cpu_step *step = &exec->steps[i];
         step->node = gn_graph_node(exec->graph, exec->plan->steps[i].node);
-        step->op = gn_cpu_op_find(step->node);
+        step->op = gn_cpu_op_find(exec->graph, step->node);
         step->scratch_offset = exec->plan->steps[i].scratch_offset;
         step->clamp = gn_cpu_clamp_of(step->node);
         if (step->op->prepare)
@@ -261,7 +285,9 @@ static gn_status compile(gn_device *device, gn_graph *graph, gn_exec **exec_out,
     exec->device = device;
     exec->graph = graph;
     const gn_plan_target target = {step_scratch_bytes, takes_plain, NULL};
-    gn_status status = gn_plan_create(graph, &target, &exec->plan, err);
+    gn_status status = values_have_elements(graph, err);
+    if (status == GN_OK)
+        status = gn_plan_create(graph, &target, &exec->plan, err);
     if (status == GN_OK)
         status = resolve_values(exec);
     if (status == GN_OK)

@@ -61,7 +61,7 @@ struct gn_exec {
 };
 
 /* Handler of an operator; the reference handler when there is no better one. */
-const gn_cpu_op *gn_cpu_op_find(const gn_node *node);
+const gn_cpu_op *gn_cpu_op_find(const gn_graph *graph, const gn_node *node);
 
 /* Memory of a value during a run; NULL for -1. */
 void *gn_cpu_ptr(const gn_exec *exec, int value);
@@ -76,6 +76,8 @@ void *gn_cpu_thread_scratch(const gn_exec *exec, int thread);
 bool gn_cpu_is_fixed(const gn_exec *exec, int value);
 /* Physical dimensions of a value: its logical shape, permuted to N,H,W,C where it is laid out so. */
 gn_shape gn_cpu_physical(const gn_exec *exec, int value);
+/* The same for an operand of an elementwise operator on N,H,W,C memory: lower ranks are filled up with ones in front. */
+gn_shape gn_cpu_permuted(const gn_exec *exec, int value, bool is_nhwc);
 
 /* lo/hi attributes. */
 gn_clamp gn_cpu_clamp_of(const gn_node *node);

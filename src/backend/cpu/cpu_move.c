@@ -5,6 +5,7 @@
 
 #include "backend/cpu/cpu_internal.h"
 #include "kernels/elementwise.h"
+#include "ops/dropout.h"
 
 /* ---- views ---- */
 
@@ -37,9 +38,28 @@ static void layout_task(void *ctx, int task, int thread)
         gn_f32_hwc_to_chw(j->src + at, j->dst + at, j->C, j->HW);
 }
 
+/* Elements that are no floats (positions of maxima, ...): rarely asked for, so byte by byte. */
+static void copy_small(const gn_exec *exec, const gn_cpu_step *step, size_t elem)
+{
+    const gn_shape *s = gn_cpu_shape(exec, step->node->in[0]);
+    bool to_nhwc = strcmp(step->node->op->name, "ToNhwc") == 0;
+    size_t C = (size_t)s->dim[1], HW = (size_t)(s->dim[2] * s->dim[3]), rows = to_nhwc ? HW : C, columns = to_nhwc ? C : HW;
+    const unsigned char *src = gn_cpu_in(exec, step, 0);
+    unsigned char *dst = gn_cpu_out(exec, step, 0);
+    for (size_t n = 0; n < (size_t)s->dim[0]; n++) /* dst is [N, rows, columns], src [N, columns, rows] */
+        for (size_t r = 0; r < rows; r++)
+            for (size_t c = 0; c < columns; c++)
+                memcpy(dst + ((n * rows + r) * columns + c) * elem, src + ((n * columns + c) * rows + r) * elem, elem);
+}
+
 static void run_layout(gn_exec *exec, const gn_cpu_step *step)
 {
     const gn_shape *s = gn_cpu_shape(exec, step->node->in[0]);
+    size_t elem = gn_dtype_bytes(gn_graph_value(exec->graph, step->node->in[0])->dtype);
+    if (elem != sizeof(float)) {
+        copy_small(exec, step, elem);
+        return;
+    }
     layout_job job = {gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), (size_t)s->dim[1], (size_t)(s->dim[2] * s->dim[3]),
                       strcmp(step->node->op->name, "ToNhwc") == 0};
     gn_pool_run(exec->device->pool, (int)s->dim[0], layout_task, &job);
@@ -83,14 +103,15 @@ static void copy_rows(void *ctx, size_t begin, size_t end)
 static void run_parts(gn_exec *exec, const gn_cpu_step *step, int whole, const int *parts, int n_parts, bool gather)
 {
     int axis = physical_axis(exec, step->node, whole);
-    gn_shape all = gn_cpu_physical(exec, whole);
+    bool is_nhwc = exec->plan->values[whole].layout == GN_LAYOUT_NHWC; /* parts with one channel or pixel may say otherwise */
+    gn_shape all = gn_cpu_permuted(exec, whole, is_nhwc);
     size_t elem = gn_dtype_bytes(gn_graph_value(exec->graph, whole)->dtype);
     size_t rows = product_of(&all, 0, axis), stride = product_of(&all, axis, all.rank) * elem, at = 0;
     unsigned char *whole_ptr = gn_cpu_ptr(exec, whole);
     for (int i = 0; i < n_parts; i++) {
         if (parts[i] < 0)
             continue;
-        gn_shape part = gn_cpu_physical(exec, parts[i]);
+        gn_shape part = gn_cpu_permuted(exec, parts[i], is_nhwc);
         size_t width = product_of(&part, axis, part.rank) * elem;
         unsigned char *part_ptr = gn_cpu_ptr(exec, parts[i]);
         rows_job job = {gather ? part_ptr : whole_ptr + at, gather ? whole_ptr + at : part_ptr, gather ? width : stride,
@@ -109,6 +130,50 @@ static void run_concat(gn_exec *exec, const gn_cpu_step *step)
 static void run_split(gn_exec *exec, const gn_cpu_step *step)
 {
     run_parts(exec, step, step->node->in[0], step->node->out, step->node->n_out, false);
+}
+
+/* ---- dropout: X, rng -> Y, scaled_mask ---- */
+
+typedef struct dropout_job {
+    const float *x;
+    float *y, *mask;
+    uint32_t key[2];
+    float ratio, scale;
+    int64_t C, HW; /* of N,H,W,C memory; 1 and 1 where the layout is plain */
+} dropout_job;
+
+static void dropout_range(void *ctx, size_t begin, size_t end)
+{
+    const dropout_job *j = ctx;
+    int64_t held = -1;
+    uint32_t words[4];
+    for (size_t i = begin; i < end; i++) {
+        int64_t at = (int64_t)i, image = at / (j->C * j->HW), rest = at % (j->C * j->HW);
+        int64_t logical = image * j->C * j->HW + rest % j->C * j->HW + rest / j->C;
+        if (logical / 4 != held) {
+            held = logical / 4;
+            gn_dropout_block(j->key, held, words);
+        }
+        float scale = gn_dropout_word_keeps(words[logical % 4], j->ratio) ? j->scale : 0.0f;
+        j->y[i] = j->x[i] * scale;
+        if (j->mask)
+            j->mask[i] = scale;
+    }
+}
+
+static void run_dropout(gn_exec *exec, const gn_cpu_step *step)
+{
+    const int64_t *rng = gn_cpu_in(exec, step, 1);
+    float ratio = gn_node_float(step->node, "ratio", 0.5f);
+    dropout_job job = {gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), gn_cpu_out(exec, step, 1), {0}, ratio,
+                       (float)(1 / (1 - (double)ratio)), 1, 1};
+    const gn_shape *s = gn_cpu_shape(exec, step->node->in[0]);
+    if (s->rank == 4 && exec->plan->values[step->node->out[0]].layout == GN_LAYOUT_NHWC) {
+        job.C = s->dim[1];
+        job.HW = s->dim[2] * s->dim[3];
+    }
+    gn_dropout_key((uint64_t)rng[0], (uint64_t)rng[1], (uint64_t)gn_node_int(step->node, "seed", 0), job.key);
+    gn_cpu_for_range(exec, (size_t)gn_cpu_elements(exec, step->node->out[0]), GN_CPU_CHUNK, dropout_range, &job);
 }
 
 /* ---- sums: the gradient of a bias added to rows ---- */
@@ -131,33 +196,23 @@ static void run_sum_to(gn_exec *exec, const gn_cpu_step *step)
 
 static gn_status prepare_reference(gn_exec *exec, gn_cpu_step *step, gn_error *err)
 {
+    (void)exec;
     const gn_node *node = step->node;
     if (!node->op->reference)
         return gn_fail(err, GN_EUNSUPPORTED, "node %s: operator %s cannot run on the cpu", node->name, node->op->name);
     if (node->n_in > GN_MAX_REFERENCE_OPERANDS || node->n_out > GN_MAX_REFERENCE_OPERANDS)
         return gn_fail(err, GN_ELIMIT, "node %s (%s) has %d inputs and %d outputs; at most %d are possible", node->name, node->op->name,
                        node->n_in, node->n_out, GN_MAX_REFERENCE_OPERANDS);
-    for (int i = 0; i < node->n_in; i++) {
-        if (node->in[i] < 0 || exec->plan->values[node->in[i]].layout == GN_LAYOUT_PLAIN)
-            continue;
-        if (node->op->layout != GN_LAYOUT_RULE_SAME)
-            return gn_fail(err, GN_EUNSUPPORTED, "node %s: operator %s cannot run on the cpu", node->name, node->op->name);
-    }
     return GN_OK;
 }
 
-/* An operand as the reference sees it: for elementwise operators on N,H,W,C memory all shapes are permuted alike. */
-static gn_tensor operand(const gn_exec *exec, int value, bool nhwc)
+/* References name elements by their logical index, whatever the layout. */
+static gn_tensor operand(const gn_exec *exec, int value)
 {
     const gn_value *v = gn_graph_value(exec->graph, value);
-    gn_shape shape = v->shape;
-    if (nhwc && shape.rank > 0) {
-        gn_shape four = gn_shape_of(4, (const int64_t[]){1, 1, 1, 1});
-        for (int i = 0; i < shape.rank && shape.rank <= 4; i++)
-            four.dim[4 - shape.rank + i] = shape.dim[i];
-        shape = gn_shape_of(4, (const int64_t[]){four.dim[0], four.dim[2], four.dim[3], four.dim[1]});
-    }
-    return gn_tensor_view(v->dtype, &shape, gn_cpu_ptr(exec, value));
+    gn_tensor t = gn_tensor_view(v->dtype, &v->shape, gn_cpu_ptr(exec, value));
+    t.layout = exec->plan->values[value].layout;
+    return t;
 }
 
 static void run_reference(gn_exec *exec, const gn_cpu_step *step)
@@ -166,17 +221,14 @@ static void run_reference(gn_exec *exec, const gn_cpu_step *step)
     gn_tensor in[GN_MAX_REFERENCE_OPERANDS], out[GN_MAX_REFERENCE_OPERANDS];
     const gn_tensor *in_ptr[GN_MAX_REFERENCE_OPERANDS] = {0};
     gn_tensor *out_ptr[GN_MAX_REFERENCE_OPERANDS] = {0};
-    bool nhwc = false;
-    for (int i = 0; i < node->n_in; i++)
-        nhwc = nhwc || (node->in[i] >= 0 && exec->plan->values[node->in[i]].layout == GN_LAYOUT_NHWC);
     for (int i = 0; i < node->n_in; i++)
         if (node->in[i] >= 0) {
-            in[i] = operand(exec, node->in[i], nhwc);
+            in[i] = operand(exec, node->in[i]);
             in_ptr[i] = &in[i];
         }
     for (int i = 0; i < node->n_out; i++)
         if (node->out[i] >= 0) {
-            out[i] = operand(exec, node->out[i], nhwc);
+            out[i] = operand(exec, node->out[i]);
             out_ptr[i] = &out[i];
         }
     gn_ref_call call = {.graph = exec->graph, .node = node, .in = in_ptr, .out = out_ptr};
@@ -196,7 +248,9 @@ static const gn_cpu_op to_nhwc_op = {"gannet", "ToNhwc", NULL, NULL, run_layout,
 static const gn_cpu_op to_plain_op = {"gannet", "ToPlain", NULL, NULL, run_layout, NULL};
 static const gn_cpu_op concat_op = {"", "Concat", NULL, NULL, run_concat, NULL};
 static const gn_cpu_op split_op = {"", "Split", NULL, NULL, run_split, NULL};
+static const gn_cpu_op dropout_op = {"gannet", "DropoutTrain", NULL, NULL, run_dropout, NULL};
 static const gn_cpu_op sum_to_op = {"gannet", "SumTo", NULL, NULL, run_sum_to, NULL};
 
 const gn_cpu_op *const gn_cpu_move_ops[] = {&reshape_op,  &flatten_op, &identity_op, &squeeze_op, &unsqueeze_op, &to_nhwc_op,
-                                            &to_plain_op, &concat_op,  &split_op,    &sum_to_op,  NULL};
+                                            &to_plain_op, &concat_op,  &split_op,    &sum_to_op,   &dropout_op,
+                                            NULL};

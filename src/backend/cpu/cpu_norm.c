@@ -1,6 +1,9 @@
-/* Batch normalisation in training on the CPU.
+/* Batch normalisation on the CPU: in training, and with fixed statistics where no convolution took it in.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
 #include "backend/cpu/cpu_internal.h"
+#include "kernels/elementwise.h"
 
 static gn_bn sizes(const gn_graph *graph, const gn_node *node)
 {
@@ -28,6 +31,13 @@ static gn_status prepare(gn_exec *exec, gn_cpu_step *step, gn_error *err)
     return GN_OK;
 }
 
+/* Channels are last in memory: [N,C], and N,H,W,C. */
+static bool has_rows(const gn_exec *exec, int value)
+{
+    int rank = gn_cpu_shape(exec, value)->rank;
+    return rank == 2 || rank == 4;
+}
+
 static void stats_task(void *ctx, int task, int thread)
 {
     (void)thread;
@@ -43,6 +53,10 @@ static void normalise_task(void *ctx, int task, int thread)
 /* X, scale, B, mean, var -> Y, new_mean, new_var, batch_mean, batch_invstd */
 static void run_train(gn_exec *exec, const gn_cpu_step *step)
 {
+    if (!has_rows(exec, step->node->in[0])) {
+        gn_cpu_reference_op.run(exec, step);
+        return;
+    }
     gn_bn_fwd call = {
         .p = step->p.bn,
         .x = gn_cpu_in(exec, step, 0), .scale = gn_cpu_in(exec, step, 1), .shift = gn_cpu_in(exec, step, 2),
@@ -72,6 +86,10 @@ static void bwd_dx_task(void *ctx, int task, int thread)
 /* dY, X, Y, scale, batch_mean, batch_invstd -> dX, dscale, dB */
 static void run_grad(gn_exec *exec, const gn_cpu_step *step)
 {
+    if (!has_rows(exec, step->node->in[1])) {
+        gn_cpu_reference_op.run(exec, step);
+        return;
+    }
     gn_bn_bwd call = {
         .p = step->p.bn,
         .dy = gn_cpu_in(exec, step, 0), .x = gn_cpu_in(exec, step, 1), .y = gn_cpu_in(exec, step, 2),
@@ -85,7 +103,47 @@ static void run_grad(gn_exec *exec, const gn_cpu_step *step)
     gn_pool_run(exec->device->pool, tasks, bwd_dx_task, &call);
 }
 
+/* ---- fixed statistics: X, scale, B, mean, var -> Y = X*factor + shift ---- */
+
+static size_t fixed_scratch(const gn_graph *graph, const gn_node *node)
+{
+    return 2 * (size_t)gn_in_shape(graph, node, 0)->dim[1] * sizeof(float);
+}
+
+typedef struct fixed_job {
+    const float *x, *factor, *shift;
+    float *y;
+    size_t C;
+} fixed_job;
+
+static void fixed_range(void *ctx, size_t begin, size_t end)
+{
+    const fixed_job *j = ctx;
+    float *y = j->y + begin * j->C;
+    gn_f32_mul_rows(j->x + begin * j->C, j->factor, y, end - begin, j->C);
+    gn_f32_add_rows(y, j->shift, y, end - begin, j->C);
+}
+
+static void run_fixed(gn_exec *exec, const gn_cpu_step *step)
+{
+    size_t C = (size_t)step->p.bn.C, rows = (size_t)step->p.bn.rows;
+    if (!has_rows(exec, step->node->in[0])) {
+        gn_cpu_reference_op.run(exec, step);
+        return;
+    }
+    const float *scale = gn_cpu_in(exec, step, 1), *b = gn_cpu_in(exec, step, 2), *mean = gn_cpu_in(exec, step, 3), *var = gn_cpu_in(exec, step, 4);
+    float *factor = gn_cpu_step_scratch(exec, step), *shift = factor + C;
+    for (size_t c = 0; c < C; c++) {
+        double f = (double)scale[c] / sqrt((double)var[c] + (double)step->p.bn.epsilon);
+        factor[c] = (float)f;
+        shift[c] = (float)((double)b[c] - (double)mean[c] * f);
+    }
+    fixed_job job = {gn_cpu_in(exec, step, 0), factor, shift, gn_cpu_out(exec, step, 0), C};
+    gn_cpu_for_range(exec, rows, GN_CPU_CHUNK / C + 1, fixed_range, &job);
+}
+
+static const gn_cpu_op fixed_op = {"", "BatchNormalization", fixed_scratch, prepare, run_fixed, NULL};
 static const gn_cpu_op train_op = {"gannet", "BatchNormTrain", scratch_bytes, prepare, run_train, NULL};
 static const gn_cpu_op grad_op = {"gannet", "BatchNormGrad", scratch_bytes, prepare, run_grad, NULL};
 
-const gn_cpu_op *const gn_cpu_norm_ops[] = {&train_op, &grad_op, NULL};
+const gn_cpu_op *const gn_cpu_norm_ops[] = {&fixed_op, &train_op, &grad_op, NULL};

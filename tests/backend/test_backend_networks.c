@@ -1,0 +1,70 @@
+/* Whole networks on the CPU backend against the interpreter.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backend_fixture.h"
+#include "graph/passes.h"
+#include "zoo/zoo.h"
+
+/* Shapes for a batch, states filled. */
+static gn_graph *network(const char *model, const char *head, int batch, int size_px)
+{
+    gn_zoo_options options = gn_zoo_options_default();
+    options.model = model;
+    options.head = head;
+    options.classes = 10;
+    options.width_px = options.height_px = size_px;
+    gn_graph *graph = NULL;
+    gn_error err = {0};
+    if (gn_zoo_build(&options, &graph, &err) != GN_OK)
+        fail_msg("%s", err.message);
+    gn_shape shape = gn_shape_make(4, batch, 3, size_px, size_px);
+    assert_int_equal(gn_graph_set_input_shape(graph, gn_graph_input(graph, 0), &shape), GN_OK);
+    if (gn_graph_infer(graph, &err) != GN_OK)
+        fail_msg("%s", err.message);
+    fixture_fill_states(graph, 5);
+    return graph;
+}
+
+static void check_inference(const char *model, const char *head)
+{
+    gn_graph *graph = network(model, head, 2, 64);
+    gn_error err = {0};
+    if (gn_pass_inference(graph, &err) != GN_OK)
+        fail_msg("%s", err.message);
+    assert_true(fixture_difference(graph, 2, 2, 1, 1e-4) < 1e-4);
+    gn_graph_destroy(&graph);
+}
+
+static void mobilenet_v2_infers(void **state)
+{
+    (void)state;
+    check_inference("mobilenet_v2@0.35", "box");
+}
+
+static void resnet18_infers(void **state)
+{
+    (void)state;
+    check_inference("resnet18", "box+score");
+}
+
+static void squeezenet_infers(void **state)
+{
+    (void)state;
+    check_inference("squeezenet1_1", "classify");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mobilenet_v2_infers),
+        cmocka_unit_test(resnet18_infers),
+        cmocka_unit_test(squeezenet_infers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

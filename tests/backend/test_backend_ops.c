@@ -1,0 +1,562 @@
+/* Every operator that the CPU backend has a handler for, against its reference in f64: odd shapes, both memory layouts, all ways of
+ * broadcasting, all axes.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backend_fixture.h"
+#include "ops/ops.h"
+
+#define TOLERANCE 2e-5
+
+static gn_graph *g; /* the graph that a test builds */
+
+static int begin(void **state)
+{
+    (void)state;
+    return gn_graph_create(gn_ops_registry(), &g) == GN_OK ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    gn_graph_destroy(&g);
+    return 0;
+}
+
+static int input(const char *name, int rank, const int *dim)
+{
+    gn_shape shape = {.rank = rank};
+    for (int i = 0; i < rank; i++)
+        shape.dim[i] = dim[i];
+    return gn_graph_add_input(g, name, GN_DTYPE_F32, &shape);
+}
+
+#define INPUT(name, ...) input(name, (int)(sizeof(int[]){__VA_ARGS__} / sizeof(int)), (int[]){__VA_ARGS__})
+
+static int param(const char *name, int rank, const int *dim)
+{
+    gn_shape shape = {.rank = rank};
+    for (int i = 0; i < rank; i++)
+        shape.dim[i] = dim[i];
+    return gn_graph_add_state(g, name, GN_DTYPE_F32, &shape, true);
+}
+
+#define PARAM(name, ...) param(name, (int)(sizeof(int[]){__VA_ARGS__} / sizeof(int)), (int[]){__VA_ARGS__})
+
+static int op(const char *domain, const char *name, int n_out, const int *in, int n_in, const gn_attr *attrs, int n_attrs)
+{
+    int node = gn_graph_add_node(g, name, domain, NULL, in, n_in, n_out, attrs, n_attrs);
+    gn_error err = {0};
+    if (node < 0) {
+        gn_graph_error(g, &err);
+        fail_msg("%s", err.message);
+    }
+    return node;
+}
+
+static int value_of(int node, int i) { return gn_graph_node(g, node)->out[i]; }
+
+/* One result, no attributes. */
+#define OP(name, ...) op("", name, 1, (int[]){__VA_ARGS__}, (int)(sizeof(int[]){__VA_ARGS__} / sizeof(int)), NULL, 0)
+
+/* The value as something that lies N,H,W,C in memory. */
+static int nhwc(int value)
+{
+    const int64_t one[2] = {1, 1};
+    const gn_attr kernel = gn_attr_ints("kernel_shape", one, 2);
+    return value_of(op("", "MaxPool", 1, &value, 1, &kernel, 1), 0);
+}
+
+static void outputs_of(int node)
+{
+    const gn_node *made = gn_graph_node(g, node);
+    for (int i = 0; i < made->n_out; i++)
+        if (made->out[i] >= 0)
+            assert_int_equal(gn_graph_add_output(g, made->out[i]), GN_OK);
+}
+
+static void check(const char *what)
+{
+    gn_error err = {0};
+    if (gn_graph_error(g, &err) != GN_OK)
+        fail_msg("%s: %s", what, err.message);
+    fixture_fill_states(g, 3);
+    for (int threads = 1; threads <= 2; threads++) {
+        double d = fixture_difference(g, threads, 1, 11, TOLERANCE);
+        if (!(d <= TOLERANCE))
+            fail_msg("%s with %d threads differs by %g", what, threads, d);
+    }
+    gn_graph_destroy(&g);
+    assert_int_equal(gn_graph_create(gn_ops_registry(), &g), GN_OK);
+}
+
+/* ---- convolution ---- */
+
+typedef struct conv_case {
+    int n, c, h, w, k, r, s, stride, pad, dilation, group;
+} conv_case;
+
+static const conv_case convs[] = {
+    {1, 3, 9, 7, 5, 3, 3, 2, 1, 1, 1},  /* first layer */
+    {2, 3, 13, 11, 32, 3, 3, 2, 1, 1, 1},
+    {2, 1, 8, 9, 7, 5, 3, 1, 2, 1, 1},  /* one channel */
+    {2, 17, 7, 9, 19, 1, 1, 1, 0, 1, 1}, /* pointwise */
+    {1, 33, 8, 8, 16, 1, 1, 2, 0, 1, 1},
+    {2, 16, 9, 11, 24, 3, 3, 1, 1, 1, 1},
+    {1, 8, 11, 9, 12, 3, 3, 1, 2, 2, 1},  /* dilated */
+    {2, 12, 7, 8, 18, 3, 3, 2, 1, 1, 3},  /* grouped */
+    {2, 19, 9, 8, 19, 3, 3, 1, 1, 1, 19}, /* depthwise */
+    {1, 32, 11, 12, 32, 5, 5, 2, 2, 1, 32},
+    {3, 5, 1, 1, 4, 1, 1, 1, 0, 1, 1},
+    {1, 4, 20, 20, 70, 7, 7, 2, 3, 1, 1},
+};
+
+typedef struct conv_attrs {
+    int64_t strides[2], pads[4], dilations[2], kernel[2], in_hw[2];
+    gn_attr list[8];
+    int n;
+} conv_attrs;
+
+static void attrs_of(const conv_case *c, conv_attrs *a)
+{
+    a->strides[0] = a->strides[1] = c->stride;
+    a->pads[0] = a->pads[1] = a->pads[2] = a->pads[3] = c->pad;
+    a->dilations[0] = a->dilations[1] = c->dilation;
+    a->kernel[0] = c->r;
+    a->kernel[1] = c->s;
+    a->in_hw[0] = c->h;
+    a->in_hw[1] = c->w;
+    a->n = 0;
+    a->list[a->n++] = gn_attr_ints("strides", a->strides, 2);
+    a->list[a->n++] = gn_attr_ints("pads", a->pads, 4);
+    a->list[a->n++] = gn_attr_ints("dilations", a->dilations, 2);
+    a->list[a->n++] = gn_attr_ints("kernel_shape", a->kernel, 2);
+    a->list[a->n++] = gn_attr_int("group", c->group);
+}
+
+static const char *about(const char *what, const conv_case *c)
+{
+    static char text[160];
+    snprintf(text, sizeof text, "%s [%d,%d,%d,%d] to %d, window %dx%d, stride %d, pad %d, dilation %d, group %d", what, c->n, c->c, c->h,
+             c->w, c->k, c->r, c->s, c->stride, c->pad, c->dilation, c->group);
+    return text;
+}
+
+static void conv_forward(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof convs / sizeof *convs; i++) {
+        const conv_case *c = &convs[i];
+        conv_attrs a;
+        attrs_of(c, &a);
+        for (int form = 0; form < 4; form++) { /* bias or not; input in either layout */
+            int x = INPUT("x", c->n, c->c, c->h, c->w), w = PARAM("w", c->k, c->c / c->group, c->r, c->s), b = PARAM("b", c->k);
+            const int in[3] = {form & 1 ? nhwc(x) : x, w, b};
+            outputs_of(op("", "Conv", 1, in, form & 2 ? 3 : 2, a.list, a.n));
+            check(about("Conv", c));
+        }
+    }
+}
+
+/* Weights that the graph itself makes are packed by each run. */
+static void conv_of_computed_weights(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof convs / sizeof *convs; i++) {
+        const conv_case *c = &convs[i];
+        conv_attrs a;
+        attrs_of(c, &a);
+        int x = INPUT("x", c->n, c->c, c->h, c->w), w = INPUT("w", c->k, c->c / c->group, c->r, c->s), b = INPUT("b", c->k);
+        const int in[3] = {x, w, b};
+        outputs_of(op("", "Conv", 1, in, 3, a.list, a.n));
+        check(about("Conv of computed weights", c));
+    }
+}
+
+static void fused_conv(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof convs / sizeof *convs; i++) {
+        const conv_case *c = &convs[i];
+        conv_attrs a;
+        attrs_of(c, &a);
+        for (int form = 0; form < 8; form++) {
+            int x = INPUT("x", c->n, c->c, c->h, c->w), w = PARAM("w", c->k, c->c / c->group, c->r, c->s), b = PARAM("b", c->k);
+            int scale = PARAM("scale", c->k);
+            gn_shape y = gn_graph_value(g, value_of(op("", "Conv", 1, (int[]){x, w}, 2, a.list, a.n), 0))->shape;
+            int residual = INPUT("residual", (int)y.dim[0], (int)y.dim[1], (int)y.dim[2], (int)y.dim[3]);
+            const int in[5] = {x, w, form & 1 ? b : -1, form & 2 ? nhwc(residual) : -1, form & 4 ? scale : -1};
+            a.list[a.n] = gn_attr_float("lo", -0.25f);
+            a.list[a.n + 1] = gn_attr_float("hi", 0.75f);
+            outputs_of(op("gannet", "FusedConv", 1, in, 5, a.list, a.n + 2));
+            check(about("FusedConv", c));
+        }
+    }
+}
+
+static void conv_gradients(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof convs / sizeof *convs; i++) {
+        const conv_case *c = &convs[i];
+        conv_attrs a;
+        attrs_of(c, &a);
+        for (int form = 0; form < 2; form++) {
+            int x = INPUT("x", c->n, c->c, c->h, c->w), w = PARAM("w", c->k, c->c / c->group, c->r, c->s);
+            gn_shape y = gn_graph_value(g, value_of(op("", "Conv", 1, (int[]){x, w}, 2, a.list, a.n), 0))->shape;
+            int dy = INPUT("dy", (int)y.dim[0], (int)y.dim[1], (int)y.dim[2], (int)y.dim[3]);
+            outputs_of(op("gannet", "ConvGradWeight", 1 + form, (int[]){dy, form ? nhwc(x) : x}, 2, a.list, a.n));
+            gn_attr in_hw = gn_attr_ints("in_hw", a.in_hw, 2);
+            a.list[a.n] = in_hw;
+            outputs_of(op("gannet", "ConvGradData", 1, (int[]){dy, w}, 2, a.list, a.n + 1));
+            check(about("gradients of Conv", c));
+        }
+    }
+}
+
+/* ---- matrix products ---- */
+
+static void gemm(void **state)
+{
+    (void)state;
+    static const int sizes[][3] = {{1, 7, 5}, {3, 33, 17}, {8, 64, 40}, {5, 1, 1}, {17, 3, 4}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int form = 0; form < 64; form++) {
+            int M = sizes[i][0], K = sizes[i][1], N = sizes[i][2], ta = form & 1, tb = form >> 1 & 1, bias = form >> 2 & 3;
+            int a = ta ? INPUT("a", K, M) : INPUT("a", M, K), b = tb ? PARAM("b", N, K) : PARAM("b", K, N);
+            int c = bias == 1 ? PARAM("c", N) : bias == 2 ? PARAM("c", 1, N) : bias == 3 ? PARAM("c", M, 1) : -1;
+            const gn_attr attrs[4] = {gn_attr_int("transA", ta), gn_attr_int("transB", tb), gn_attr_float("alpha", form & 16 ? 0.5f : 1.0f),
+                                      gn_attr_float("beta", form & 32 ? 2.0f : 1.0f)};
+            outputs_of(op("", "Gemm", 1, (int[]){a, b, c}, c >= 0 ? 3 : 2, attrs, 4));
+            char what[80];
+            snprintf(what, sizeof what, "Gemm %dx%dx%d form %d", M, K, N, form);
+            check(what);
+        }
+}
+
+static void matmul(void **state)
+{
+    (void)state;
+    outputs_of(OP("MatMul", INPUT("a", 5, 19), PARAM("b", 19, 7)));
+    check("MatMul with weights");
+    outputs_of(OP("MatMul", INPUT("a", 5, 19), INPUT("b", 19, 7)));
+    check("MatMul of two inputs");
+    outputs_of(OP("MatMul", INPUT("a", 2, 3, 5, 4), INPUT("b", 4, 7)));
+    check("MatMul of stacks");
+}
+
+/* ---- elementwise ---- */
+
+static void unary(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"Relu", "Sigmoid", "Clip"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (int form = 0; form < 3; form++) {
+            int x = form == 2 ? INPUT("x", 50000) : INPUT("x", 2, 5, 3, 7);
+            const float lo = -0.3f, hi = 0.9f;
+            int in[3] = {form == 1 ? nhwc(x) : x, -1, -1}, n = 1;
+            if (strcmp(names[i], "Clip") == 0) {
+                in[1] = gn_graph_add_const_f32(g, "lo", 0, &lo);
+                in[2] = gn_graph_add_const_f32(g, "hi", 0, &hi);
+                n = 3;
+            }
+            outputs_of(op("", names[i], 1, in, n, NULL, 0));
+            check(names[i]);
+        }
+}
+
+static void unary_gradients(void **state)
+{
+    (void)state;
+    const gn_attr clamp[2] = {gn_attr_float("lo", -0.5f), gn_attr_float("hi", 0.5f)};
+    for (int form = 0; form < 2; form++) {
+        int dy = INPUT("dy", 2, 5, 3, 7), y = INPUT("y", 2, 5, 3, 7);
+        outputs_of(op("gannet", "ClampGrad", 1, (int[]){form ? nhwc(dy) : dy, y}, 2, clamp, 2));
+        outputs_of(op("gannet", "SigmoidGrad", 1, (int[]){dy, form ? nhwc(y) : y}, 2, NULL, 0));
+        check("gradients of activations");
+    }
+}
+
+static void binary(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"Add", "Mul", "Sub", "Div"};
+    static const struct {
+        int a_rank, a[4], b_rank, b[4];
+    } shapes[] = {
+        {4, {2, 5, 3, 4}, 4, {2, 5, 3, 4}}, {4, {2, 5, 3, 4}, 4, {1, 5, 1, 1}}, {4, {2, 5, 3, 4}, 3, {5, 1, 1}},
+        {4, {2, 5, 3, 4}, 4, {2, 5, 1, 1}}, {4, {2, 5, 3, 4}, 1, {4}},          {4, {2, 5, 3, 4}, 4, {1, 1, 3, 4}},
+        {4, {2, 5, 3, 4}, 1, {1}},          {4, {2, 5, 3, 4}, 4, {2, 1, 3, 4}}, {2, {7, 6}, 1, {6}},
+        {2, {7, 6}, 2, {7, 1}},             {2, {7, 1}, 2, {1, 6}},             {2, {1, 6}, 1, {6}},
+        {1, {6}, 2, {1, 6}},                {1, {40000}, 1, {1}},               {4, {3, 1, 3, 4}, 4, {3, 5, 1, 1}},
+        {4, {1, 8, 40, 50}, 4, {1, 8, 1, 1}},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+            for (int form = 0; form < 8; form++) {
+                bool swap = form & 1, a_nhwc = form & 2 && shapes[i].a_rank == 4, b_nhwc = form & 4 && shapes[i].b_rank == 4;
+                if (strcmp(names[k], "Div") == 0 && form > 3)
+                    continue;
+                int a = input("a", shapes[i].a_rank, shapes[i].a), b = input("b.shift", shapes[i].b_rank, shapes[i].b);
+                a = a_nhwc ? nhwc(a) : a;
+                b = b_nhwc ? nhwc(b) : b;
+                if (strcmp(names[k], "Div") == 0) { /* away from division by nothing */
+                    a = value_of(OP("Sigmoid", a), 0);
+                    b = value_of(OP("Sigmoid", b), 0);
+                }
+                outputs_of(op("", names[k], 1, (int[]){swap ? b : a, swap ? a : b}, 2, NULL, 0));
+                char what[60];
+                snprintf(what, sizeof what, "%s of shapes %zu in form %d", names[k], i, form);
+                check(what);
+            }
+}
+
+static void softmax(void **state)
+{
+    (void)state;
+    for (int axis = -1; axis < 3; axis++) {
+        const gn_attr attr = gn_attr_int("axis", axis);
+        int y = value_of(op("", "Softmax", 1, (int[]){INPUT("x", 3, 5, 11)}, 1, &attr, 1), 0);
+        gn_graph_add_output(g, y);
+        outputs_of(op("gannet", "SoftmaxGrad", 1, (int[]){INPUT("dy", 3, 5, 11), y}, 2, &attr, 1));
+        check("Softmax and its gradient");
+    }
+}
+
+/* ---- pooling ---- */
+
+static void pooling(void **state)
+{
+    (void)state;
+    static const int cases[][5] = {{3, 2, 1, 1, 0}, {2, 2, 0, 1, 0}, {3, 1, 1, 1, 0}, {3, 2, 0, 1, 1}, {3, 1, 2, 2, 0}, {2, 3, 0, 1, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int form = 0; form < 2; form++) {
+            int64_t kernel[2] = {cases[i][0], cases[i][0]}, strides[2] = {cases[i][1], cases[i][1]}, dilations[2] = {cases[i][3], cases[i][3]};
+            int64_t pads[4] = {cases[i][2], cases[i][2], cases[i][2], cases[i][2]}, in_hw[2] = {11, 10};
+            gn_attr attrs[7] = {gn_attr_ints("kernel_shape", kernel, 2), gn_attr_ints("strides", strides, 2), gn_attr_ints("pads", pads, 4),
+                                gn_attr_int("ceil_mode", cases[i][4])};
+            int x = INPUT("x", 2, 19, 11, 10), n = 4;
+            attrs[n++] = gn_attr_int("count_include_pad", form && cases[i][4] == 0);
+            if (pads[0] * 2 <= kernel[0] && dilations[0] == 1) {
+                int average = op("", "AveragePool", 1, &x, 1, attrs, n);
+                outputs_of(average);
+                gn_shape y = gn_graph_value(g, value_of(average, 0))->shape;
+                int dy = INPUT("dy", (int)y.dim[0], (int)y.dim[1], (int)y.dim[2], (int)y.dim[3]);
+                attrs[n] = gn_attr_ints("in_hw", in_hw, 2);
+                outputs_of(op("gannet", "AveragePoolGrad", 1, &dy, 1, attrs, n + 1));
+                check("AveragePool and its gradient");
+                x = INPUT("x", 2, 19, 11, 10);
+            }
+            attrs[4] = gn_attr_ints("dilations", dilations, 2);
+            outputs_of(op("", "MaxPool", 1, &x, 1, attrs, 5));
+            int trained = op("gannet", "MaxPoolTrain", 2, &x, 1, attrs, 5);
+            gn_graph_add_output(g, value_of(trained, 0));
+            gn_graph_add_output(g, value_of(trained, 1)); /* u8 leaves the graph in plain layout, too */
+            gn_shape y = gn_graph_value(g, value_of(trained, 0))->shape;
+            int dy = INPUT("dy", (int)y.dim[0], (int)y.dim[1], (int)y.dim[2], (int)y.dim[3]);
+            attrs[5] = gn_attr_ints("in_hw", in_hw, 2);
+            outputs_of(op("gannet", "MaxPoolGrad", 1, (int[]){dy, value_of(trained, 1)}, 2, attrs, 6));
+            check("MaxPool, MaxPoolTrain and the gradient");
+        }
+}
+
+static void adaptive_pooling(void **state)
+{
+    (void)state;
+    static const int sizes[][4] = {{7, 5, 1, 1}, {7, 5, 3, 2}, {6, 6, 6, 6}, {3, 4, 7, 7}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        int64_t out[2] = {sizes[i][2], sizes[i][3]}, in_hw[2] = {sizes[i][0], sizes[i][1]};
+        const gn_attr size = gn_attr_ints("output_size", out, 2), hw = gn_attr_ints("in_hw", in_hw, 2);
+        int x = INPUT("x", 2, 21, sizes[i][0], sizes[i][1]), dy = INPUT("dy", 2, 21, sizes[i][2], sizes[i][3]);
+        outputs_of(op("gannet", "AdaptiveAveragePool", 1, &x, 1, &size, 1));
+        outputs_of(op("", "GlobalAveragePool", 1, &x, 1, NULL, 0));
+        outputs_of(op("gannet", "AdaptiveAveragePoolGrad", 1, &dy, 1, &hw, 1));
+        check("adaptive pooling");
+    }
+}
+
+/* ---- normalisation ---- */
+
+static void batch_norm(void **state)
+{
+    (void)state;
+    static const int shapes[][4] = {{3, 5, 4, 7}, {2, 33, 9, 8}, {16, 3, 1, 1}, {1, 8, 31, 30}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int form = 0; form < 4; form++) {
+            int C = shapes[i][1];
+            int x = input("x", 4, shapes[i]), scale = PARAM("scale", C), shift = PARAM("shift", C);
+            int mean = PARAM("mean", C), var = PARAM("var", C);
+            const gn_attr attrs[4] = {gn_attr_float("epsilon", 1e-3f), gn_attr_float("momentum", 0.8f), gn_attr_float("lo", -0.4f),
+                                      gn_attr_float("hi", 0.8f)};
+            bool clamps = form & 1;
+            int bn = op("gannet", "BatchNormTrain", 5, (int[]){form & 2 ? nhwc(x) : x, scale, shift, mean, var}, 5, attrs, clamps ? 4 : 2);
+            outputs_of(bn);
+            gn_graph_add_update(g, mean, value_of(bn, 1));
+            gn_graph_add_update(g, var, value_of(bn, 2));
+            int dy = input("dy", 4, shapes[i]);
+            outputs_of(op("gannet", "BatchNormGrad", 3,
+                          (int[]){dy, x, clamps ? value_of(bn, 0) : -1, scale, value_of(bn, 3), value_of(bn, 4)}, 6, attrs + 2, clamps ? 2 : 0));
+            outputs_of(op("", "BatchNormalization", 1, (int[]){x, scale, shift, PARAM("m2", C), PARAM("var2", C)}, 5, attrs, 1));
+            check("batch normalisation");
+        }
+}
+
+/* ---- moving data ---- */
+
+static void concat_and_split(void **state)
+{
+    (void)state;
+    for (int axis = -4; axis < 4; axis++)
+        for (int form = 0; form < 4; form++) {
+            int dims[3][4], values[3], at = axis < 0 ? axis + 4 : axis;
+            static const char *const names[3] = {"a", "b", "c"};
+            static const int base[4] = {2, 5, 3, 4}, along[3] = {1, 7, 3};
+            for (int i = 0; i < 3; i++) {
+                memcpy(dims[i], base, sizeof base);
+                dims[i][at] = along[i];
+                values[i] = input(names[i], 4, dims[i]);
+                if (form >> (i % 2) & 1)
+                    values[i] = nhwc(values[i]);
+            }
+            const gn_attr attr = gn_attr_int("axis", axis);
+            int joined = value_of(op("", "Concat", 1, values, 3, &attr, 1), 0);
+            gn_graph_add_output(g, joined);
+            const int64_t sizes[3] = {4, 5, 2};
+            int parts = gn_graph_add_const_s64(g, "sizes", 3, sizes);
+            outputs_of(op("", "Split", 3, (int[]){form & 1 ? nhwc(joined) : joined, parts}, 2, &attr, 1));
+            check("Concat and Split");
+        }
+}
+
+static void views_and_copies(void **state)
+{
+    (void)state;
+    const int64_t shape[3] = {2, 15, -1}, axes[1] = {1};
+    int x = nhwc(INPUT("x", 2, 5, 3, 4));
+    outputs_of(OP("Reshape", x, gn_graph_add_const_s64(g, "shape", 3, shape)));
+    const gn_attr axis = gn_attr_int("axis", 2);
+    outputs_of(op("", "Flatten", 1, &x, 1, &axis, 1));
+    outputs_of(OP("Unsqueeze", x, gn_graph_add_const_s64(g, "axes", 1, axes)));
+    outputs_of(OP("Identity", x));
+    const int64_t perm[4] = {0, 2, 3, 1};
+    const gn_attr perm_attr = gn_attr_ints("perm", perm, 4);
+    outputs_of(op("", "Transpose", 1, &x, 1, &perm_attr, 1));
+    int narrow = nhwc(INPUT("y", 3, 1, 4, 5));
+    outputs_of(OP("Squeeze", narrow, gn_graph_add_const_s64(g, "one", 1, axes)));
+    check("views");
+}
+
+static void sums(void **state)
+{
+    (void)state;
+    static const int to[][4] = {{1, 5, 1, 1}, {2, 5, 1, 1}, {1, 1, 1, 1}, {2, 1, 3, 4}, {1, 1, 3, 4}, {2, 5, 3, 4}};
+    for (size_t i = 0; i < sizeof to / sizeof *to; i++)
+        for (int form = 0; form < 2; form++) {
+            int x = INPUT("x", 2, 5, 3, 4);
+            int64_t shape[4] = {to[i][0], to[i][1], to[i][2], to[i][3]};
+            const gn_attr attr = gn_attr_ints("shape", shape, 4);
+            outputs_of(op("gannet", "SumTo", 1, (int[]){form ? nhwc(x) : x}, 1, &attr, 1));
+            check("SumTo");
+        }
+    const int64_t row[1] = {9};
+    const gn_attr attr = gn_attr_ints("shape", row, 1);
+    outputs_of(op("gannet", "SumTo", 1, (int[]){INPUT("x", 301, 9)}, 1, &attr, 1));
+    check("SumTo of rows");
+}
+
+static void dropout(void **state)
+{
+    (void)state;
+    gn_shape two = gn_shape_make(1, 2);
+    for (int form = 0; form < 2; form++) {
+        int x = INPUT("x", 3, 7, 5, 4), rng = gn_graph_add_input(g, "train.rng", GN_DTYPE_S64, &two);
+        const gn_attr attrs[2] = {gn_attr_float("ratio", 0.3f), gn_attr_int("seed", 77)};
+        outputs_of(op("gannet", "DropoutTrain", 2, (int[]){form ? nhwc(x) : x, rng}, 2, attrs, 2));
+        check("DropoutTrain");
+    }
+}
+
+/* ---- optimisers ---- */
+
+static void optimisers(void **state)
+{
+    (void)state;
+    static const int sizes[3] = {7, 40000, 33};
+    const float decay[3] = {0.0f, 0.01f, 0.1f};
+    for (int form = 0; form < 8; form++) { /* bit 0: Adam; bit 1: variant; bit 2: results update the states */
+        bool adam = form & 1, updates = form & 4;
+        int in[14], n = 0, hyper = INPUT("train.hyper", 8), states[12], n_states = 0, groups = adam ? 3 : 2;
+        int grads[3];
+        for (int i = 0; i < 3; i++)
+            grads[i] = input("g", 1, &sizes[i]);
+        const gn_attr max_norm = gn_attr_float("max_norm", 2.0f);
+        int clip = op("gannet", "GradClip", 2, grads, 3, &max_norm, 1);
+        outputs_of(clip);
+        in[n++] = hyper;
+        in[n++] = value_of(clip, 0);
+        for (int group = 0; group < groups + 1; group++)
+            for (int i = 0; i < 3; i++) {
+                static const char *const names[4] = {"w", "g", "optimizer.m", "optimizer.v"};
+                in[n++] = group == 1 ? grads[i] : param(names[group], 1, &sizes[i]);
+                if (group != 1)
+                    states[n_states++] = in[n - 1];
+            }
+        const gn_attr attrs[5] = {gn_attr_int("n", 3), gn_attr_floats("weight_decay", decay, 3),
+                                  adam ? gn_attr_float("beta1", 0.8f) : gn_attr_float("momentum", 0.9f),
+                                  adam ? gn_attr_int("decoupled", form >> 1 & 1) : gn_attr_int("nesterov", form >> 1 & 1),
+                                  gn_attr_float("beta2", 0.99f)};
+        int step = op("gannet", adam ? "Adam" : "Sgd", groups * 3, in, n, attrs, adam ? 5 : 4);
+        int ema[7] = {hyper}, averages[3];
+        for (int i = 0; i < 3; i++) {
+            averages[i] = ema[1 + i] = param("e", 1, &sizes[i]);
+            ema[4 + i] = value_of(step, i);
+        }
+        const gn_attr count = gn_attr_int("n", 3);
+        int average = op("gannet", "Ema", 3, ema, 7, &count, 1);
+        for (int i = 0; i < n_states && updates; i++)
+            gn_graph_add_update(g, states[i], value_of(step, i));
+        for (int i = 0; i < 3 && updates; i++)
+            gn_graph_add_update(g, averages[i], value_of(average, i));
+        if (!updates) {
+            outputs_of(step);
+            outputs_of(average);
+        }
+        check(adam ? "Adam" : "Sgd");
+    }
+}
+
+static void losses(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"SmoothL1Loss", "MSELoss", "IoULoss", "BCEWithLogitsLoss"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        bool rows = i < 3;
+        int target = rows ? INPUT("train.target", 6, 4) : INPUT("train.has_box", 6), weight = INPUT("train.weight", 6);
+        int pred = rows ? INPUT("pred", 6, 4) : INPUT("pred", 6), one = INPUT("dl");
+        const gn_attr attrs[2] = {gn_attr_float("beta", 0.5f), gn_attr_string("kind", "ciou")};
+        char grad[40];
+        snprintf(grad, sizeof grad, "%sGrad", names[i]);
+        outputs_of(op("gannet", names[i], 1, (int[]){pred, target, weight}, 3, i == 2 ? attrs + 1 : attrs, i == 2 || i == 0));
+        outputs_of(op("gannet", grad, 1, (int[]){one, pred, target, weight}, 4, i == 2 ? attrs + 1 : attrs, i == 2 || i == 0));
+        check(names[i]);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        TEST(conv_forward), TEST(conv_of_computed_weights), TEST(fused_conv), TEST(conv_gradients), TEST(gemm), TEST(matmul), TEST(unary),
+        TEST(unary_gradients), TEST(binary), TEST(softmax), TEST(pooling), TEST(adaptive_pooling), TEST(batch_norm), TEST(concat_and_split),
+        TEST(views_and_copies), TEST(sums), TEST(dropout), TEST(optimisers), TEST(losses),
+    };
+#undef TEST
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
