@@ -23,6 +23,13 @@
 #error "no SIMD vocabulary for this instruction set"
 #endif
 
+/* x, kept in a register: otherwise the compiler loads it again for each of its uses. */
+GN_INLINE vf vf_pin(vf x)
+{
+    __asm__("" : "+v"(x));
+    return x;
+}
+
 GN_INLINE vf vf_clamp(vf x, vf lo, vf hi)
 {
     return vf_min(hi, vf_max(lo, x));

@@ -9,12 +9,18 @@ typedef struct span {
     int begin, end;
 } span;
 
+/* a / b for the dilations and strides that are 1 nearly always: without a division then. */
+static inline int ratio(int a, int b)
+{
+    return b == 1 ? a : a / b;
+}
+
 /* Taps of 0..taps-1 whose input first + tap*dil lies in 0..size-1. */
 static inline span taps_inside(int first, int taps, int dil, int size)
 {
-    const int begin = first < 0 ? (dil - 1 - first) / dil : 0;
+    const int begin = first < 0 ? ratio(dil - 1 - first, dil) : 0;
     const int last = size - 1 - first;
-    int end = last < 0 ? 0 : last / dil + 1;
+    int end = last < 0 ? 0 : ratio(last, dil) + 1;
     end = end < taps ? end : taps;
     return begin < end ? (span){begin, end} : (span){0, 0};
 }
