@@ -1,8 +1,9 @@
-/* The search stage as programs see it: spaces, stages and the search itself.
+/* The search stage as programs see it: spaces, stages, the search itself, and its workers.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GANNET_SEARCH_API_H
 #define GANNET_SEARCH_API_H
 
+#include "search/process_runner.h"
 #include "search/search.h"
 #include "search/space.h"
 #include "search/stages.h"

@@ -255,7 +255,8 @@ static gn_status read_nested(reader *r, gn_json *value)
 {
     const bool is_object = peek(r) == '{';
     if (r->depth >= GN_JSON_MAX_DEPTH)
-        return gn_fail_offset(r->err, GN_ELIMIT, "", (int64_t)r->at, "reading JSON: nested deeper than %d", GN_JSON_MAX_DEPTH);
+        return gn_fail_offset(r->err, GN_ELIMIT, "", (int64_t)r->at, "reading JSON: nested deeper than %d",
+                              GN_JSON_MAX_DEPTH);
     r->at++;
     r->depth++;
     value->kind = is_object ? GN_JSON_OBJECT : GN_JSON_ARRAY;

@@ -11,7 +11,7 @@
 #include "base/status.h"
 
 /* Nesting and number of values that are read; more is GN_ELIMIT. */
-#define GN_JSON_MAX_DEPTH 32
+#define GN_JSON_MAX_DEPTH  32
 #define GN_JSON_MAX_VALUES 1000000
 
 typedef enum gn_json_kind {
@@ -26,9 +26,10 @@ typedef enum gn_json_kind {
 /* One value.  Members of an object and items of an array hang on `first` and go on through `next`, in the order of the text. */
 typedef struct gn_json {
     gn_json_kind kind;
-    const char *key;  /* of a member; NULL otherwise */
-    const char *text; /* of a string: UTF-8, NUL-terminated (an escaped NUL ends it); of a number: as written; "" otherwise */
-    double number;    /* of a number; 1 for true; 0 otherwise */
+    const char *key; /* of a member; NULL otherwise */
+    const char
+        *text; /* of a string: UTF-8, NUL-terminated (an escaped NUL ends it); of a number: as written; "" otherwise */
+    double number; /* of a number; 1 for true; 0 otherwise */
     struct gn_json *first;
     struct gn_json *next;
 } gn_json;

@@ -5,8 +5,11 @@
 
 #include <stddef.h>
 
+extern const gn_verb gn_verb_bench;
 extern const gn_verb gn_verb_data;
 extern const gn_verb gn_verb_doctor;
+extern const gn_verb gn_verb_report;
+extern const gn_verb gn_verb_search;
 extern const gn_verb gn_verb_synth;
 extern const gn_verb gn_verb_train;
 
@@ -14,6 +17,9 @@ const gn_verb *const gn_verbs[] = {
     &gn_verb_synth,
     &gn_verb_data,
     &gn_verb_train,
+    &gn_verb_bench,
+    &gn_verb_search,
+    &gn_verb_report,
     &gn_verb_doctor,
     NULL,
 };

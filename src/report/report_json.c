@@ -84,7 +84,8 @@ static void add_base64(gn_text *out, const unsigned char *data, size_t n)
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     char quad[4];
     for (size_t i = 0; i < n; i += 3) {
-        const uint32_t b = (uint32_t)data[i] << 16 | (i + 1 < n ? (uint32_t)data[i + 1] << 8 : 0) | (i + 2 < n ? data[i + 2] : 0);
+        const uint32_t b =
+            (uint32_t)data[i] << 16 | (i + 1 < n ? (uint32_t)data[i + 1] << 8 : 0) | (i + 2 < n ? data[i + 2] : 0);
         quad[0] = digits[b >> 18];
         quad[1] = digits[b >> 12 & 63];
         quad[2] = i + 1 < n ? digits[b >> 6 & 63] : '=';
@@ -184,10 +185,14 @@ typedef struct column {
 } column;
 
 static const column epoch_columns[] = {
-    {"seconds", offsetof(gn_epoch, seconds)},     {"train_loss", offsetof(gn_epoch, train_loss)},
-    {"val_loss", offsetof(gn_epoch, val_loss)},   {"mean_iou", offsetof(gn_epoch, mean_iou)},
-    {"box_precision50", offsetof(gn_epoch, box_precision50)}, {"map50", offsetof(gn_epoch, map50)},
-    {"map50_95", offsetof(gn_epoch, map50_95)},   {"lr", offsetof(gn_epoch, lr)},
+    {"seconds", offsetof(gn_epoch, seconds)},
+    {"train_loss", offsetof(gn_epoch, train_loss)},
+    {"val_loss", offsetof(gn_epoch, val_loss)},
+    {"mean_iou", offsetof(gn_epoch, mean_iou)},
+    {"box_precision50", offsetof(gn_epoch, box_precision50)},
+    {"map50", offsetof(gn_epoch, map50)},
+    {"map50_95", offsetof(gn_epoch, map50_95)},
+    {"lr", offsetof(gn_epoch, lr)},
 };
 
 /* Epochs as one array per figure, which is small and what a chart wants. */

@@ -13,7 +13,9 @@ void gn_report_page(const char *json, gn_text *out)
         const char *mark;
         const char *content;
     } parts[] = {
-        {"@CSS@", (const char *)gn_page_css}, {"@DATA@", json}, {"@JS@", (const char *)gn_page_js},
+        {"@CSS@", (const char *)gn_page_css},
+        {"@DATA@", json},
+        {"@JS@", (const char *)gn_page_js},
     };
     const char *rest = (const char *)gn_page_html;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {

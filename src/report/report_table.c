@@ -10,7 +10,7 @@
 #include "report/report.h"
 
 #define MAX_COLUMNS 14
-#define CELL_BYTES 160
+#define CELL_BYTES  160
 
 typedef struct row {
     const gn_trial *trial;
@@ -112,7 +112,8 @@ static void format_count(int64_t n, char *dst)
 }
 
 /* One decimal column; left out when no row has a figure. */
-static void add_figures(table *t, const char *name, int decimals, double (*get)(const row *r, const char *key), const char *key)
+static void add_figures(table *t, const char *name, int decimals, double (*get)(const row *r, const char *key),
+                        const char *key)
 {
     bool is_any = false;
     for (size_t i = 0; i < t->n; i++)
@@ -203,7 +204,8 @@ static void add_state_column(table *t)
         else if (trial->state == GN_TRIAL_DONE)
             snprintf(cell, CELL_BYTES, "stage %d", trial->stage);
         else
-            snprintf(cell, CELL_BYTES, "%s%s%.60s", trial->state == GN_TRIAL_SCREENED ? "over budget" : gn_trial_state_name(trial->state),
+            snprintf(cell, CELL_BYTES, "%s%s%.60s",
+                     trial->state == GN_TRIAL_SCREENED ? "over budget" : gn_trial_state_name(trial->state),
                      trial->state == GN_TRIAL_FAILED ? ": " : "", trial->state == GN_TRIAL_FAILED ? trial->reason : "");
     }
 }

@@ -58,9 +58,11 @@ static gn_status open_files(const gn_child_spec *spec, int fd[3], gn_error *err)
     if (fd[0] < 0)
         return gn_fail_at(err, GN_EIO, "/dev/null", 0, "starting a worker: %s", strerror(errno));
     if (fd[1] < 0)
-        return gn_fail_at(err, GN_EIO, spec->out_path, 0, "starting a worker: its output cannot be written: %s", strerror(errno));
+        return gn_fail_at(err, GN_EIO, spec->out_path, 0, "starting a worker: its output cannot be written: %s",
+                          strerror(errno));
     if (fd[2] < 0)
-        return gn_fail_at(err, GN_EIO, spec->log_path, 0, "starting a worker: its log cannot be written: %s", strerror(errno));
+        return gn_fail_at(err, GN_EIO, spec->log_path, 0, "starting a worker: its log cannot be written: %s",
+                          strerror(errno));
     return GN_OK;
 }
 

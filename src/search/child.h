@@ -18,8 +18,8 @@ typedef struct gn_child_spec {
 } gn_child_spec;
 
 typedef struct gn_child_end {
-    int exit_code;    /* -1 when a signal ended it */
-    int signal;       /* 0 when it exited */
+    int exit_code; /* -1 when a signal ended it */
+    int signal;    /* 0 when it exited */
     double seconds;
 } gn_child_end;
 

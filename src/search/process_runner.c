@@ -18,15 +18,13 @@
 #include "search/child.h"
 
 #define PATH_BYTES 1024
-#define MAX_ARGS 96
+#define MAX_ARGS   96
 /* Standard output of a worker is one JSON object. */
 #define OUTPUT_MAX_BYTES ((size_t)4 << 20)
 /* How long a worker may take to stop in good order (end its step, write its checkpoint) before it is killed. */
 #define STOP_SECONDS 60.0
 /* A disturbed measurement is repeated so often. */
 #define MEASURE_TRIES 3
-/* Sample pictures of the winner that a study keeps, and the size of a file that is looked at. */
-#define MAX_PICTURES 8
 
 struct gn_process_runner {
     char *program, *data, *target, *log_folder;
@@ -39,7 +37,7 @@ typedef struct training {
     gn_arena *arena;
     const char *log_path, *out_path, *csv_path;
     int64_t csv_bytes, csv_rows, trial;
-    gn_epoch_fn on_epoch;
+    gn_search_epoch_fn on_epoch;
     void *epoch_ctx;
 } training;
 
@@ -129,8 +127,8 @@ static void interval_at(const gn_json *root, const char *name, double *low, doub
 
 static void read_metrics(const gn_json *root, gn_metrics *out)
 {
-    static const char *const names[] = {"images", "map50",  "map75",    "map95",           "map50_95", "precision",
-                                        "recall", "mean_iou", "box_precision50", "top1", "top5",      "loss"};
+    static const char *const names[] = {"images", "map50",    "map75",           "map95", "map50_95", "precision",
+                                        "recall", "mean_iou", "box_precision50", "top1",  "top5",     "loss"};
     gn_metrics_init(out);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         double low, high;
@@ -160,8 +158,8 @@ static void why(const gn_child_end *end, const gn_json *output, const char *log_
 
 /* One worker from start to end.  *output_out: its JSON object or NULL, in the arena; *reason: why it failed, "" when it did not.
  * A worker that ends with `tolerated` (besides 0) has not failed.  GN_ECANCELED when asked to stop. */
-static gn_status run_worker(gn_process_runner *runner, arguments *args, const char *name, int tolerated, const gn_json **output_out,
-                            char *reason, size_t reason_bytes, gn_error *err)
+static gn_status run_worker(gn_process_runner *runner, arguments *args, const char *name, int tolerated,
+                            const gn_json **output_out, char *reason, size_t reason_bytes, gn_error *err)
 {
     const char *log_path = gn_arena_printf(args->arena, "%s/%s.log", runner->log_folder, name);
     const char *out_path = gn_arena_printf(args->arena, "%s/%s.json", runner->log_folder, name);
@@ -215,15 +213,23 @@ static void read_latency(const gn_json *bench, gn_measurement *m)
         const char *path;
         double *dst;
     } figures[] = {
-        {"latency_ms.min", &m->min_ms},         {"latency_ms.p50", &m->p50_ms},         {"latency_ms.p90", &m->p90_ms},
-        {"latency_ms.p99", &m->p99_ms},         {"total_ms.p50", &m->total_p50_ms},     {"total_ms.p90", &m->total_p90_ms},
-        {"total_ms.p99", &m->total_p99_ms},     {"preprocess_ms", &m->preprocess_ms},   {"postprocess_ms", &m->postprocess_ms},
-        {"preprocess_ms.p50", &m->preprocess_ms}, {"postprocess_ms.p50", &m->postprocess_ms},
+        {"latency_ms.min", &m->min_ms},
+        {"latency_ms.p50", &m->p50_ms},
+        {"latency_ms.p90", &m->p90_ms},
+        {"latency_ms.p99", &m->p99_ms},
+        {"total_ms.p50", &m->total_p50_ms},
+        {"total_ms.p90", &m->total_p90_ms},
+        {"total_ms.p99", &m->total_p99_ms},
+        {"preprocess_ms", &m->preprocess_ms},
+        {"postprocess_ms", &m->postprocess_ms},
+        {"preprocess_ms.p50", &m->preprocess_ms},
+        {"postprocess_ms.p50", &m->postprocess_ms},
     };
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
         gn_json_number(bench, figures[i].path, figures[i].dst);
     m->peak_bytes = count_at(bench, "peak_bytes");
-    const int64_t threads = count_at(bench, "threads"), warmup = count_at(bench, "warmup"), runs = count_at(bench, "runs");
+    const int64_t threads = count_at(bench, "threads"), warmup = count_at(bench, "warmup"),
+                  runs = count_at(bench, "runs");
     m->threads = threads > 0 ? threads : m->threads;
     m->warmup = warmup > 0 ? warmup : 0;
     m->runs = runs > 0 ? runs : 0;
@@ -233,8 +239,8 @@ static void read_latency(const gn_json *bench, gn_measurement *m)
 /* Exit code of `gannet bench` for a disturbed measurement. */
 #define EXIT_INVALID 5
 
-static gn_status measure_latency(gn_process_runner *runner, const gn_network *network, gn_arena *arena, gn_measurement *m,
-                                 gn_error *err)
+static gn_status measure_latency(gn_process_runner *runner, const gn_network *network, gn_arena *arena,
+                                 gn_measurement *m, gn_error *err)
 {
     const char *label = file_label(arena, "bench", network);
     gn_measurement best = *m;
@@ -252,7 +258,8 @@ static gn_status measure_latency(gn_process_runner *runner, const gn_network *ne
         gn_measurement got = *m;
         read_latency(output, &got);
         if (isnan(got.total_p90_ms))
-            return gn_fail(err, GN_EWORKER, "`gannet bench` gave no total_ms.p90; see %s/%s.json", runner->log_folder, label);
+            return gn_fail(err, GN_EWORKER, "`gannet bench` gave no total_ms.p90; see %s/%s.json", runner->log_folder,
+                           label);
         if (got.is_valid || isnan(best.total_p90_ms) || got.total_p90_ms < best.total_p90_ms)
             best = got;
     }
@@ -288,8 +295,8 @@ static gn_status measure(void *ctx, const gn_network *network, gn_measurement *m
     m->bytes = count_at(info, "bytes");
     status = measure_latency(runner, network, arena, m, err);
     if (status == GN_OK && !m->is_valid)
-        snprintf(runner->note, sizeof runner->note, "disturbed in %d of %d tries; the quietest one is kept", MEASURE_TRIES,
-                 MEASURE_TRIES);
+        snprintf(runner->note, sizeof runner->note, "disturbed in %d of %d tries; the quietest one is kept",
+                 MEASURE_TRIES, MEASURE_TRIES);
 
 cleanup:
     gn_arena_destroy(&arena);
@@ -402,7 +409,8 @@ static bool poll_training(void *ctx, void *run, gn_train_outcome *outcome_out)
         why(&end, output, t->log_path, outcome_out->reason, sizeof outcome_out->reason);
     } else if (output == NULL) {
         outcome_out->status = GN_EWORKER;
-        snprintf(outcome_out->reason, sizeof outcome_out->reason, "the worker ended without a result; see its worker.log");
+        snprintf(outcome_out->reason, sizeof outcome_out->reason,
+                 "the worker ended without a result; see its worker.log");
     } else {
         read_metrics(output, &outcome_out->metrics);
     }
@@ -431,25 +439,20 @@ static void give_picture(const char *path, const char *caption, int64_t trial, g
     size_t bytes = 0;
     if (gn_file_read(path, GN_STUDY_PICTURE_MAX_BYTES, &data, &bytes, NULL) != GN_OK)
         return;
-    on_picture(ctx, &(gn_picture){.trial = trial, .name = gn_path_name(path), .caption = caption,
-                                  .jpeg = (const unsigned char *)data, .bytes = bytes});
+    on_picture(ctx, &(gn_picture){.trial = trial,
+                                  .name = gn_path_name(path),
+                                  .caption = caption,
+                                  .jpeg = (const unsigned char *)data,
+                                  .bytes = bytes});
     gn_free(data);
 }
 
+/* What training itself drew. */
 static void give_samples(const gn_evaluate_job *job, gn_arena *arena, gn_picture_fn on_picture, void *ctx)
 {
-    const char *folder = gn_arena_printf(arena, "%s/samples", job->folder);
-    const char **names = NULL;
-    size_t n = 0, given = 0;
-    if (folder == NULL || !gn_path_is_dir(folder) || gn_list_dir(folder, arena, &names, &n, NULL) != GN_OK)
-        return;
-    for (size_t i = 0; i < n && given < MAX_PICTURES; i++) {
-        const char *path = gn_arena_printf(arena, "%s/%s", folder, names[i]);
-        if (path == NULL || !gn_has_suffix(names[i], ".jpg"))
-            continue;
-        give_picture(path, "Validation pictures while training", job->trial, on_picture, ctx);
-        given++;
-    }
+    const char *path = gn_arena_printf(arena, "%s/samples.jpg", job->folder);
+    if (path != NULL)
+        give_picture(path, "Validation pictures: the true box and the predicted one", job->trial, on_picture, ctx);
 }
 
 /* A contact sheet of test pictures; a search without one is still a search. */
@@ -472,8 +475,8 @@ static gn_status draw_sheet(gn_process_runner *runner, const gn_evaluate_job *jo
     return GN_OK;
 }
 
-static gn_status evaluate(void *ctx, const gn_evaluate_job *job, gn_metrics *metrics_out, gn_picture_fn on_picture, void *picture_ctx,
-                          gn_error *err)
+static gn_status evaluate(void *ctx, const gn_evaluate_job *job, gn_metrics *metrics_out, gn_picture_fn on_picture,
+                          void *picture_ctx, gn_error *err)
 {
     gn_process_runner *runner = ctx;
     const gn_json *output = NULL;
@@ -517,7 +520,8 @@ static gn_status describe_data(void *ctx, char *hash, char *about, gn_error *err
 
 /* --- the table ------------------------------------------------------------------------------------------------------ */
 
-gn_status gn_process_runner_create(const gn_process_runner_options *options, gn_process_runner **runner_out, gn_error *err)
+gn_status gn_process_runner_create(const gn_process_runner_options *options, gn_process_runner **runner_out,
+                                   gn_error *err)
 {
     gn_process_runner *runner = gn_calloc(1, sizeof *runner);
     if (runner != NULL) {
@@ -526,7 +530,8 @@ gn_status gn_process_runner_create(const gn_process_runner_options *options, gn_
         runner->target = gn_strdup(options->target);
         runner->log_folder = gn_strdup(options->log_folder);
     }
-    if (runner == NULL || runner->program == NULL || runner->data == NULL || runner->target == NULL || runner->log_folder == NULL) {
+    if (runner == NULL || runner->program == NULL || runner->data == NULL || runner->target == NULL ||
+        runner->log_folder == NULL) {
         gn_process_runner_destroy(&runner);
         return gn_fail(err, GN_ENOMEM, "preparing the workers: out of memory");
     }
@@ -548,6 +553,11 @@ void gn_process_runner_destroy(gn_process_runner **runner)
 
 gn_search_runner gn_process_runner_table(gn_process_runner *runner)
 {
-    return (gn_search_runner){.ctx = runner, .describe_data = describe_data, .measure = measure, .train = start_training,
-                              .poll = poll_training, .stop = stop_training, .evaluate = evaluate};
+    return (gn_search_runner){.ctx = runner,
+                              .describe_data = describe_data,
+                              .measure = measure,
+                              .train = start_training,
+                              .poll = poll_training,
+                              .stop = stop_training,
+                              .evaluate = evaluate};
 }

@@ -17,13 +17,14 @@ typedef struct gn_process_runner_options {
     const char *log_folder; /* exists; logs and outputs of measurements and evaluations */
 } gn_process_runner_options;
 
-gn_status gn_process_runner_create(const gn_process_runner_options *options, gn_process_runner **runner_out, gn_error *err);
+gn_status gn_process_runner_create(const gn_process_runner_options *options, gn_process_runner **runner_out,
+                                   gn_error *err);
 void gn_process_runner_destroy(gn_process_runner **runner);
 /* Valid as long as the runner. */
 gn_search_runner gn_process_runner_table(gn_process_runner *runner);
 
 /* Rows of a results.csv that come after the first `*n_seen`, given to on_epoch; *n_seen moves on.  Columns are found by their
  * names; a last line without its end is left for the next time.  Nothing happens when the file is absent. */
-void gn_results_csv_follow(const char *path, int64_t trial, int64_t *n_seen, gn_epoch_fn on_epoch, void *ctx);
+void gn_results_csv_follow(const char *path, int64_t trial, int64_t *n_seen, gn_search_epoch_fn on_epoch, void *ctx);
 
 #endif

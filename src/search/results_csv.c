@@ -9,7 +9,7 @@
 #include "search/process_runner.h"
 
 /* Enough for 100,000 epochs. */
-#define CSV_MAX_BYTES ((size_t)32 << 20)
+#define CSV_MAX_BYTES   ((size_t)32 << 20)
 #define CSV_MAX_COLUMNS 32
 
 static const struct {
@@ -50,8 +50,15 @@ static bool read_row(char *line, char *const header[CSV_MAX_COLUMNS], int n_head
 {
     char *cell[CSV_MAX_COLUMNS];
     const int n = split_cells(line, cell);
-    *out = (gn_epoch){.trial = trial, .seconds = NAN, .train_loss = NAN, .val_loss = NAN, .mean_iou = NAN, .box_precision50 = NAN,
-                      .map50 = NAN, .map50_95 = NAN, .lr = NAN};
+    *out = (gn_epoch){.trial = trial,
+                      .seconds = NAN,
+                      .train_loss = NAN,
+                      .val_loss = NAN,
+                      .mean_iou = NAN,
+                      .box_precision50 = NAN,
+                      .map50 = NAN,
+                      .map50_95 = NAN,
+                      .lr = NAN};
     for (int c = 0; c < n && c < n_header; c++) {
         double value = NAN;
         if (!gn_parse_f64(cell[c], &value))
@@ -65,7 +72,7 @@ static bool read_row(char *line, char *const header[CSV_MAX_COLUMNS], int n_head
     return out->epoch >= 1;
 }
 
-void gn_results_csv_follow(const char *path, int64_t trial, int64_t *n_seen, gn_epoch_fn on_epoch, void *ctx)
+void gn_results_csv_follow(const char *path, int64_t trial, int64_t *n_seen, gn_search_epoch_fn on_epoch, void *ctx)
 {
     char *data = NULL, *header[CSV_MAX_COLUMNS];
     size_t bytes = 0;

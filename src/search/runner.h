@@ -37,17 +37,17 @@ void gn_metrics_init(gn_metrics *metrics);
 void gn_metrics_add(gn_metrics *metrics, const char *name, double value, double low, double high);
 double gn_metrics_value(const gn_metrics *metrics, const char *name); /* NaN when absent */
 
-typedef void (*gn_epoch_fn)(void *ctx, const gn_epoch *epoch);
+typedef void (*gn_search_epoch_fn)(void *ctx, const gn_epoch *epoch);
 
 typedef struct gn_train_job {
     int64_t trial;
     const char *config; /* JSON object of strings */
     const char *folder; /* of the trial; may hold a checkpoint of its own */
     int64_t seed;
-    int epochs;    /* in all */
-    int threads;   /* for this worker; 0: its own choice */
-    const char *best; /* the metric that says which epoch is best: "iou", "map", "loss", ... */
-    gn_epoch_fn on_epoch; /* called from poll, for every epoch that has become known */
+    int epochs;                  /* in all */
+    int threads;                 /* for this worker; 0: its own choice */
+    const char *best;            /* the metric that says which epoch is best: "iou", "map", "loss", ... */
+    gn_search_epoch_fn on_epoch; /* called from poll, for every epoch that has become known */
     void *epoch_ctx;
 } gn_train_job;
 
@@ -81,8 +81,8 @@ typedef struct gn_search_runner {
     /* Asks a job to stop in good order, waits for it, and `run` is gone. */
     void (*stop)(void *ctx, void *run);
     /* Accuracy on the test split.  on_picture: called for every picture that is worth keeping.  GN_ECANCELED. */
-    gn_status (*evaluate)(void *ctx, const gn_evaluate_job *job, gn_metrics *metrics_out, gn_picture_fn on_picture, void *picture_ctx,
-                          gn_error *err);
+    gn_status (*evaluate)(void *ctx, const gn_evaluate_job *job, gn_metrics *metrics_out, gn_picture_fn on_picture,
+                          void *picture_ctx, gn_error *err);
 } gn_search_runner;
 
 #endif

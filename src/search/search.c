@@ -68,11 +68,13 @@ static gn_status keep_setting(search *s, const char *name, const char *value, gn
         return GN_OK;
     if (strcmp(name, "data_hash") == 0)
         return gn_fail_at(err, GN_EINVAL, gn_study_path(s->study), 0,
-                          "continuing the search: pictures or labels of %s have changed since the study began, so its results would not "
+                          "continuing the search: pictures or labels of %s have changed since the study began, so its "
+                          "results would not "
                           "compare; give another --study",
                           s->options->data);
     return gn_fail_at(err, GN_EINVAL, gn_study_path(s->study), 0,
-                      "continuing the search: the study was made with %s \"%s\", now it is \"%s\"; give the same settings, or another "
+                      "continuing the search: the study was made with %s \"%s\", now it is \"%s\"; give the same "
+                      "settings, or another "
                       "--study",
                       name, before, value);
 }
@@ -210,7 +212,8 @@ static gn_status recall_results(search *s, gn_error *err)
     GN_TRY(gn_study_results(s->study, s->arena, &result, &n_results, err));
     for (size_t i = 0; i < n_results; i++) {
         candidate *c = find_candidate(s, result[i].trial);
-        if (c != NULL && strcmp(result[i].split, "val") == 0 && result[i].stage >= 1 && result[i].stage <= GN_STAGES_MAX)
+        if (c != NULL && strcmp(result[i].split, "val") == 0 && result[i].stage >= 1 &&
+            result[i].stage <= GN_STAGES_MAX)
             c->score[result[i].stage - 1] = gn_search_score(s, gn_result_metric(&result[i], s->options->objective));
     }
     GN_TRY(gn_study_epochs(s->study, s->arena, &epoch, &n_epochs, err));
@@ -299,7 +302,8 @@ static void keep_picture(void *ctx, const gn_picture *picture)
 }
 
 /* The result on `split` of the trial's last stage, from the study. */
-static gn_status recall_metrics(search *s, const candidate *c, const char *split, gn_metrics *out, bool *is_found, gn_error *err)
+static gn_status recall_metrics(search *s, const candidate *c, const char *split, gn_metrics *out, bool *is_found,
+                                gn_error *err)
 {
     gn_result *result = NULL;
     size_t n = 0;
@@ -345,9 +349,14 @@ static gn_status evaluate_winner(search *s, const candidate *winner, gn_search_o
     }
     GN_TRY(gn_study_set_fact(s->study, "test_note", "", err));
     return gn_study_put_result(s->study,
-                               &(gn_result){.trial = winner->row.id, .stage = winner->row.stage, .split = "test",
-                                            .epochs = winner->epochs_seen, .best_epoch = outcome->val.best_epoch,
-                                            .images_per_s = NAN, .seconds = outcome->test.seconds, .metrics = list,
+                               &(gn_result){.trial = winner->row.id,
+                                            .stage = winner->row.stage,
+                                            .split = "test",
+                                            .epochs = winner->epochs_seen,
+                                            .best_epoch = outcome->val.best_epoch,
+                                            .images_per_s = NAN,
+                                            .seconds = outcome->test.seconds,
+                                            .metrics = list,
                                             .n_metrics = (size_t)outcome->test.n},
                                err);
 }
@@ -419,8 +428,8 @@ static gn_status walk(search *s, gn_search_outcome *outcome, gn_error *err)
     return conclude(s, outcome, err);
 }
 
-gn_status gn_search_run(const gn_search_options *options, const gn_search_runner *runner, gn_search_outcome *outcome_out,
-                        gn_error *err)
+gn_status gn_search_run(const gn_search_options *options, const gn_search_runner *runner,
+                        gn_search_outcome *outcome_out, gn_error *err)
 {
     GN_TRY(check_options(options, err));
     search s = {.options = options, .runner = runner, .started_ns = gn_now_ns()};

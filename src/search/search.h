@@ -22,11 +22,11 @@ typedef struct gn_search_options {
     gn_stages stages;
     const char *data;
     const char *target;
-    double budget_ms;        /* p90 of preprocessing, network and postprocessing together; 0: no budget */
-    const char *objective;   /* a metric of `gannet val`, e.g. "mean_iou"; "loss" is minimised, all others maximised */
-    int64_t seed;            /* of trials whose config has none */
-    int jobs;                /* workers at a time, 1..GN_SEARCH_MAX_JOBS */
-    const char *out_folder;  /* made when absent: trials/, best.onnx */
+    double budget_ms;       /* p90 of preprocessing, network and postprocessing together; 0: no budget */
+    const char *objective;  /* a metric of `gannet val`, e.g. "mean_iou"; "loss" is minimised, all others maximised */
+    int64_t seed;           /* of trials whose config has none */
+    int jobs;               /* workers at a time, 1..GN_SEARCH_MAX_JOBS */
+    const char *out_folder; /* made when absent: trials/, best.onnx */
     const char *study_path;
     const char *command;     /* the command line, kept for the report */
     bool is_retrying_failed; /* trials and measurements that failed before are tried again */
@@ -54,7 +54,7 @@ const char *gn_search_objective_for(const char *head);
  * GN_EFLOOR: no network keeps the budget (the nearest is named).  GN_EWORKER: every trial failed (with the first cause).
  * GN_ECANCELED: asked to stop; workers have ended in good order, the same call goes on.  Also what the space, the data set, the
  * study or the file system give. */
-gn_status gn_search_run(const gn_search_options *options, const gn_search_runner *runner, gn_search_outcome *outcome_out,
-                        gn_error *err);
+gn_status gn_search_run(const gn_search_options *options, const gn_search_runner *runner,
+                        gn_search_outcome *outcome_out, gn_error *err);
 
 #endif

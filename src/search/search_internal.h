@@ -12,11 +12,11 @@
 typedef struct candidate {
     gn_trial row;
     gn_network network;
-    const char *label;            /* what tells it from the others, e.g. "resnet18 lr0=0.01" */
+    const char *label; /* what tells it from the others, e.g. "resnet18 lr0=0.01" */
     const char *folder;
-    double score[GN_STAGES_MAX];  /* by stage finished; higher is better; NaN without */
-    int64_t epochs_seen;          /* of the current attempt's results */
-    double macs;                  /* 1 when unknown: cost of an epoch relative to others */
+    double score[GN_STAGES_MAX]; /* by stage finished; higher is better; NaN without */
+    int64_t epochs_seen;         /* of the current attempt's results */
+    double macs;                 /* 1 when unknown: cost of an epoch relative to others */
 } candidate;
 
 typedef struct search {

@@ -23,7 +23,8 @@ static int64_t target_threads(const char *target)
     return at != NULL ? strtol(at + strlen("threads="), NULL, 10) : 0;
 }
 
-static const gn_measurement *find_measurement(const gn_measurement *list, size_t n, const gn_network *network, const char *target)
+static const gn_measurement *find_measurement(const gn_measurement *list, size_t n, const gn_network *network,
+                                              const char *target)
 {
     for (size_t i = 0; i < n; i++)
         if (strcmp(list[i].model, network->model) == 0 && strcmp(list[i].head, network->head) == 0 &&
@@ -36,12 +37,17 @@ static void tell(const search *s, const gn_network *network, int done, int total
 {
     char what[200];
     snprintf(what, sizeof what, "measuring %s at %lld px", network->model, (long long)network->imgsz);
-    gn_progress_tell(&(gn_progress){.what = what, .done = done, .total = total, .unit = "networks",
-                                    .seconds = (double)(gn_now_ns() - s->started_ns) * 1e-9, .note = ""});
+    gn_progress_tell(&(gn_progress){.what = what,
+                                    .done = done,
+                                    .total = total,
+                                    .unit = "networks",
+                                    .seconds = (double)(gn_now_ns() - s->started_ns) * 1e-9,
+                                    .note = ""});
 }
 
 /* Measures one network; a failure is a measurement too, with its reason as note and no figures. */
-static gn_status measure_network(search *s, const gn_network *network, gn_measurement *m, char *note, size_t note_bytes, gn_error *err)
+static gn_status measure_network(search *s, const gn_network *network, gn_measurement *m, char *note, size_t note_bytes,
+                                 gn_error *err)
 {
     gn_error cause = {0};
     *m = gn_measurement_default();
@@ -92,8 +98,9 @@ static void say_measurement(search *s, const gn_measurement *m)
     const bool is_over = s->options->budget_ms > 0 && m->total_p90_ms > s->options->budget_ms;
     if (isnan(m->total_p90_ms))
         return;
-    gn_search_say(s, "%s at %lld px: p50 %.2f ms, p90 %.2f ms%s%s%s", m->model, (long long)m->imgsz, m->total_p50_ms, m->total_p90_ms,
-                  is_over ? ", over the budget: not trained" : "", m->is_valid ? "" : "; ", m->is_valid ? "" : m->note);
+    gn_search_say(s, "%s at %lld px: p50 %.2f ms, p90 %.2f ms%s%s%s", m->model, (long long)m->imgsz, m->total_p50_ms,
+                  m->total_p90_ms, is_over ? ", over the budget: not trained" : "", m->is_valid ? "" : "; ",
+                  m->is_valid ? "" : m->note);
 }
 
 static gn_status say_if_none_is_left(search *s, gn_error *err)
@@ -115,9 +122,11 @@ static gn_status say_if_none_is_left(search *s, gn_error *err)
             fastest = &list[i];
     GN_ASSERT(fastest != NULL);
     return gn_fail(err, GN_EFLOOR,
-                   "searching: no network keeps %.3g ms on %s; the nearest, %s at %lld px, takes %.3g ms (p90); allow more time, or add "
+                   "searching: no network keeps %.3g ms on %s; the nearest, %s at %lld px, takes %.3g ms (p90); allow "
+                   "more time, or add "
                    "smaller networks or a smaller imgsz to the space",
-                   s->options->budget_ms, s->options->target, fastest->model, (long long)fastest->imgsz, fastest->total_p90_ms);
+                   s->options->budget_ms, s->options->target, fastest->model, (long long)fastest->imgsz,
+                   fastest->total_p90_ms);
 }
 
 /* The first candidates of distinct networks. */

@@ -110,7 +110,8 @@ static void tell_progress(stage_run *r)
         len = snprintf(note, sizeof note, "best %.3f (%s)", fabs(score), best->label);
     if (left_text[0] != '\0' && len >= 0 && len < (int)sizeof note)
         snprintf(note + len, sizeof note - (size_t)len, "%sabout %s left", len > 0 ? ", " : "", left_text);
-    gn_progress_tell(&(gn_progress){.what = what, .done = seen, .total = seen + (int64_t)left, .unit = "epochs", .note = note});
+    gn_progress_tell(
+        &(gn_progress){.what = what, .done = seen, .total = seen + (int64_t)left, .unit = "epochs", .note = note});
 }
 
 /* --- one trial ------------------------------------------------------------------------------------------------------ */
@@ -144,15 +145,22 @@ static gn_status start_trial(stage_run *r, slot *at, candidate *c, gn_error *err
 {
     search *s = r->search;
     gn_error cause = {0};
-    *at = (slot){.search = s, .candidate = c, .epochs = s->options->stages.stage[r->stage].epochs, .started_ns = gn_now_ns()};
+    *at = (slot){
+        .search = s, .candidate = c, .epochs = s->options->stages.stage[r->stage].epochs, .started_ns = gn_now_ns()};
     const int threads = gn_cpu_count() / s->options->jobs;
-    const gn_train_job job = {.trial = c->row.id, .config = c->row.config, .folder = c->folder, .seed = c->row.seed,
-                              .epochs = at->epochs, .threads = threads > 0 ? threads : 1, .best = best_name(s->options->objective),
-                              .on_epoch = on_epoch, .epoch_ctx = at};
+    const gn_train_job job = {.trial = c->row.id,
+                              .config = c->row.config,
+                              .folder = c->folder,
+                              .seed = c->row.seed,
+                              .epochs = at->epochs,
+                              .threads = threads > 0 ? threads : 1,
+                              .best = best_name(s->options->objective),
+                              .on_epoch = on_epoch,
+                              .epoch_ctx = at};
     if (c->row.stage > 0 && !gn_path_is_dir(c->folder)) {
         c->epochs_seen = 0;
-        gn_search_say(s, "trial %lld (%s): its checkpoint is not in %s any more; it starts again", (long long)c->row.id, c->label,
-                      c->folder);
+        gn_search_say(s, "trial %lld (%s): its checkpoint is not in %s any more; it starts again", (long long)c->row.id,
+                      c->label, c->folder);
     }
     GN_TRY(gn_search_set_state(s, c, GN_TRIAL_RUNNING, "", err));
     if (s->runner->train(s->runner->ctx, &job, &at->run, &cause) == GN_OK) {
@@ -172,11 +180,18 @@ static gn_status write_result(const stage_run *r, const slot *at, const gn_metri
     const search *s = r->search;
     gn_metric list[GN_METRICS_MAX];
     for (int i = 0; i < metrics->n; i++)
-        list[i] = (gn_metric){metrics->metric[i].name, metrics->metric[i].value, metrics->metric[i].low, metrics->metric[i].high};
+        list[i] = (gn_metric){metrics->metric[i].name, metrics->metric[i].value, metrics->metric[i].low,
+                              metrics->metric[i].high};
     const int64_t epochs = at->candidate->epochs_seen > 0 ? at->candidate->epochs_seen : at->epochs;
-    const gn_result result = {.trial = at->candidate->row.id, .stage = r->stage + 1, .split = "val", .epochs = epochs,
-                              .best_epoch = metrics->best_epoch, .images_per_s = metrics->images_per_s, .seconds = metrics->seconds,
-                              .metrics = list, .n_metrics = (size_t)metrics->n};
+    const gn_result result = {.trial = at->candidate->row.id,
+                              .stage = r->stage + 1,
+                              .split = "val",
+                              .epochs = epochs,
+                              .best_epoch = metrics->best_epoch,
+                              .images_per_s = metrics->images_per_s,
+                              .seconds = metrics->seconds,
+                              .metrics = list,
+                              .n_metrics = (size_t)metrics->n};
     return gn_study_put_result(s->study, &result, err);
 }
 
@@ -210,8 +225,8 @@ static gn_status end_trial(stage_run *r, slot *at, const gn_train_outcome *outco
     if (is_good) {
         c->row.stage = r->stage + 1;
         c->score[r->stage] = score;
-        gn_search_say(s, "stage %d  trial %lld  %s: %s %.4f", r->stage + 1, (long long)c->row.id, c->label, s->options->objective,
-                      gn_metrics_value(&outcome->metrics, s->options->objective));
+        gn_search_say(s, "stage %d  trial %lld  %s: %s %.4f", r->stage + 1, (long long)c->row.id, c->label,
+                      s->options->objective, gn_metrics_value(&outcome->metrics, s->options->objective));
     } else {
         gn_search_say(s, "stage %d  trial %lld  %s failed: %s", r->stage + 1, (long long)c->row.id, c->label, reason);
     }
@@ -230,7 +245,8 @@ static void stop_all(stage_run *r, const char *reason)
             continue;
         s->runner->stop(s->runner->ctx, at->run);
         at->run = NULL;
-        gn_study_add_trial_seconds(s->study, at->candidate->row.id, (double)(gn_now_ns() - at->started_ns) * 1e-9, NULL);
+        gn_study_add_trial_seconds(s->study, at->candidate->row.id, (double)(gn_now_ns() - at->started_ns) * 1e-9,
+                                   NULL);
         gn_search_set_state(s, at->candidate, GN_TRIAL_STOPPED, reason, NULL);
     }
     r->n_running = 0;
@@ -316,10 +332,11 @@ static gn_status fail_when_all_failed(const search *s, const stage_run *r, gn_er
                 first = &s->list[i];
     if (first == NULL)
         return gn_fail(err, GN_EINVAL, "searching: there is no trial to run");
-    return gn_fail(err, GN_EWORKER, "searching: all %zu trials of stage %d failed, first trial %lld (%s): %s; see %s/worker.log, then "
+    return gn_fail(err, GN_EWORKER,
+                   "searching: all %zu trials of stage %d failed, first trial %lld (%s): %s; see %s/worker.log, then "
                    "repeat with --retry-failed",
-                   n_failed > 0 ? n_failed : s->n, r->stage + 1, (long long)first->row.id, first->label, first->row.reason,
-                   first->folder);
+                   n_failed > 0 ? n_failed : s->n, r->stage + 1, (long long)first->row.id, first->label,
+                   first->row.reason, first->folder);
 }
 
 /* The participants of the next stage, in the order of their trials' numbers. */
@@ -355,7 +372,8 @@ gn_status gn_search_train(search *s, gn_error *err)
         return gn_fail(err, GN_ENOMEM, "searching: out of memory");
     *r = (stage_run){.search = s, .participant = participant};
     for (size_t i = 0; i < s->n; i++)
-        if (s->list[i].row.state != GN_TRIAL_SCREENED && !(s->list[i].row.state == GN_TRIAL_FAILED && s->list[i].row.stage == 0))
+        if (s->list[i].row.state != GN_TRIAL_SCREENED &&
+            !(s->list[i].row.state == GN_TRIAL_FAILED && s->list[i].row.stage == 0))
             participant[r->n++] = &s->list[i];
     for (r->stage = 0; r->stage < s->options->stages.n; r->stage++) {
         r->next = r->n_ended = 0;

@@ -115,7 +115,8 @@ static gn_status refuse_key(const char *name, size_t n, const place *at, gn_erro
     if (near != NULL)
         snprintf(message, sizeof message, "reading the space: unknown key \"%s\"; did you mean \"%s\"?", word, near);
     else
-        snprintf(message, sizeof message, "reading the space: unknown key \"%s\"; the keys are those of `gannet train --help`", word);
+        snprintf(message, sizeof message,
+                 "reading the space: unknown key \"%s\"; the keys are those of `gannet train --help`", word);
     return refuse_at(at, err, message);
 }
 
@@ -126,15 +127,17 @@ static gn_status check_model(const gn_space *space, const char *name, const plac
     char message[400];
     const char *near = gn_nearest(name, space->models->names, space->models->n_names);
     if (near != NULL)
-        snprintf(message, sizeof message, "reading the space: unknown model \"%.100s\"; did you mean \"%s\"?", name, near);
+        snprintf(message, sizeof message, "reading the space: unknown model \"%.100s\"; did you mean \"%s\"?", name,
+                 near);
     else
-        snprintf(message, sizeof message, "reading the space: unknown model \"%.100s\"; `gannet zoo` or `gannet info --help` names them",
-                 name);
+        snprintf(message, sizeof message,
+                 "reading the space: unknown model \"%.100s\"; `gannet zoo` or `gannet info --help` names them", name);
     return refuse_at(at, err, message);
 }
 
 /* The value in its one spelling (1e-3 becomes 0.001), so that equal trials have equal configs. */
-static gn_status canonical(gn_space *space, const space_key *key, const char *text, const place *at, const char **out, gn_error *err)
+static gn_status canonical(gn_space *space, const space_key *key, const char *text, const place *at, const char **out,
+                           gn_error *err)
 {
     char message[300];
     double number = 0;
@@ -151,8 +154,8 @@ static gn_status canonical(gn_space *space, const space_key *key, const char *te
     }
     const bool is_number = gn_parse_f64(text, &number);
     if (!is_number || (key->kind == KEY_INT && number != floor(number)) || number < key->min || number > key->max) {
-        snprintf(message, sizeof message, "reading the space: %s is \"%.60s\", expected a %snumber from %g to %g", key->name, text,
-                 key->kind == KEY_INT ? "whole " : "", key->min, key->max);
+        snprintf(message, sizeof message, "reading the space: %s is \"%.60s\", expected a %snumber from %g to %g",
+                 key->name, text, key->kind == KEY_INT ? "whole " : "", key->min, key->max);
         return refuse_at(at, err, message);
     }
     *out = gn_arena_printf(space->arena, key->kind == KEY_INT ? "%.0f" : "%.12g", number);
@@ -169,7 +172,8 @@ static gn_status add_value(gn_space *space, int key, axis *a, const char *text, 
             return GN_OK;
     if (a->n == GN_SPACE_MAX_VALUES) {
         char message[160];
-        snprintf(message, sizeof message, "reading the space: %s has more than %d values", keys[key].name, GN_SPACE_MAX_VALUES);
+        snprintf(message, sizeof message, "reading the space: %s has more than %d values", keys[key].name,
+                 GN_SPACE_MAX_VALUES);
         return refuse_at(at, err, message);
     }
     a->value[a->n++] = value;
@@ -188,7 +192,8 @@ static gn_status new_axis(gn_space *space, size_t capacity, axis *out, gn_error 
 
 /* --- YAML -------------------------------------------------------------------------------------------------------- */
 
-static gn_status read_range(gn_space *space, int key, const gn_yaml *yaml, const gn_yaml_node *node, axis *a, gn_error *err)
+static gn_status read_range(gn_space *space, int key, const gn_yaml *yaml, const gn_yaml_node *node, axis *a,
+                            gn_error *err)
 {
     const place at = {gn_yaml_name(yaml), gn_yaml_line(node)};
     double from = NAN, to = NAN;
@@ -203,7 +208,8 @@ static gn_status read_range(gn_space *space, int key, const gn_yaml *yaml, const
         (!is_log && strcmp(scale, "linear") != 0) || (is_log && (from <= 0 || to <= 0))) {
         char message[300];
         snprintf(message, sizeof message,
-                 "reading the space: %s is no range; expected {from: number, to: number, count: 2 to %d, scale: linear or log}",
+                 "reading the space: %s is no range; expected {from: number, to: number, count: 2 to %d, scale: linear "
+                 "or log}",
                  keys[key].name, GN_SPACE_MAX_VALUES);
         return refuse_at(&at, err, message);
     }
@@ -218,7 +224,8 @@ static gn_status read_range(gn_space *space, int key, const gn_yaml *yaml, const
     return GN_OK;
 }
 
-static gn_status read_list(gn_space *space, int key, const gn_yaml *yaml, const gn_yaml_node *node, axis *a, gn_error *err)
+static gn_status read_list(gn_space *space, int key, const gn_yaml *yaml, const gn_yaml_node *node, axis *a,
+                           gn_error *err)
 {
     const place at = {gn_yaml_name(yaml), gn_yaml_line(node)};
     const bool is_scalar = gn_yaml_kind_of(node) == GN_YAML_SCALAR;
@@ -242,13 +249,14 @@ static gn_status read_setting(gn_space *space, int index, const gn_yaml *yaml, c
 {
     const char *text = gn_yaml_text(node);
     if (text == NULL)
-        return gn_fail_at(err, GN_EFORMAT, gn_yaml_name(yaml), gn_yaml_line(node), "reading the space: %s takes one value",
-                          settings[index]);
+        return gn_fail_at(err, GN_EFORMAT, gn_yaml_name(yaml), gn_yaml_line(node),
+                          "reading the space: %s takes one value", settings[index]);
     space->setting[index] = gn_arena_strdup(space->arena, text);
     return space->setting[index] != NULL ? GN_OK : gn_fail(err, GN_ENOMEM, "reading the space: out of memory");
 }
 
-static gn_status read_pair(gn_space *space, const gn_yaml *yaml, const char *name, const gn_yaml_node *node, gn_error *err)
+static gn_status read_pair(gn_space *space, const gn_yaml *yaml, const char *name, const gn_yaml_node *node,
+                           gn_error *err)
 {
     const place at = {gn_yaml_name(yaml), gn_yaml_line(node)};
     const int setting = setting_index(name, strlen(name));
@@ -312,7 +320,8 @@ gn_status gn_space_set(gn_space *space, const char *assignment, gn_error *err)
     const place at = {NULL, 0};
     const char *equals = strchr(assignment, '=');
     if (equals == NULL)
-        return gn_fail(err, GN_EUSAGE, "reading the space: \"%.100s\" gives no value; expected key=value,value", assignment);
+        return gn_fail(err, GN_EUSAGE, "reading the space: \"%.100s\" gives no value; expected key=value,value",
+                       assignment);
     const size_t n = (size_t)(equals - assignment);
     const int key = key_index(assignment, n);
     if (key >= 0)
@@ -354,7 +363,8 @@ static gn_status grid_size(const gn_space *space, size_t *n_out, gn_error *err)
 {
     size_t n = 1;
     if (space->axes[0].n == 0)
-        return gn_fail(err, GN_EINVAL, "reading the space: it names no model; give e.g. model: [mobilenet_v2@0.35, resnet18]");
+        return gn_fail(err, GN_EINVAL,
+                       "reading the space: it names no model; give e.g. model: [mobilenet_v2@0.35, resnet18]");
     for (size_t k = 0; k < N_KEYS; k++) {
         n *= space->axes[k].n > 0 ? space->axes[k].n : 1;
         if (n > GN_SPACE_MAX_TRIALS)
@@ -383,7 +393,8 @@ static void write_config(const gn_space *space, size_t i, size_t n, gn_text *out
     gn_text_add(out, "}");
 }
 
-gn_status gn_space_expand(const gn_space *space, gn_arena *arena, const char ***configs_out, size_t *n_out, gn_error *err)
+gn_status gn_space_expand(const gn_space *space, gn_arena *arena, const char ***configs_out, size_t *n_out,
+                          gn_error *err)
 {
     size_t n = 0;
     gn_text text;

@@ -45,7 +45,8 @@ size_t gn_space_values(const gn_space *space, const char *key, const char *const
 
 /* All combinations as configs (JSON objects of strings, keys in a fixed order), the first key varying slowest, duplicates left out.
  * They live in `arena`.  GN_EINVAL: no model.  GN_ELIMIT: more than GN_SPACE_MAX_TRIALS.  GN_ENOMEM. */
-gn_status gn_space_expand(const gn_space *space, gn_arena *arena, const char ***configs_out, size_t *n_out, gn_error *err);
+gn_status gn_space_expand(const gn_space *space, gn_arena *arena, const char ***configs_out, size_t *n_out,
+                          gn_error *err);
 /* The space on one line, the same for the same space: "model=a,b head=box lr0=0.001". */
 void gn_space_describe(const gn_space *space, gn_text *out);
 

@@ -10,8 +10,10 @@
 
 static gn_status refuse(gn_error *err, const char *text, const char *why)
 {
-    return gn_fail(err, GN_EINVAL, "reading the stages \"%s\": %s; expected e.g. 10:8,30:2,60 (epochs:networks that go on, ..., epochs)",
-                   text, why);
+    return gn_fail(
+        err, GN_EINVAL,
+        "reading the stages \"%s\": %s; expected e.g. 10:8,30:2,60 (epochs:networks that go on, ..., epochs)", text,
+        why);
 }
 
 /* A whole number of at most 100,000 at *at, which is moved past it and the blanks around it; -1 when there is none. */
@@ -83,8 +85,8 @@ void gn_stages_format(const gn_stages *stages, char *dst)
     dst[0] = '\0';
     for (int i = 0; i < stages->n; i++) {
         const gn_stage *s = &stages->stage[i];
-        len += snprintf(dst + len, (size_t)(GN_STAGES_TEXT - len), s->keep > 0 ? "%s%d:%d" : "%s%d", i > 0 ? "," : "", s->epochs,
-                        s->keep);
+        len += snprintf(dst + len, (size_t)(GN_STAGES_TEXT - len), s->keep > 0 ? "%s%d:%d" : "%s%d", i > 0 ? "," : "",
+                        s->epochs, s->keep);
     }
 }
 

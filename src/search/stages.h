@@ -9,9 +9,9 @@
 
 #include "base/status.h"
 
-#define GN_STAGES_MAX 8
+#define GN_STAGES_MAX       8
 #define GN_STAGE_MAX_EPOCHS 100000
-#define GN_STAGE_MAX_KEEP 100000
+#define GN_STAGE_MAX_KEEP   100000
 
 typedef struct gn_stage {
     int epochs; /* in all, since the trial began */

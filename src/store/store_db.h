@@ -35,11 +35,12 @@ gn_status gn_store_run(gn_study *study, sqlite3_stmt *stmt, const char *doing, g
 /* Step to the next row: *has_row_out false (and the statement reset) after the last one. */
 gn_status gn_store_next(gn_study *study, sqlite3_stmt *stmt, const char *doing, bool *has_row_out, gn_error *err);
 
-void gn_store_bind_f64(sqlite3_stmt *stmt, int at, double value);           /* NaN and Inf: NULL */
-void gn_store_bind_count(sqlite3_stmt *stmt, int at, int64_t value);        /* negative: NULL */
-void gn_store_bind_text(sqlite3_stmt *stmt, int at, const char *borrowed);  /* valid until the statement is run */
-double gn_store_f64(sqlite3_stmt *stmt, int column);                        /* NULL: NaN */
-int64_t gn_store_count(sqlite3_stmt *stmt, int column);                     /* NULL: -1 */
-const char *gn_store_text(sqlite3_stmt *stmt, int column, gn_arena *arena); /* NULL when out of memory; NULL column: "" */
+void gn_store_bind_f64(sqlite3_stmt *stmt, int at, double value);          /* NaN and Inf: NULL */
+void gn_store_bind_count(sqlite3_stmt *stmt, int at, int64_t value);       /* negative: NULL */
+void gn_store_bind_text(sqlite3_stmt *stmt, int at, const char *borrowed); /* valid until the statement is run */
+double gn_store_f64(sqlite3_stmt *stmt, int column);                       /* NULL: NaN */
+int64_t gn_store_count(sqlite3_stmt *stmt, int column);                    /* NULL: -1 */
+const char *gn_store_text(sqlite3_stmt *stmt, int column,
+                          gn_arena *arena); /* NULL when out of memory; NULL column: "" */
 
 #endif

@@ -94,9 +94,10 @@ static gn_status check_identity(gn_study *study, int64_t *version_out, gn_error 
     if (tables > 0 && application != STUDY_APPLICATION_ID)
         return gn_fail_at(err, GN_EFORMAT, study->path, 0, "opening the study: this SQLite file is no study of Gannet");
     if (version > GN_STUDY_VERSION)
-        return gn_fail_at(err, GN_EUNSUPPORTED, study->path, 0,
-                          "opening the study: a newer Gannet wrote it (schema %lld, this one reads up to %d); use that version",
-                          (long long)version, GN_STUDY_VERSION);
+        return gn_fail_at(
+            err, GN_EUNSUPPORTED, study->path, 0,
+            "opening the study: a newer Gannet wrote it (schema %lld, this one reads up to %d); use that version",
+            (long long)version, GN_STUDY_VERSION);
     *version_out = tables > 0 ? version : 0;
     return GN_OK;
 }
@@ -105,7 +106,8 @@ static gn_status migrate(gn_study *study, int64_t version, gn_error *err)
 {
     for (int64_t v = version; v < GN_STUDY_VERSION; v++) {
         char stamp[96];
-        snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d", STUDY_APPLICATION_ID, (int)v + 1);
+        snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d", STUDY_APPLICATION_ID,
+                 (int)v + 1);
         GN_TRY(gn_study_begin(study, err));
         gn_status status = gn_store_exec(study, (const char *)migration[v], "writing the study's schema", err);
         if (status == GN_OK)
@@ -136,15 +138,17 @@ static gn_status open_for_reading(gn_study *study, gn_error *err)
 {
     int64_t version = 0;
     if (!gn_path_exists(study->path))
-        return gn_fail_at(err, GN_ENOENT, study->path, 0, "opening the study: no such file; `gannet search --study` makes one");
+        return gn_fail_at(err, GN_ENOENT, study->path, 0,
+                          "opening the study: no such file; `gannet search --study` makes one");
     if (sqlite3_open_v2(study->path, &study->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
         return gn_store_fail(study, "opening the study", err);
     sqlite3_busy_timeout(study->db, BUSY_MS);
     GN_TRY(check_identity(study, &version, err));
     if (version != GN_STUDY_VERSION)
-        return gn_fail_at(err, version == 0 ? GN_EFORMAT : GN_EUNSUPPORTED, study->path, 0,
-                          "opening the study: it has schema %lld, expected %d; `gannet search` with it brings it up to date",
-                          (long long)version, GN_STUDY_VERSION);
+        return gn_fail_at(
+            err, version == 0 ? GN_EFORMAT : GN_EUNSUPPORTED, study->path, 0,
+            "opening the study: it has schema %lld, expected %d; `gannet search` with it brings it up to date",
+            (long long)version, GN_STUDY_VERSION);
     return GN_OK;
 }
 
@@ -237,8 +241,8 @@ void gn_study_rollback(gn_study *study)
 gn_status gn_study_set_fact(gn_study *study, const char *name, const char *value, gn_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    GN_TRY(gn_store_statement(study, "INSERT INTO fact VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", &stmt,
-                              err));
+    GN_TRY(gn_store_statement(
+        study, "INSERT INTO fact VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", &stmt, err));
     gn_store_bind_text(stmt, 1, name);
     gn_store_bind_text(stmt, 2, value);
     return gn_store_run(study, stmt, "writing a fact", err);

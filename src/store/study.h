@@ -55,7 +55,8 @@ gn_status gn_study_fact_of(gn_study *study, const char *name, gn_arena *arena, c
 /* All facts by name.  This and the lists below live in `arena`. */
 gn_status gn_study_facts(gn_study *study, gn_arena *arena, gn_study_fact **facts_out, size_t *n_out, gn_error *err);
 gn_status gn_study_add_command(gn_study *study, const char *line, int64_t started_at, gn_error *err);
-gn_status gn_study_commands(gn_study *study, gn_arena *arena, gn_study_command **commands_out, size_t *n_out, gn_error *err);
+gn_status gn_study_commands(gn_study *study, gn_arena *arena, gn_study_command **commands_out, size_t *n_out,
+                            gn_error *err);
 
 /* --- measurements ------------------------------------------------------------------------------------------------ */
 
@@ -77,15 +78,16 @@ typedef struct gn_measurement {
 gn_measurement gn_measurement_default(void);
 /* Adds it, or replaces the one of the same network, target and threads; the id stays. */
 gn_status gn_study_put_measurement(gn_study *study, const gn_measurement *measurement, int64_t *id_out, gn_error *err);
-gn_status gn_study_measurements(gn_study *study, gn_arena *arena, gn_measurement **list_out, size_t *n_out, gn_error *err);
+gn_status gn_study_measurements(gn_study *study, gn_arena *arena, gn_measurement **list_out, size_t *n_out,
+                                gn_error *err);
 
 /* --- trials ------------------------------------------------------------------------------------------------------ */
 
 typedef enum gn_trial_state {
     GN_TRIAL_WAITING = 0, /* for its first or next stage */
     GN_TRIAL_RUNNING,
-    GN_TRIAL_DONE,     /* with all stages that it was promoted to */
-    GN_TRIAL_STOPPED,  /* interrupted; goes on from its checkpoint */
+    GN_TRIAL_DONE,    /* with all stages that it was promoted to */
+    GN_TRIAL_STOPPED, /* interrupted; goes on from its checkpoint */
     GN_TRIAL_FAILED,
     GN_TRIAL_SCREENED, /* over the latency budget, never trained */
 } gn_trial_state;
@@ -108,7 +110,8 @@ typedef struct gn_trial {
 gn_status gn_study_add_trial(gn_study *study, const char *config, int64_t seed, int64_t *id_out, gn_error *err);
 gn_status gn_study_set_trial_measurement(gn_study *study, int64_t trial, int64_t measurement, gn_error *err);
 gn_status gn_study_set_trial_folder(gn_study *study, int64_t trial, const char *folder, gn_error *err);
-gn_status gn_study_set_trial_state(gn_study *study, int64_t trial, gn_trial_state state, const char *reason, gn_error *err);
+gn_status gn_study_set_trial_state(gn_study *study, int64_t trial, gn_trial_state state, const char *reason,
+                                   gn_error *err);
 /* stage: stages finished.  seconds: added to what was spent before. */
 gn_status gn_study_set_trial_stage(gn_study *study, int64_t trial, int stage, gn_error *err);
 gn_status gn_study_add_trial_seconds(gn_study *study, int64_t trial, double seconds, gn_error *err);

@@ -15,8 +15,8 @@ static gn_status out_of_memory(const gn_study *study, gn_error *err)
 }
 
 /* count_sql counts the rows that list_sql gives: arrays in an arena cannot grow. */
-static gn_status read_table(gn_study *study, const char *count_sql, const char *list_sql, read_row_fn read_row, size_t row_bytes,
-                            gn_arena *arena, void **list_out, size_t *n_out, gn_error *err)
+static gn_status read_table(gn_study *study, const char *count_sql, const char *list_sql, read_row_fn read_row,
+                            size_t row_bytes, gn_arena *arena, void **list_out, size_t *n_out, gn_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     bool has_row = false;
@@ -72,11 +72,12 @@ static bool read_command(sqlite3_stmt *stmt, gn_arena *arena, void *row)
     return command->line != NULL;
 }
 
-gn_status gn_study_commands(gn_study *study, gn_arena *arena, gn_study_command **commands_out, size_t *n_out, gn_error *err)
+gn_status gn_study_commands(gn_study *study, gn_arena *arena, gn_study_command **commands_out, size_t *n_out,
+                            gn_error *err)
 {
     void *list = NULL;
-    GN_TRY(read_table(study, "SELECT count(*) FROM command", "SELECT started_at, line FROM command ORDER BY id", read_command,
-                      sizeof(gn_study_command), arena, &list, n_out, err));
+    GN_TRY(read_table(study, "SELECT count(*) FROM command", "SELECT started_at, line FROM command ORDER BY id",
+                      read_command, sizeof(gn_study_command), arena, &list, n_out, err));
     *commands_out = list;
     return GN_OK;
 }
@@ -94,8 +95,9 @@ static bool read_measurement(sqlite3_stmt *stmt, gn_arena *arena, void *row)
     m->device = gn_store_text(stmt, 7, arena);
     m->warmup = sqlite3_column_int64(stmt, 8);
     m->runs = sqlite3_column_int64(stmt, 9);
-    double *const figure[] = {&m->min_ms,        &m->p50_ms,       &m->p90_ms,       &m->p99_ms,      &m->preprocess_ms,
-                              &m->postprocess_ms, &m->total_p50_ms, &m->total_p90_ms, &m->total_p99_ms};
+    double *const figure[] = {&m->min_ms,       &m->p50_ms,        &m->p90_ms,
+                              &m->p99_ms,       &m->preprocess_ms, &m->postprocess_ms,
+                              &m->total_p50_ms, &m->total_p90_ms,  &m->total_p99_ms};
     for (int i = 0; i < 9; i++)
         *figure[i] = gn_store_f64(stmt, 10 + i);
     m->peak_bytes = gn_store_count(stmt, 19);
@@ -105,17 +107,21 @@ static bool read_measurement(sqlite3_stmt *stmt, gn_arena *arena, void *row)
     m->is_valid = sqlite3_column_int(stmt, 23) != 0;
     m->note = gn_store_text(stmt, 24, arena);
     m->measured_at = sqlite3_column_int64(stmt, 25);
-    return m->model != NULL && m->head != NULL && m->precision != NULL && m->target != NULL && m->device != NULL && m->note != NULL;
+    return m->model != NULL && m->head != NULL && m->precision != NULL && m->target != NULL && m->device != NULL &&
+           m->note != NULL;
 }
 
-gn_status gn_study_measurements(gn_study *study, gn_arena *arena, gn_measurement **list_out, size_t *n_out, gn_error *err)
+gn_status gn_study_measurements(gn_study *study, gn_arena *arena, gn_measurement **list_out, size_t *n_out,
+                                gn_error *err)
 {
     void *list = NULL;
-    GN_TRY(read_table(study, "SELECT count(*) FROM measurement",
-                      "SELECT id, model, head, imgsz, precision, target, threads, device, warmup, runs, min_ms, p50_ms, p90_ms, p99_ms,"
-                      " preprocess_ms, postprocess_ms, total_p50_ms, total_p90_ms, total_p99_ms, peak_bytes, params, macs, bytes,"
-                      " is_valid, note, measured_at FROM measurement ORDER BY id",
-                      read_measurement, sizeof(gn_measurement), arena, &list, n_out, err));
+    GN_TRY(read_table(
+        study, "SELECT count(*) FROM measurement",
+        "SELECT id, model, head, imgsz, precision, target, threads, device, warmup, runs, min_ms, p50_ms, p90_ms, "
+        "p99_ms,"
+        " preprocess_ms, postprocess_ms, total_p50_ms, total_p90_ms, total_p99_ms, peak_bytes, params, macs, bytes,"
+        " is_valid, note, measured_at FROM measurement ORDER BY id",
+        read_measurement, sizeof(gn_measurement), arena, &list, n_out, err));
     *list_out = list;
     return GN_OK;
 }
@@ -143,9 +149,10 @@ static bool read_trial(sqlite3_stmt *stmt, gn_arena *arena, void *row)
 gn_status gn_study_trials(gn_study *study, gn_arena *arena, gn_trial **list_out, size_t *n_out, gn_error *err)
 {
     void *list = NULL;
-    GN_TRY(read_table(study, "SELECT count(*) FROM trial",
-                      "SELECT id, config, measurement_id, state, stage, reason, folder, seed, seconds FROM trial ORDER BY id",
-                      read_trial, sizeof(gn_trial), arena, &list, n_out, err));
+    GN_TRY(read_table(
+        study, "SELECT count(*) FROM trial",
+        "SELECT id, config, measurement_id, state, stage, reason, folder, seed, seconds FROM trial ORDER BY id",
+        read_trial, sizeof(gn_trial), arena, &list, n_out, err));
     *list_out = list;
     return GN_OK;
 }
@@ -167,7 +174,8 @@ gn_status gn_study_epochs(gn_study *study, gn_arena *arena, gn_epoch **list_out,
 {
     void *list = NULL;
     GN_TRY(read_table(study, "SELECT count(*) FROM epoch",
-                      "SELECT trial_id, epoch, seconds, train_loss, val_loss, mean_iou, box_precision50, map50, map50_95, lr FROM epoch"
+                      "SELECT trial_id, epoch, seconds, train_loss, val_loss, mean_iou, box_precision50, map50, "
+                      "map50_95, lr FROM epoch"
                       " ORDER BY trial_id, epoch",
                       read_epoch, sizeof(gn_epoch), arena, &list, n_out, err));
     *list_out = list;
@@ -209,8 +217,8 @@ static bool read_result(sqlite3_stmt *stmt, gn_arena *arena, void *row)
 }
 
 /* Both lists are in the order of (trial, stage, split), so one walk joins them. */
-static gn_status join_metrics(const gn_study *study, gn_result *result, size_t n_results, const metric_row *row, size_t n_rows,
-                              gn_arena *arena, gn_error *err)
+static gn_status join_metrics(const gn_study *study, gn_result *result, size_t n_results, const metric_row *row,
+                              size_t n_rows, gn_arena *arena, gn_error *err)
 {
     gn_metric *metric = gn_arena_alloc(arena, (n_rows + 1) * sizeof *metric);
     if (metric == NULL)
@@ -234,9 +242,10 @@ gn_status gn_study_results(gn_study *study, gn_arena *arena, gn_result **list_ou
                       "SELECT trial_id, stage, split, epochs, best_epoch, images_per_s, seconds FROM result"
                       " ORDER BY trial_id, stage, split",
                       read_result, sizeof(gn_result), arena, &results, &n_results, err));
-    GN_TRY(read_table(study, "SELECT count(*) FROM metric",
-                      "SELECT trial_id, stage, split, name, value, low, high FROM metric ORDER BY trial_id, stage, split, name",
-                      read_metric, sizeof(metric_row), arena, &metrics, &n_metrics, err));
+    GN_TRY(read_table(
+        study, "SELECT count(*) FROM metric",
+        "SELECT trial_id, stage, split, name, value, low, high FROM metric ORDER BY trial_id, stage, split, name",
+        read_metric, sizeof(metric_row), arena, &metrics, &n_metrics, err));
     GN_TRY(join_metrics(study, results, n_results, metrics, n_metrics, arena, err));
     *list_out = results;
     *n_out = n_results;
@@ -271,8 +280,9 @@ static bool read_picture(sqlite3_stmt *stmt, gn_arena *arena, void *row)
 gn_status gn_study_pictures(gn_study *study, gn_arena *arena, gn_picture **list_out, size_t *n_out, gn_error *err)
 {
     void *list = NULL;
-    GN_TRY(read_table(study, "SELECT count(*) FROM picture", "SELECT trial_id, name, caption, jpeg FROM picture ORDER BY id",
-                      read_picture, sizeof(gn_picture), arena, &list, n_out, err));
+    GN_TRY(read_table(study, "SELECT count(*) FROM picture",
+                      "SELECT trial_id, name, caption, jpeg FROM picture ORDER BY id", read_picture, sizeof(gn_picture),
+                      arena, &list, n_out, err));
     *list_out = list;
     return GN_OK;
 }

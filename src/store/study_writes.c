@@ -9,10 +9,25 @@
 gn_measurement gn_measurement_default(void)
 {
     return (gn_measurement){
-        .model = "", .head = "", .precision = "", .target = "", .device = "", .note = "",
-        .min_ms = NAN, .p50_ms = NAN, .p90_ms = NAN, .p99_ms = NAN, .preprocess_ms = NAN, .postprocess_ms = NAN,
-        .total_p50_ms = NAN, .total_p90_ms = NAN, .total_p99_ms = NAN,
-        .peak_bytes = -1, .params = -1, .macs = -1, .bytes = -1,
+        .model = "",
+        .head = "",
+        .precision = "",
+        .target = "",
+        .device = "",
+        .note = "",
+        .min_ms = NAN,
+        .p50_ms = NAN,
+        .p90_ms = NAN,
+        .p99_ms = NAN,
+        .preprocess_ms = NAN,
+        .postprocess_ms = NAN,
+        .total_p50_ms = NAN,
+        .total_p90_ms = NAN,
+        .total_p99_ms = NAN,
+        .peak_bytes = -1,
+        .params = -1,
+        .macs = -1,
+        .bytes = -1,
     };
 }
 
@@ -57,15 +72,20 @@ gn_status gn_study_put_measurement(gn_study *study, const gn_measurement *measur
     sqlite3_stmt *stmt = NULL;
     GN_TRY(gn_store_statement(
         study,
-        "INSERT INTO measurement (model, head, imgsz, precision, target, threads, device, warmup, runs, min_ms, p50_ms, p90_ms,"
-        " p99_ms, preprocess_ms, postprocess_ms, total_p50_ms, total_p90_ms, total_p99_ms, peak_bytes, params, macs, bytes,"
+        "INSERT INTO measurement (model, head, imgsz, precision, target, threads, device, warmup, runs, min_ms, "
+        "p50_ms, p90_ms,"
+        " p99_ms, preprocess_ms, postprocess_ms, total_p50_ms, total_p90_ms, total_p99_ms, peak_bytes, params, macs, "
+        "bytes,"
         " is_valid, note, measured_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT (model, head, imgsz, precision, target, threads) DO UPDATE SET device = excluded.device,"
         " warmup = excluded.warmup, runs = excluded.runs, min_ms = excluded.min_ms, p50_ms = excluded.p50_ms,"
         " p90_ms = excluded.p90_ms, p99_ms = excluded.p99_ms, preprocess_ms = excluded.preprocess_ms,"
-        " postprocess_ms = excluded.postprocess_ms, total_p50_ms = excluded.total_p50_ms, total_p90_ms = excluded.total_p90_ms,"
-        " total_p99_ms = excluded.total_p99_ms, peak_bytes = excluded.peak_bytes, params = excluded.params, macs = excluded.macs,"
-        " bytes = excluded.bytes, is_valid = excluded.is_valid, note = excluded.note, measured_at = excluded.measured_at"
+        " postprocess_ms = excluded.postprocess_ms, total_p50_ms = excluded.total_p50_ms, total_p90_ms = "
+        "excluded.total_p90_ms,"
+        " total_p99_ms = excluded.total_p99_ms, peak_bytes = excluded.peak_bytes, params = excluded.params, macs = "
+        "excluded.macs,"
+        " bytes = excluded.bytes, is_valid = excluded.is_valid, note = excluded.note, measured_at = "
+        "excluded.measured_at"
         " RETURNING id",
         &stmt, err));
     bind_measurement(stmt, measurement);
@@ -122,7 +142,8 @@ gn_status gn_study_set_trial_folder(gn_study *study, int64_t trial, const char *
     return gn_store_run(study, stmt, "writing a trial", err);
 }
 
-gn_status gn_study_set_trial_state(gn_study *study, int64_t trial, gn_trial_state state, const char *reason, gn_error *err)
+gn_status gn_study_set_trial_state(gn_study *study, int64_t trial, gn_trial_state state, const char *reason,
+                                   gn_error *err)
 {
     sqlite3_stmt *stmt = NULL;
     GN_TRY(gn_store_statement(study, "UPDATE trial SET state = ?, reason = ? WHERE id = ?", &stmt, err));
@@ -153,10 +174,11 @@ gn_status gn_study_add_trial_seconds(gn_study *study, int64_t trial, double seco
 gn_status gn_study_put_epoch(gn_study *study, const gn_epoch *epoch, gn_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    GN_TRY(gn_store_statement(study,
-                              "INSERT OR REPLACE INTO epoch (trial_id, epoch, seconds, train_loss, val_loss, mean_iou, box_precision50,"
-                              " map50, map50_95, lr) VALUES (?,?,?,?,?,?,?,?,?,?)",
-                              &stmt, err));
+    GN_TRY(gn_store_statement(
+        study,
+        "INSERT OR REPLACE INTO epoch (trial_id, epoch, seconds, train_loss, val_loss, mean_iou, box_precision50,"
+        " map50, map50_95, lr) VALUES (?,?,?,?,?,?,?,?,?,?)",
+        &stmt, err));
     sqlite3_bind_int64(stmt, 1, epoch->trial);
     sqlite3_bind_int64(stmt, 2, epoch->epoch);
     const double figure[] = {epoch->seconds,         epoch->train_loss, epoch->val_loss, epoch->mean_iou,
@@ -192,8 +214,9 @@ static gn_status put_result_row(gn_study *study, const gn_result *result, gn_err
 static gn_status put_metric(gn_study *study, const gn_result *result, const gn_metric *metric, gn_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    GN_TRY(gn_store_statement(study, "INSERT INTO metric (trial_id, stage, split, name, value, low, high) VALUES (?,?,?,?,?,?,?)",
-                              &stmt, err));
+    GN_TRY(gn_store_statement(
+        study, "INSERT INTO metric (trial_id, stage, split, name, value, low, high) VALUES (?,?,?,?,?,?,?)", &stmt,
+        err));
     sqlite3_bind_int64(stmt, 1, result->trial);
     sqlite3_bind_int(stmt, 2, result->stage);
     gn_store_bind_text(stmt, 3, result->split);
@@ -224,12 +247,13 @@ gn_status gn_study_put_result(gn_study *study, const gn_result *result, gn_error
 gn_status gn_study_put_picture(gn_study *study, const gn_picture *picture, gn_error *err)
 {
     if (picture->bytes > GN_STUDY_PICTURE_MAX_BYTES)
-        return gn_fail(err, GN_ELIMIT, "keeping the picture %s in the study: it has %zu bytes, at most %zu are taken", picture->name,
-                       picture->bytes, GN_STUDY_PICTURE_MAX_BYTES);
+        return gn_fail(err, GN_ELIMIT, "keeping the picture %s in the study: it has %zu bytes, at most %zu are taken",
+                       picture->name, picture->bytes, GN_STUDY_PICTURE_MAX_BYTES);
     if (picture->bytes < 4 || picture->jpeg[0] != 0xFF || picture->jpeg[1] != 0xD8)
         return gn_fail(err, GN_EFORMAT, "keeping the picture %s in the study: it is no JPEG", picture->name);
     sqlite3_stmt *stmt = NULL;
-    GN_TRY(gn_store_statement(study, "INSERT OR REPLACE INTO picture (trial_id, name, caption, jpeg) VALUES (?,?,?,?)", &stmt, err));
+    GN_TRY(gn_store_statement(study, "INSERT OR REPLACE INTO picture (trial_id, name, caption, jpeg) VALUES (?,?,?,?)",
+                              &stmt, err));
     sqlite3_bind_int64(stmt, 1, picture->trial);
     gn_store_bind_text(stmt, 2, picture->name);
     gn_store_bind_text(stmt, 3, picture->caption);

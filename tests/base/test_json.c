@@ -22,8 +22,9 @@ static void test_values(void **state)
 {
     (void)state;
     gn_arena *arena = gn_arena_create(0);
-    const gn_json *root =
-        parse(arena, " {\"a\": {\"b\": -1.5e2}, \"t\":true, \"n\":null, \"s\":\"x\\\"\\u00e9\\uD83D\\uDE00\\n\", \"l\":[1,[],{}]} ");
+    const gn_json *root = parse(
+        arena,
+        " {\"a\": {\"b\": -1.5e2}, \"t\":true, \"n\":null, \"s\":\"x\\\"\\u00e9\\uD83D\\uDE00\\n\", \"l\":[1,[],{}]} ");
     double x = 0;
     const char *s = NULL;
     assert_true(gn_json_number(root, "a.b", &x) && x == -150);
@@ -43,9 +44,9 @@ static void test_values(void **state)
 static void test_refusals(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",      "{",       "[1,]",   "{\"a\" 1}", "{a:1}", "01",     "1.",     "-",      "nul",
-                                      "\"x",   "\"\\q\"", "\"\\u12\"", "1 2",   "[1}",   "\"\n\"", "1e",     "+1",     "\"\\",
-                                      "1e999", "NaN",     "{\"a\":}"};
+    static const char *const bad[] = {"",       "{",   "[1,]", "{\"a\" 1}", "{a:1}",     "01",  "1.",
+                                      "-",      "nul", "\"x",  "\"\\q\"",   "\"\\u12\"", "1 2", "[1}",
+                                      "\"\n\"", "1e",  "+1",   "\"\\",      "1e999",     "NaN", "{\"a\":}"};
     gn_arena *arena = gn_arena_create(0);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const gn_json *root = NULL;

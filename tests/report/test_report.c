@@ -216,8 +216,11 @@ int main(int argc, char **argv)
         return write_example(argv[1], argc > 2 ? argv[2] : NULL);
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(test_json_is_valid_and_complete), CASE(test_page_is_complete_in_itself), CASE(test_same_study_same_page),
-        CASE(test_table_is_aligned), CASE(test_empty_study),
+        CASE(test_json_is_valid_and_complete),
+        CASE(test_page_is_complete_in_itself),
+        CASE(test_same_study_same_page),
+        CASE(test_table_is_aligned),
+        CASE(test_empty_study),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,9 +87,16 @@ static bool poll_run(void *ctx, void *handle, gn_train_outcome *outcome)
     run->looks++;
     const int upto = run->looks == 1 ? job->epochs / 2 : job->epochs;
     for (int e = 1; e <= upto; e++)
-        job->on_epoch(job->epoch_ctx, &(gn_epoch){.trial = job->trial, .epoch = e, .seconds = 1, .train_loss = 1.0 / e,
-                                                  .val_loss = 1.1 / e, .mean_iou = fake_score(run->model, run->lr0, e),
-                                                  .box_precision50 = NAN, .map50 = NAN, .map50_95 = NAN, .lr = 0.01});
+        job->on_epoch(job->epoch_ctx, &(gn_epoch){.trial = job->trial,
+                                                  .epoch = e,
+                                                  .seconds = 1,
+                                                  .train_loss = 1.0 / e,
+                                                  .val_loss = 1.1 / e,
+                                                  .mean_iou = fake_score(run->model, run->lr0, e),
+                                                  .box_precision50 = NAN,
+                                                  .map50 = NAN,
+                                                  .map50_95 = NAN,
+                                                  .lr = 0.01});
     if (run->number == fake->die_at_job)
         raise(SIGKILL);
     if (run->number == fake->stop_at_job) {
@@ -124,8 +131,8 @@ static void stop(void *ctx, void *run)
     free(run);
 }
 
-static gn_status evaluate(void *ctx, const gn_evaluate_job *job, gn_metrics *metrics_out, gn_picture_fn on_picture, void *picture_ctx,
-                          gn_error *err)
+static gn_status evaluate(void *ctx, const gn_evaluate_job *job, gn_metrics *metrics_out, gn_picture_fn on_picture,
+                          void *picture_ctx, gn_error *err)
 {
     fake_runner *fake = ctx;
     fake->n_evaluated++;
@@ -134,12 +141,18 @@ static gn_status evaluate(void *ctx, const gn_evaluate_job *job, gn_metrics *met
     gn_metrics_init(metrics_out);
     gn_metrics_add(metrics_out, "mean_iou", 0.25, 0.2, 0.3);
     static const unsigned char jpeg[] = {0xFF, 0xD8, 0xFF, 0xD9};
-    on_picture(picture_ctx, &(gn_picture){.trial = job->trial, .name = "a.jpg", .caption = "c", .jpeg = jpeg, .bytes = 4});
+    on_picture(picture_ctx,
+               &(gn_picture){.trial = job->trial, .name = "a.jpg", .caption = "c", .jpeg = jpeg, .bytes = 4});
     return GN_OK;
 }
 
 gn_search_runner fake_runner_table(fake_runner *fake)
 {
-    return (gn_search_runner){.ctx = fake, .describe_data = describe, .measure = measure, .train = train, .poll = poll_run,
-                              .stop = stop, .evaluate = evaluate};
+    return (gn_search_runner){.ctx = fake,
+                              .describe_data = describe,
+                              .measure = measure,
+                              .train = train,
+                              .poll = poll_run,
+                              .stop = stop,
+                              .evaluate = evaluate};
 }

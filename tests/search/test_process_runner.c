@@ -34,19 +34,23 @@ static const char script[] =
     "--sheet=*) sheet=${a#*=};; esac; done\n"
     "[ \"$1\" = train ] || model=$2\n"
     "case $1-$model in\n"
-    "train-good) printf 'epoch,time,train/loss,val/loss,val/mean_iou,extra,lr\\n1,2.5,0.5,nan,0.25,x,0.01\\n2,2.5,0.4,0.3,0.5,y,0.01\\n"
+    "train-good) printf "
+    "'epoch,time,train/loss,val/loss,val/mean_iou,extra,lr\\n1,2.5,0.5,nan,0.25,x,0.01\\n2,2.5,0.4,0.3,0.5,y,0.01\\n"
     "3,unfinished' > $p/$n/results.csv\n"
-    "  echo noise; echo '{\"best_epoch\": 2, \"images_per_s\": 123.5, \"seconds\": 5, \"mean_iou\": 0.5, \"loss\": 0.3, \"intervals\": "
+    "  echo noise; echo '{\"best_epoch\": 2, \"images_per_s\": 123.5, \"seconds\": 5, \"mean_iou\": 0.5, \"loss\": "
+    "0.3, \"intervals\": "
     "{\"mean_iou\": [0.4, 0.6]}}' ;;\n"
     "train-refused) echo 'gannet: train: first line' >&2; printf 'gannet: train: nan at step 7\\n\\n' >&2; exit 1 ;;\n"
     "train-told) echo '{\"error\": \"batch does not fit\", \"status\": \"ELIMIT\"}'; exit 3 ;;\n"
     "train-killed) kill -9 $$ ;;\n"
     "train-silent) exit 0 ;;\n"
-    "train-slow) trap 'echo stopped > $here/stopped; exit 143' TERM; echo $$ > $here/pid; while :; do sleep 0.05; done ;;\n"
+    "train-slow) trap 'echo stopped > $here/stopped; exit 143' TERM; echo $$ > $here/pid; while :; do sleep 0.05; done "
+    ";;\n"
     "info-*) echo '{\"params\": 1000, \"macs\": 2000, \"bytes\": 4000}' ;;\n"
     "bench-broken) echo 'gannet: bench: no such target' >&2; exit 2 ;;\n"
     "bench-noisy) echo '{\"threads\": 2, \"valid\": false, \"total_ms\": {\"p90\": 9}}'; exit 5 ;;\n"
-    "bench-*) echo '{\"threads\": 2, \"valid\": true, \"latency_ms\": {\"min\": 1, \"p50\": 2, \"p90\": 3, \"p99\": 4}, "
+    "bench-*) echo '{\"threads\": 2, \"valid\": true, \"latency_ms\": {\"min\": 1, \"p50\": 2, \"p90\": 3, \"p99\": "
+    "4}, "
     "\"preprocess_ms\": 0.5, \"total_ms\": {\"p50\": 2.5, \"p90\": 3.5, \"p99\": 5}, \"peak_bytes\": 77}' ;;\n"
     "val-*) echo '{\"images\": 10, \"mean_iou\": 0.45}' ;;\n"
     "predict-*) printf '\\377\\330\\377\\331' > $sheet ;;\n"
@@ -111,8 +115,15 @@ static gn_train_outcome train(const char *config, seen *epochs)
 {
     char trial[320];
     snprintf(trial, sizeof trial, "%s/trials/trial-0007", folder);
-    const gn_train_job job = {.trial = 7, .config = config, .folder = trial, .seed = 5, .epochs = 12, .threads = 2, .best = "iou",
-                              .on_epoch = epochs != NULL ? on_epoch : NULL, .epoch_ctx = epochs};
+    const gn_train_job job = {.trial = 7,
+                              .config = config,
+                              .folder = trial,
+                              .seed = 5,
+                              .epochs = 12,
+                              .threads = 2,
+                              .best = "iou",
+                              .on_epoch = epochs != NULL ? on_epoch : NULL,
+                              .epoch_ctx = epochs};
     gn_train_outcome outcome = {0};
     gn_error err = {0};
     void *run = NULL;
@@ -129,7 +140,8 @@ static void test_good_worker(void **state)
     seen epochs = {0};
     const gn_train_outcome outcome = train("{\"model\":\"good\",\"lr0\":\"0.01\"}", &epochs);
     assert_int_equal(outcome.status, GN_OK);
-    assert_true(gn_metrics_value(&outcome.metrics, "mean_iou") == 0.5 && gn_metrics_value(&outcome.metrics, "loss") == 0.3);
+    assert_true(gn_metrics_value(&outcome.metrics, "mean_iou") == 0.5 &&
+                gn_metrics_value(&outcome.metrics, "loss") == 0.3);
     assert_true(outcome.metrics.images_per_s == 123.5 && outcome.metrics.best_epoch == 2);
     for (int i = 0; i < outcome.metrics.n; i++)
         if (strcmp(outcome.metrics.metric[i].name, "mean_iou") == 0)
@@ -140,7 +152,8 @@ static void test_good_worker(void **state)
     char *args = read_text("args");
     char expected[700];
     snprintf(expected, sizeof expected,
-             "train --data=faces/data.yaml --model=good --lr0=0.01 --seed=5 --epochs=12 --best=iou --threads=2 --project=%s/trials "
+             "train --data=faces/data.yaml --model=good --lr0=0.01 --seed=5 --epochs=12 --best=iou --threads=2 "
+             "--project=%s/trials "
              "--name=trial-0007 --exist-ok --json\n",
              folder);
     assert_string_equal(args, expected);
@@ -193,7 +206,8 @@ static void test_measurement(void **state)
     const gn_network network = {"resnet18", "box", 128};
     gn_measurement m = gn_measurement_default();
     assert_int_equal(table.measure(table.ctx, &network, &m, NULL), GN_OK);
-    assert_true(m.total_p90_ms == 3.5 && m.p50_ms == 2 && m.preprocess_ms == 0.5 && m.is_valid && isnan(m.postprocess_ms));
+    assert_true(m.total_p90_ms == 3.5 && m.p50_ms == 2 && m.preprocess_ms == 0.5 && m.is_valid &&
+                isnan(m.postprocess_ms));
     assert_true(m.params == 1000 && m.macs == 2000 && m.bytes == 4000 && m.peak_bytes == 77 && m.threads == 2);
     char *args = read_text("args");
     assert_string_equal(args, "info resnet18 --head=box --imgsz=128 --json\n"
@@ -254,7 +268,8 @@ static void test_stop_in_good_order(void **state)
     (void)state;
     char trial[320];
     snprintf(trial, sizeof trial, "%s/trials/trial-0001", folder);
-    const gn_train_job job = {.trial = 1, .config = "{\"model\":\"slow\"}", .folder = trial, .epochs = 1, .best = "iou"};
+    const gn_train_job job = {
+        .trial = 1, .config = "{\"model\":\"slow\"}", .folder = trial, .epochs = 1, .best = "iou"};
     void *run = NULL;
     assert_int_equal(table.train(table.ctx, &job, &run, NULL), GN_OK);
     const pid_t pid = slow_pid();
@@ -285,7 +300,8 @@ static void test_worker_dies_with_its_parent(void **state)
     if (parent == 0) {
         char trial[320];
         snprintf(trial, sizeof trial, "%s/trials/trial-0001", folder);
-        const gn_train_job job = {.trial = 1, .config = "{\"model\":\"slow\"}", .folder = trial, .epochs = 1, .best = "iou"};
+        const gn_train_job job = {
+            .trial = 1, .config = "{\"model\":\"slow\"}", .folder = trial, .epochs = 1, .best = "iou"};
         void *run = NULL;
         if (table.train(table.ctx, &job, &run, NULL) != GN_OK)
             _exit(1);
@@ -305,9 +321,10 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(test_good_worker),      CASE(test_checkpoint_means_resume), CASE(test_failures_have_reasons), CASE(test_missing_program),
-        CASE(test_measurement),      CASE(test_evaluation),              CASE(test_stop_in_good_order),
-        CASE(test_worker_dies_with_its_parent),
+        CASE(test_good_worker),           CASE(test_checkpoint_means_resume),
+        CASE(test_failures_have_reasons), CASE(test_missing_program),
+        CASE(test_measurement),           CASE(test_evaluation),
+        CASE(test_stop_in_good_order),    CASE(test_worker_dies_with_its_parent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

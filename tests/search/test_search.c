@@ -80,8 +80,17 @@ static gn_space *make_space(void)
 
 static gn_search_options options_for(const gn_space *space)
 {
-    gn_search_options o = {.space = space, .data = "d", .target = "cpu?threads=1", .objective = "mean_iou", .seed = 3, .jobs = 1,
-                           .out_folder = folder, .study_path = study_path, .command = "gannet search ...", .budget_ms = 15, .say = say};
+    gn_search_options o = {.space = space,
+                           .data = "d",
+                           .target = "cpu?threads=1",
+                           .objective = "mean_iou",
+                           .seed = 3,
+                           .jobs = 1,
+                           .out_folder = folder,
+                           .study_path = study_path,
+                           .command = "gannet search ...",
+                           .budget_ms = 15,
+                           .say = say};
     assert_int_equal(gn_stages_parse("4:2,10", &o.stages, NULL), GN_OK);
     return o;
 }
@@ -355,8 +364,8 @@ static void test_kill_and_go_on(void **state)
     gn_space *space = make_space();
     gn_search_options o = options_for(space);
     gn_search_outcome outcome;
-    fake_runner in_measurement = {.die_at_measurement = 2}, in_stage_1 = {.die_at_job = 3}, in_stage_2 = {.die_at_job = 6},
-                last = {.has_test_split = true};
+    fake_runner in_measurement = {.die_at_measurement = 2}, in_stage_1 = {.die_at_job = 3},
+                in_stage_2 = {.die_at_job = 6}, last = {.has_test_split = true};
     search_until_killed(&in_measurement, &o);
     snapshot s = read_study();
     assert_int_equal(s.n_measurements, 1);

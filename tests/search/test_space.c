@@ -91,9 +91,11 @@ static void test_range_and_assignment(void **state)
     gn_error err = {0};
     const char *const *values = NULL;
     assert_int_equal(gn_space_create(NULL, &space), GN_OK);
-    assert_int_equal(read_text(space, "model: x\nlr0: {from: 1e-4, to: 1e-2, count: 3, scale: log}\nbatch: {from: 8, to: 32, count: 4}",
-                               &err),
-                     GN_OK);
+    assert_int_equal(
+        read_text(space,
+                  "model: x\nlr0: {from: 1e-4, to: 1e-2, count: 3, scale: log}\nbatch: {from: 8, to: 32, count: 4}",
+                  &err),
+        GN_OK);
     assert_int_equal(gn_space_values(space, "lr0", &values), 3);
     assert_string_equal(values[0], "0.0001");
     assert_string_equal(values[1], "0.001");
@@ -166,7 +168,8 @@ static void test_limits(void **state)
     assert_int_equal(gn_space_expand(space, arena, &configs, &n, &err), GN_EINVAL);
     assert_non_null(strstr(err.message, "model"));
     assert_int_equal(gn_space_set(space, "model=a", &err), GN_OK);
-    assert_int_equal(read_text(space, "lr0: {from: 0, to: 1, count: 1000}\nlrf: {from: 0, to: 1, count: 1000}\n", &err), GN_OK);
+    assert_int_equal(read_text(space, "lr0: {from: 0, to: 1, count: 1000}\nlrf: {from: 0, to: 1, count: 1000}\n", &err),
+                     GN_OK);
     assert_int_equal(gn_space_expand(space, arena, &configs, &n, &err), GN_ELIMIT);
     gn_space_destroy(&space);
     gn_arena_destroy(&arena);
@@ -175,8 +178,9 @@ static void test_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grid),     cmocka_unit_test(test_range_and_assignment),    cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_command_line_refusals), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_grid),     cmocka_unit_test(test_range_and_assignment),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_command_line_refusals),
+        cmocka_unit_test(test_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,8 +37,22 @@ static void test_reads_and_writes(void **state)
 static void test_refusals_say_what_was_expected(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "0", "-1", "10:8", "10,20", "10:8,", "10:0,20", "10:2,10", "20:2,10", "10:2,20:3,30",
-                                      "10:2,20:1,30:1", "10;2", "a", "10:b,20", "999999999999", "10:2,20x",
+    static const char *const bad[] = {"",
+                                      "0",
+                                      "-1",
+                                      "10:8",
+                                      "10,20",
+                                      "10:8,",
+                                      "10:0,20",
+                                      "10:2,10",
+                                      "20:2,10",
+                                      "10:2,20:3,30",
+                                      "10:2,20:1,30:1",
+                                      "10;2",
+                                      "a",
+                                      "10:b,20",
+                                      "999999999999",
+                                      "10:2,20x",
                                       "1:9,2:9,3:9,4:9,5:9,6:9,7:9,8:9,9"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         gn_stages stages = {.n = -1};

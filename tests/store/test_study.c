@@ -96,16 +96,32 @@ static void test_round_trip(void **state)
     assert_int_equal(gn_study_set_trial_folder(study, trial, "/tmp/x", NULL), GN_OK);
     assert_int_equal(gn_study_add_trial_seconds(study, trial, 1.5, NULL), GN_OK);
     assert_int_equal(gn_study_add_trial_seconds(study, trial, 2.25, NULL), GN_OK);
-    const gn_epoch epoch = {.trial = trial, .epoch = 1, .seconds = 2, .train_loss = 0.5, .val_loss = NAN, .mean_iou = 0.25,
-                            .box_precision50 = 0.125, .map50 = NAN, .map50_95 = INFINITY, .lr = 0.001};
+    const gn_epoch epoch = {.trial = trial,
+                            .epoch = 1,
+                            .seconds = 2,
+                            .train_loss = 0.5,
+                            .val_loss = NAN,
+                            .mean_iou = 0.25,
+                            .box_precision50 = 0.125,
+                            .map50 = NAN,
+                            .map50_95 = INFINITY,
+                            .lr = 0.001};
     assert_int_equal(gn_study_put_epoch(study, &epoch, NULL), GN_OK);
     const gn_metric metrics[] = {{"mean_iou", 0.5, 0.4, 0.6}, {"loss", 0.01, NAN, NAN}};
-    const gn_result result = {.trial = trial, .stage = 1, .split = "val", .epochs = 10, .best_epoch = 8, .images_per_s = 100,
-                              .seconds = NAN, .metrics = metrics, .n_metrics = 2};
+    const gn_result result = {.trial = trial,
+                              .stage = 1,
+                              .split = "val",
+                              .epochs = 10,
+                              .best_epoch = 8,
+                              .images_per_s = 100,
+                              .seconds = NAN,
+                              .metrics = metrics,
+                              .n_metrics = 2};
     assert_int_equal(gn_study_put_result(study, &result, NULL), GN_OK);
     assert_int_equal(gn_study_put_result(study, &result, NULL), GN_OK);
     static const unsigned char jpeg[] = {0xFF, 0xD8, 0xFF, 0x00, 0x01};
-    const gn_picture picture = {.trial = trial, .name = "sheet.jpg", .caption = "test", .jpeg = jpeg, .bytes = sizeof jpeg};
+    const gn_picture picture = {
+        .trial = trial, .name = "sheet.jpg", .caption = "test", .jpeg = jpeg, .bytes = sizeof jpeg};
     assert_int_equal(gn_study_put_picture(study, &picture, NULL), GN_OK);
     gn_study_close(&study);
     assert_null(study);
@@ -266,7 +282,8 @@ static void test_bad_pictures_are_refused(void **state)
     gn_study *study = open_study(GN_STUDY_WRITE);
     int64_t trial = 0;
     assert_int_equal(gn_study_add_trial(study, "{}", 0, &trial, NULL), GN_OK);
-    gn_picture picture = {.trial = trial, .name = "a", .caption = "", .jpeg = (const unsigned char *)"\x89PNG", .bytes = 4};
+    gn_picture picture = {
+        .trial = trial, .name = "a", .caption = "", .jpeg = (const unsigned char *)"\x89PNG", .bytes = 4};
     assert_int_equal(gn_study_put_picture(study, &picture, NULL), GN_EFORMAT);
     picture.jpeg = (const unsigned char *)"\xFF\xD8\xFF\xD9";
     picture.bytes = GN_STUDY_PICTURE_MAX_BYTES + 1;

@@ -1,0 +1,8 @@
+/* The report stage as programs see it.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANNET_REPORT_API_H
+#define GANNET_REPORT_API_H
+
+#include "report/report.h"
+
+#endif
