@@ -76,6 +76,9 @@ static void fill_shapes(shape_list *l)
     add_square(l, 1, 70, 3, 32, 3, 2, 1, 1, 1);
     add_square(l, 1, 3, 8, 8, 5, 1, 4, 1, 4);
     add_square(l, 1, 2, 6, 6, 1, 4, 0, 1, 1);
+    add_square(l, 1, 257, 5, 64, 1, 1, 0, 1, 1); /* more than 16 MiB: results past the caches */
+    add_square(l, 1, 257, 64, 5, 1, 1, 0, 1, 1);
+    add_square(l, 1, 257, 3, 64, 1, 1, 0, 1, 1);
 }
 
 static bool begin_case(gn_check *c, const gn_conv *p, const char *variant)
