@@ -1,0 +1,69 @@
+#!/bin/bash
+# All tests, from a bare Debian 12 on: installs what is missing, builds with warnings as errors, runs everything, then once more
+# under the address and undefined-behaviour sanitizers, and the threaded part under the thread sanitizer.
+# The last line is "N passed, N failed, N skipped".
+# SPDX-License-Identifier: Apache-2.0
+set -u
+. "$(dirname "$0")/setup.sh"
+# shellcheck disable=SC2086
+gn_install $GN_PACKAGES $GN_TEST_PACKAGES || exit 1
+export GANNET_DATA="${GANNET_DATA:-$GN_ROOT/../shared/data}"
+passed=0 failed=0 skipped=0
+start=$SECONDS
+
+# count NAME STATUS LOG: adds the cases of one test program; a program that ended badly without a summary counts as one failure.
+count() {
+  local name=$1 status=$2 log=$3 p f s
+  p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p; s/^\([0-9]*\) passed, .*/\1/p' "$log" | awk '{n+=$1} END{print n+0}')
+  f=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test(s).*/\1/p; s/^[0-9]* passed, \([0-9]*\) failed.*/\1/p' "$log" | awk '{n+=$1} END{print n+0}')
+  s=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) test(s).*/\1/p; s/^[0-9]* passed, [0-9]* failed, \([0-9]*\) skipped.*/\1/p' "$log" | awk '{n+=$1} END{print n+0}')
+  if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
+  if [ "$status" -eq 0 ] && [ $((p + f + s)) -eq 0 ]; then p=1; fi
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+  if [ "$status" -ne 0 ] || [ "$f" -gt 0 ]; then
+    echo "FAILED: $name (status $status)"
+    grep -vE '^\[ +(RUN|OK) ' "$log" | tail -n 40
+  fi
+}
+
+# run_tests FOLDER PATTERN: every test program of a build whose name matches.
+run_tests() {
+  local folder=$1 pattern=$2 program log
+  log=$folder/test.log
+  for program in "$folder"/tests/test_*; do
+    [ -x "$program" ] && [ -f "$program" ] && [[ $(basename "$program") =~ $pattern ]] || continue
+    timeout 300 "$program" >"$log" 2>&1
+    count "$program" $? "$log"
+  done
+}
+
+# check NAME COMMAND...: a check that is no test program.
+check() {
+  local name=$1 log=build-test/check.log
+  shift
+  "$@" >"$log" 2>&1
+  count "$name" $? "$log"
+}
+
+stage() { echo "== $1 (after $((SECONDS - start)) s)"; }
+
+stage "build, warnings are errors"
+gn_build build-test all -DCMAKE_BUILD_TYPE=Release -DGN_WERROR=ON || exit 1
+stage "rules of the house"
+check layers python3 tools/check_layers.py
+check size python3 tools/size.py --check
+stage "tests"
+run_tests build-test .
+stage "build with address and undefined-behaviour sanitizers"
+gn_build build-asan all -DCMAKE_BUILD_TYPE=RelWithDebInfo -DGN_SANITIZE=address,undefined -DGN_BENCH=OFF || exit 1
+stage "tests under them"
+export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
+GN_QUICK=1 run_tests build-asan .
+stage "build with the thread sanitizer"
+threaded='test_pool|test_progress|test_loader|test_batch|test_backend_threads|test_cpu_threads|test_train_run'
+gn_build build-tsan all -DCMAKE_BUILD_TYPE=RelWithDebInfo -DGN_SANITIZE=thread -DGN_BENCH=OFF || exit 1
+stage "threaded tests under it"
+GN_QUICK=1 run_tests build-tsan "$threaded"
+stage "done"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
