@@ -36,7 +36,7 @@ ALLOWED = {
     "formats/weights": "detect ops graph tensor base",
     "formats/darknet": "detect ops graph tensor base",
     "zoo": "detect ops graph tensor base",
-    "run": "backend backend/cpu backend/cuda formats/onnx image detect graph tensor base",
+    "run": "gannet backend backend/cpu backend/cuda formats/onnx image detect graph tensor base",
     "train": f"measure run backend backend/cpu backend/cuda {FORMATS} data detect ops graph tensor base",
     "measure": f"run {FORMATS} data detect tensor base",
     "compress": f"train measure run {FORMATS} data ops graph tensor base",

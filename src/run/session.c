@@ -154,6 +154,14 @@ gn_status gn_session_open_graph(const gn_graph *graph, const gn_session_options 
     return open_owned(clone, options, session_out, err);
 }
 
+gn_status gn_session_take_graph(gn_graph **graph, const gn_session_options *options, gn_session **session_out,
+                                gn_error *err)
+{
+    gn_graph *taken = *graph;
+    *graph = NULL;
+    return open_owned(taken, options, session_out, err);
+}
+
 static void drop_plan(gn_session *s, session_plan *plan)
 {
     if (plan->exec)

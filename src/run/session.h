@@ -34,6 +34,8 @@ gn_status gn_session_open_bytes(const void *bytes, size_t n, const char *name, c
 /* The same for a graph in memory, which is borrowed: it must outlive the session, and weights that are folded are those of now. */
 gn_status gn_session_open_graph(const gn_graph *graph, const gn_session_options *options, gn_session **session_out,
                                 gn_error *err);
+/* The same, but the session takes the graph (*graph becomes NULL, also on failure) and frees weights that folding replaced. */
+gn_status gn_session_take_graph(gn_graph **graph, const gn_session_options *options, gn_session **session_out, gn_error *err);
 void gn_session_close(gn_session **session);
 
 const gn_model_info *gn_session_info(const gn_session *session); /* imgsz is the one in use */

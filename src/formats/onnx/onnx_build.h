@@ -1,6 +1,7 @@
 /* A ModelProto under construction, shared by the parts of the ONNX writer.  Not for other folders.
  * Everything lives in one arena; the first allocation that fails makes the whole fail, so that parts need not check
- * each step. SPDX-License-Identifier: Apache-2.0 */
+ * each step.
+ * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GN_FORMATS_ONNX_ONNX_BUILD_H
 #define GN_FORMATS_ONNX_ONNX_BUILD_H
 

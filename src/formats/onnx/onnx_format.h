@@ -1,6 +1,7 @@
 /* ONNX files: the only form in which models are kept.  Reading and writing translate spelling, not meaning, because the
  * IR speaks ONNX: initialisers become state or constants, `metadata_props` become the graph's metadata, operators of
- * older opsets take the form of opset 13. Source: the ONNX specification, IR version 3 to 10, operator sets 7 to 21.
+ * older opsets take the form of opset 13.
+ * Source: the ONNX specification, IR version 3 to 10, operator sets 7 to 21.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GN_FORMATS_ONNX_ONNX_FORMAT_H
 #define GN_FORMATS_ONNX_ONNX_FORMAT_H
@@ -39,11 +40,12 @@ gn_status gn_onnx_write(const gn_graph *graph, const char *path, const gn_onnx_w
 gn_status gn_onnx_pack(const gn_graph *graph, const gn_onnx_write_options *options, void **bytes_out, size_t *n_out,
                        gn_error *err);
 
-/* Read a model.  registry: its operators; NULL: all of Gannet's.  Float initialisers become STATE (trainable but for BatchNormalization's running statistics), integers,
- * bounds of Clip and scalars CONST; free dimensions become -1; nodes are sorted. The file is checked before anything is
- * allocated for what it claims to hold. GN_EFORMAT: truncated, broken, cyclic, an undefined input, a size that does not
- * fit (with the file's offset or the node's name); GN_EUNSUPPORTED: an operator, opset or element type that Gannet
- * lacks (node and operator are named); GN_ELIMIT; GN_ESHAPE; GN_ENOENT; GN_EIO; GN_ENOMEM. */
+/* Read a model.  registry: its operators; NULL: all of Gannet's.  Float initialisers become STATE (trainable but for
+ * BatchNormalization's running statistics), integers, bounds of Clip and scalars CONST; free dimensions become -1; nodes
+ * are sorted.  The file is checked before anything is allocated for what it claims to hold.
+ * GN_EFORMAT: truncated, broken, cyclic, an undefined input, a size that does not fit (with the file's offset or the
+ * node's name); GN_EUNSUPPORTED: an operator, opset or element type that Gannet lacks (node and operator are named);
+ * GN_ELIMIT; GN_ESHAPE; GN_ENOENT; GN_EIO; GN_ENOMEM. */
 gn_status gn_onnx_read(const char *path, const gn_op_registry *registry, gn_graph **graph_out, gn_error *err);
 /* The same from memory.  name: stands in error lines.  Tensors in other files are GN_EUNSUPPORTED here. */
 gn_status gn_onnx_read_bytes(const void *bytes, size_t n, const char *name, const gn_op_registry *registry,

@@ -1,6 +1,7 @@
 /* Operators of older and newer opsets in the form of opset 13, which is the one that Gannet's operators follow; and the
- * rule that tells weights from constants. Source: ONNX, Changelog.md of the operator sets. SPDX-License-Identifier:
- * Apache-2.0 */
+ * rule that tells weights from constants.
+ * Source: ONNX, Changelog.md of the operator sets.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* ONNX model to graph: names are resolved, nodes sorted, initialisers become state or constants, and the shapes are
- * inferred once to find out whether the model makes sense. SPDX-License-Identifier: Apache-2.0 */
+ * inferred once to find out whether the model makes sense.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>

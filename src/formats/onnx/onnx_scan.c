@@ -1,6 +1,7 @@
 /* Checks a ModelProto's bytes before protobuf-c unpacks them: depth, lengths, counts.  The schema's own descriptors
- * tell which fields hold messages. Source: the Protocol Buffers encoding document. SPDX-License-Identifier: Apache-2.0
- */
+ * tell which fields hold messages.
+ * Source: the Protocol Buffers encoding document.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "formats/onnx/onnx_scan.h"
 
 #include <inttypes.h>

@@ -1,5 +1,6 @@
 /* Tensors of ONNX files: element types, and contents from raw_data, from the typed fields, or from a file beside the
- * model. SPDX-License-Identifier: Apache-2.0 */
+ * model.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Unpacks a scanned model with protobuf-c through Gannet's allocator: small pieces go to an arena, large ones (contents
- * of tensors) to blocks that can be given back one by one while the graph is built. SPDX-License-Identifier: Apache-2.0
- */
+ * of tensors) to blocks that can be given back one by one while the graph is built.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "formats/onnx/onnx_scan.h"
 
 /* Pieces at least this large get a block of their own. */

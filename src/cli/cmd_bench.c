@@ -1,0 +1,307 @@
+/* gannet bench: latency, memory and throughput of models on this machine.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "cli/cli_args.h"
+#include "cli/cli_json.h"
+#include "cli/model_source.h"
+#include "gannet/image_api.h"
+#include "gannet/measure_api.h"
+#include "gannet/run_api.h"
+
+#define LAYER_RUNS 20
+
+static const gn_opt options[] = {
+    {.name = "target",
+     .type = GN_OPT_STRING,
+     .metavar = "URI",
+     .init = "cpu",
+     .group = "Measurement",
+     .help = "whose latency: cpu or cpu?threads=N"},
+    GN_OPT_ROW_THREADS,
+    {.name = "batch",
+     .type = GN_OPT_INT,
+     .metavar = "N",
+     .init = "1",
+     .min = 1,
+     .max = 4096,
+     .help = "pictures per run of the network"},
+    {.name = "runs",
+     .type = GN_OPT_INT,
+     .metavar = "N",
+     .init = "50",
+     .min = 1,
+     .max = 20000,
+     .help = "at least so many runs"},
+    {.name = "seconds", .type = GN_OPT_DURATION, .init = "1s", .min = 0, .max = 3600, .help = "at least so long"},
+    {.name = "warmup", .type = GN_OPT_DURATION, .init = "200ms", .min = 0, .max = 600, .help = "warm-up, at least"},
+    {.name = "image",
+     .type = GN_OPT_STRING,
+     .metavar = "FILE",
+     .help = "picture for the whole way (default: a synthetic one of 640 x 480)"},
+    {.name = "wait",
+     .type = GN_OPT_DURATION,
+     .init = "10s",
+     .min = 0,
+     .max = 86400,
+     .help = "wait so long for other gannet processes that train or measure"},
+    {.name = "layers", .type = GN_OPT_FLAG, .help = "also the time of each step"},
+    GN_OPT_ROW_HEAD,
+    GN_OPT_ROW_CLASSES,
+    GN_OPT_ROW_IMGSZ,
+    GN_OPT_ROW_JSON,
+    GN_OPT_ROW_CFG,
+};
+
+static const gn_args_spec spec = {
+    .verb = "bench",
+    .usage = "MODEL... [--target URI] [--threads N] [options]",
+    .about = "Measures the latency of ONNX files or networks of the zoo (with random weights) on this machine: "
+             "warm-up, then at\n"
+             "least 50 runs and one second of the network alone, then of the whole way from a decoded picture to "
+             "boxes.  Nothing\n"
+             "else of Gannet may train or measure meanwhile.  When the machine throttled, the exit code is 5.",
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .min_positional = 1,
+    .max_positional = -1,
+    .examples = "  gannet bench best.onnx --threads 1\n"
+                "  gannet bench mobilenet_v2 resnet18 squeezenet1_1 --imgsz 224 --target cpu?threads=2 --json\n",
+};
+
+/* One step's time over several runs, and what it does. */
+typedef struct layer {
+    const gn_node *node;
+    double ms; /* median */
+    gn_cost cost;
+} layer;
+
+typedef struct result {
+    const char *model;
+    const char *cpu_level;
+    gn_latency latency;
+    layer *layers;
+    int n_layers;
+} result;
+
+/* ---- measuring ---- */
+
+static gn_status time_layers(gn_session *session, result *r, gn_error *err)
+{
+    const gn_graph *graph = NULL;
+    const gn_plan *plan = gn_session_plan(session, &graph);
+    int n = plan->n_steps;
+    int64_t *ns = gn_calloc((size_t)n + 1, sizeof *ns);
+    double *ms = gn_calloc(((size_t)n + 1) * LAYER_RUNS, sizeof *ms);
+    r->layers = gn_calloc((size_t)n + 1, sizeof *r->layers);
+    gn_status status = ns && ms && r->layers ? GN_OK : gn_fail(err, GN_ENOMEM, "no memory to time layers");
+    for (int run = 0; run < LAYER_RUNS && status == GN_OK; run++) {
+        status = gn_session_run_timed(session, ns, err);
+        for (int i = 0; i < n && status == GN_OK; i++)
+            ms[i * LAYER_RUNS + run] = (double)ns[i] * 1e-6;
+    }
+    for (int i = 0; i < n && status == GN_OK; i++) {
+        layer *l = &r->layers[r->n_layers++];
+        l->node = gn_graph_node(graph, plan->steps[i].node);
+        l->ms = gn_quantiles_of(&ms[i * LAYER_RUNS], LAYER_RUNS).p50;
+        gn_node_cost(graph, l->node, &l->cost);
+    }
+    gn_free(ns);
+    gn_free(ms);
+    return status;
+}
+
+static gn_latency_options latency_options(const gn_args *args, const gn_image *image)
+{
+    gn_latency_options o = gn_latency_default_options();
+    o.batch = gn_args_int(args, "batch");
+    o.min_runs = gn_args_int(args, "runs");
+    o.min_seconds = gn_args_double(args, "seconds");
+    o.warmup_seconds = gn_args_double(args, "warmup");
+    o.image = image->data ? image : NULL;
+    return o;
+}
+
+/* The session lives in *session_out until the result has been shown, since its layers name nodes of it. */
+static gn_status measure_model(const gn_args *args, const char *model, int threads, const gn_image *image, result *r,
+                               gn_session **session_out, gn_error *err)
+{
+    gn_graph *graph = NULL;
+    GN_TRY(gn_cli_model_load(model, args, &graph, err));
+    GN_TRY(gn_session_take_graph(&graph, &(gn_session_options){.threads = threads}, session_out, err));
+    gn_latency_options o = latency_options(args, image);
+    r->model = model;
+    r->cpu_level = gn_cpu_level_name(gn_cpu_current());
+    GN_TRY(gn_measure_latency(*session_out, &o, &r->latency, err));
+    if (gn_args_flag(args, "layers")) {
+        GN_TRY(gn_session_prepare(*session_out, o.batch, err));
+        GN_TRY(time_layers(*session_out, r, err));
+    }
+    return GN_OK;
+}
+
+/* ---- showing ---- */
+
+static void json_quantiles(gn_jsonw *j, const char *key, const gn_quantiles *q)
+{
+    gn_jsonw_object(j, key);
+    gn_jsonw_num(j, "min", q->min);
+    gn_jsonw_num(j, "p50", q->p50);
+    gn_jsonw_num(j, "p90", q->p90);
+    gn_jsonw_num(j, "p99", q->p99);
+    gn_jsonw_num(j, "mean", q->mean);
+    gn_jsonw_end(j);
+}
+
+static void json_state(gn_jsonw *j, const char *key, const gn_machine_state *s)
+{
+    gn_jsonw_object(j, key);
+    gn_jsonw_num(j, "clock_mhz", s->clock_mhz);
+    gn_jsonw_num(j, "temperature_c", s->temperature_c);
+    gn_jsonw_int(j, "throttle_events", s->throttle_events);
+    gn_jsonw_end(j);
+}
+
+static void json_result(gn_jsonw *j, const gn_args *args, const result *r)
+{
+    const gn_latency *l = &r->latency;
+    gn_jsonw_str(j, "model", r->model);
+    gn_jsonw_str(j, "target", gn_args_str(args, "target"));
+    gn_jsonw_str(j, "cpu", gn_cpu_name());
+    gn_jsonw_str(j, "cpu_level", r->cpu_level);
+    gn_jsonw_int(j, "threads", l->threads);
+    gn_jsonw_int(j, "batch", l->batch);
+    gn_jsonw_bool(j, "valid", l->is_valid);
+    if (!l->is_valid)
+        gn_jsonw_str(j, "reason", l->reason);
+    gn_jsonw_int(j, "warmup", l->warmup);
+    gn_jsonw_int(j, "runs", l->runs);
+    json_quantiles(j, "latency_ms", &l->network);
+    if (l->has_total) {
+        json_quantiles(j, "preprocess_ms", &l->preprocess);
+        json_quantiles(j, "postprocess_ms", &l->postprocess);
+        json_quantiles(j, "total_ms", &l->total);
+    }
+    gn_jsonw_num(j, "images_per_s", l->images_per_s);
+    gn_jsonw_num(j, "first_ms", l->first_ms);
+    gn_jsonw_int(j, "peak_bytes", l->peak_bytes);
+    gn_jsonw_int(j, "process_peak_bytes", l->process_peak_bytes);
+    json_state(j, "before", &l->before);
+    json_state(j, "after", &l->after);
+    if (r->n_layers == 0)
+        return;
+    gn_jsonw_array(j, "layers");
+    for (int i = 0; i < r->n_layers; i++) {
+        gn_jsonw_object(j, NULL);
+        gn_jsonw_str(j, "name", r->layers[i].node->name);
+        gn_jsonw_str(j, "op", r->layers[i].node->op->name);
+        gn_jsonw_num(j, "ms", r->layers[i].ms);
+        gn_jsonw_int(j, "macs", r->layers[i].cost.macs);
+        gn_jsonw_end(j);
+    }
+    gn_jsonw_end(j);
+}
+
+static void say_quantiles(const char *name, const gn_quantiles *q)
+{
+    gn_cli_print("  %-12s %9.3f %9.3f %9.3f %9.3f\n", name, q->min, q->p50, q->p90, q->p99);
+}
+
+static void say_result(const result *r)
+{
+    const gn_latency *l = &r->latency;
+    char bytes[32];
+    gn_format_bytes((uint64_t)l->peak_bytes, bytes);
+    gn_cli_print("%s on cpu (%s), %d thread%s, batch %d, %d runs after %d for warm-up\n", r->model, r->cpu_level,
+                 l->threads, l->threads == 1 ? "" : "s", l->batch, l->runs, l->warmup);
+    gn_cli_print("  %-12s %9s %9s %9s %9s\n", "ms", "min", "p50", "p90", "p99");
+    say_quantiles("network", &l->network);
+    if (l->has_total) {
+        say_quantiles("preprocess", &l->preprocess);
+        say_quantiles("postprocess", &l->postprocess);
+        say_quantiles("total", &l->total);
+    }
+    gn_cli_print("  %.1f pictures/s, %s of memory, first run %.1f ms\n", l->images_per_s, bytes, l->first_ms);
+    if (!l->is_valid)
+        gn_cli_print("  INVALID: %s\n", l->reason);
+    if (r->n_layers > 0)
+        gn_cli_print("  %-32s %-20s %9s %7s %9s\n", "step", "operator", "ms", "share", "GMAC/s");
+    double sum = 0;
+    for (int i = 0; i < r->n_layers; i++)
+        sum += r->layers[i].ms;
+    for (int i = 0; i < r->n_layers; i++) {
+        const layer *one = &r->layers[i];
+        gn_cli_print("  %-32.32s %-20s %9.4f %6.1f%% %9.2f\n", one->node->name, one->node->op->name, one->ms,
+                     100 * one->ms / sum, one->ms > 0 ? (double)one->cost.macs / (one->ms * 1e6) : 0.0);
+    }
+}
+
+/* ---- the verb ---- */
+
+static gn_status bench_all(const gn_args *args, int threads, const gn_image *image, gn_jsonw *j, bool *is_valid,
+                           gn_error *err)
+{
+    int n = gn_args_n_positional(args);
+    bool is_json = gn_args_flag(args, "json");
+    if (n > 1 && is_json)
+        gn_jsonw_array(j, "models");
+    for (int i = 0; i < n; i++) {
+        result r = {0};
+        gn_session *session = NULL;
+        gn_status status = measure_model(args, gn_args_positional(args, i), threads, image, &r, &session, err);
+        if (status == GN_OK && is_json) {
+            if (n > 1)
+                gn_jsonw_object(j, NULL);
+            json_result(j, args, &r);
+            if (n > 1)
+                gn_jsonw_end(j);
+        } else if (status == GN_OK) {
+            say_result(&r);
+        }
+        *is_valid = *is_valid && (status != GN_OK || r.latency.is_valid);
+        gn_free(r.layers);
+        gn_session_close(&session);
+        GN_TRY(status);
+    }
+    return GN_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    gn_args *args = NULL;
+    int code = 0;
+    if (!gn_cli_begin(&spec, argc, argv, &args, &code))
+        return code;
+    gn_error err = {0};
+    gn_target target;
+    gn_image image = {0};
+    gn_machine_lock *lock = NULL;
+    gn_jsonw j;
+    gn_jsonw_init(&j);
+    bool is_valid = true;
+    gn_status status = gn_target_parse(gn_args_str(args, "target"), &target, &err);
+    int threads =
+        status == GN_OK && target.threads && !gn_args_is_set(args, "threads") ? target.threads : gn_cli_threads(args);
+    if (status == GN_OK && gn_args_has(args, "image"))
+        status = gn_image_load(gn_args_str(args, "image"), NULL, &image, &err);
+    if (status == GN_OK)
+        status = gn_machine_lock_take(GN_MACHINE_MEASURE, gn_args_double(args, "wait"), &lock, &err);
+    if (status == GN_OK)
+        status = bench_all(args, threads, &image, &j, &is_valid, &err);
+    gn_machine_lock_give(&lock);
+    gn_image_deinit(&image);
+    if (status == GN_OK && gn_args_flag(args, "json"))
+        status = gn_jsonw_print(&j);
+    gn_jsonw_deinit(&j);
+    if (status != GN_OK)
+        code = gn_cli_fail(args, &err);
+    else if (!is_valid)
+        code = gn_cli_exit_code(GN_EMEASURE);
+    gn_args_destroy(&args);
+    return code;
+}
+
+const gn_verb gn_verb_bench = {"bench", "latency, memory and throughput of models", "Look", run};

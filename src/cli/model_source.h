@@ -1,0 +1,41 @@
+/* MODEL on the command line: an ONNX file or the name of a network of the zoo.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_CLI_MODEL_SOURCE_H
+#define GN_CLI_MODEL_SOURCE_H
+
+#include <stdbool.h>
+
+#include "cli/cli_args.h"
+#include "gannet/graph_api.h"
+
+/* Rows of a verb's table that say which network of the zoo is meant, and its size. */
+#define GN_OPT_ROW_HEAD                                                                                                \
+    {                                                                                                                  \
+        .name = "head", .type = GN_OPT_STRING, .init = "box", .choices = "box|box+score|classify", .group = "Model",   \
+        .help = "head of a network of the zoo"                                                                         \
+    }
+#define GN_OPT_ROW_CLASSES                                                                                             \
+    {                                                                                                                  \
+        .name = "classes", .type = GN_OPT_INT, .init = "1000", .min = 1, .max = 100000,                                \
+        .help = "classes of head classify"                                                                             \
+    }
+#define GN_OPT_ROW_IMGSZ                                                                                               \
+    {                                                                                                                  \
+        .name = "imgsz", .type = GN_OPT_STRING, .metavar = "N|W,H",                                                    \
+        .help = "size of the input in pixels (default: the model's; 224 for a network of the zoo)"                     \
+    }
+
+typedef struct gn_cli_size {
+    int width, height; /* pixels; 0: not given */
+} gn_cli_size;
+
+/* --imgsz as "128" or "160,120" (text may be NULL).  GN_EUSAGE: not 8 to 4096 pixels. */
+gn_status gn_cli_parse_imgsz(const char *text, gn_cli_size *size_out, gn_error *err);
+
+/* Whether MODEL is meant as a file: it exists, has a folder in it, or ends in .onnx. */
+bool gn_cli_is_model_file(const char *model);
+/* Reads the file, or builds the network with --head, --classes and --imgsz of `args` (the three rows above).  A size given for a
+ * file becomes the model's.  The caller owns the graph. */
+gn_status gn_cli_model_load(const char *model, const gn_args *args, gn_graph **graph_out, gn_error *err);
+
+#endif
