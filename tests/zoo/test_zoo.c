@@ -159,7 +159,8 @@ static void smallest_sizes_work(void **state)
         options.model = entry.name;
         options.width_px = options.height_px = entry.smallest_px - 1;
         assert_int_equal(gn_zoo_build(&options, &graph, &err), GN_EINVAL);
-        snprintf(expected, sizeof expected, "the smallest that works is %d x %d px", entry.smallest_px, entry.smallest_px);
+        snprintf(expected, sizeof expected, "the smallest that works is %d x %d px", entry.smallest_px,
+                 entry.smallest_px);
         assert_non_null(strstr(err.message, expected));
         assert_null(graph);
     }

@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""Writes tests/golden/step_<model>.txt: one training step (forward, smooth L1 with beta 0.1, backward) of the networks with a box
+head, in f64 by PyTorch, from the initial weights of src/zoo/weight_init.h.
+
+Lines: "loss value"; "grad tensor norm index value index value index value f32_error"; "stat tensor norm index value ...".
+norm: L2 norm; f32_error: how far PyTorch's own f32 gradient is off, relative to the norm.  A norm below 1e-12 is truly zero (a
+shift that the next normalisation takes out again); f32_error is then absolute.
+Needs torch and torchvision.  Run from the root of the source tree: python3 tests/oracle/make_step_golden.py
+SPDX-License-Identifier: Apache-2.0
+"""
+import copy
+import math
+
+import numpy as np
+import torch
+import torchvision
+
+import gannet_weights as weights
+
+SEED = 1
+SIZE_PX = 64
+BATCH = 4
+BETA = float(np.float32(0.1))
+EPSILON = float(np.float32(1e-5))
+MOMENTUM = 1.0 - float(np.float32(0.9))
+TRULY_ZERO = 1e-12
+
+MODELS = {  # name: (constructor, width of the features, initial convolution weights)
+    "mobilenet_v2": (lambda: torchvision.models.mobilenet_v2(), 1280, "fan_out"),
+    "mobilenet_v2@0.35": (lambda: torchvision.models.mobilenet_v2(width_mult=0.35), 1280, "fan_out"),
+    "resnet18": (lambda: torchvision.models.resnet18(), 512, "fan_out"),
+    "squeezenet1_1": (lambda: torchvision.models.squeezenet1_1(), 512, "fan_in"),
+}
+
+
+class BoxNetwork(torch.nn.Module):
+    """An architecture without its classifier, and the box head."""
+
+    def __init__(self, name):
+        super().__init__()
+        make, width, self.init = MODELS[name]
+        full = make()
+        if name == "resnet18":
+            for child, module in full.named_children():
+                if child not in ("fc", "avgpool"):
+                    self.add_module(child, module)
+        else:
+            self.features = full.features
+        self.head = torch.nn.Sequential(
+            torch.nn.Linear(width, width // 2), torch.nn.ReLU(), torch.nn.Linear(width // 2, 4)
+        )
+
+    def forward(self, x):
+        for name, module in self.named_children():
+            if name != "head":
+                x = module(x)
+        return self.head(x.mean((2, 3)))
+
+
+def initialise(network):
+    for path, module in network.named_modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eps, module.momentum = EPSILON, MOMENTUM
+            torch.nn.init.ones_(module.weight)
+            torch.nn.init.zeros_(module.bias)
+        if not isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
+            continue
+        name, shape = path + ".weight", tuple(module.weight.shape)
+        fan_in = int(np.prod(shape[1:]))
+        if isinstance(module, torch.nn.Linear):
+            w = weights.uniform(SEED, name, shape, 1 / math.sqrt(fan_in))
+            b = weights.uniform(SEED, path + ".bias", (shape[0],), 1 / math.sqrt(fan_in))
+        else:
+            if network.init == "fan_out":
+                w = weights.normal(SEED, name, shape, math.sqrt(2 / (shape[0] * shape[2] * shape[3])))
+            else:
+                w = weights.uniform(SEED, name, shape, math.sqrt(6 / fan_in))
+            b = np.zeros(shape[0], np.float32)
+        with torch.no_grad():
+            module.weight.copy_(torch.from_numpy(w))
+            if module.bias is not None:
+                module.bias.copy_(torch.from_numpy(b))
+
+
+def step(network, images, targets):
+    network.train()
+    loss = torch.nn.functional.smooth_l1_loss(network(images), targets, beta=BETA)
+    loss.backward()
+    return loss.item()
+
+
+def samples(flat):
+    n = flat.size
+    return " ".join(f"{i} {flat[i]:.17g}" for i in (n // 7, n * 3 // 7, n * 5 // 7))
+
+
+def write(model, out):
+    network = BoxNetwork(model)
+    initialise(network)
+    narrow, wide = network, copy.deepcopy(network).double()
+    images = torch.from_numpy(weights.uniform(SEED, "step.images", (BATCH, 3, SIZE_PX, SIZE_PX), 2.0))
+    targets = torch.from_numpy(weights.uniform(SEED, "step.targets", (BATCH, 4), 0.5) + np.float32(0.5))
+    step(narrow, images, targets)
+    loss = step(wide, images.double(), targets.double())
+    out.write(f"# one training step of {model}; made by tests/oracle/make_step_golden.py\n")
+    out.write(f"input {SIZE_PX} {BATCH} {SEED}\nloss {loss:.17g}\n")
+    own = dict(narrow.named_parameters())
+    for name, parameter in wide.named_parameters():
+        grad = parameter.grad.numpy().ravel()
+        norm = np.linalg.norm(grad)
+        error = np.linalg.norm(own[name].grad.numpy().ravel().astype(np.float64) - grad)
+        error /= norm if norm >= TRULY_ZERO else 1.0
+        out.write(f"grad {name} {norm:.17g} {samples(grad)} {error:.3g}\n")
+    for name, buffer in wide.named_buffers():
+        if name.endswith("running_mean") or name.endswith("running_var"):
+            flat = buffer.numpy().ravel()
+            out.write(f"stat {name} {np.linalg.norm(flat):.17g} {samples(flat)}\n")
+
+
+def main():
+    torch.set_num_threads(1)
+    for model in MODELS:
+        with open(f"tests/golden/step_{model}.txt", "w", encoding="ascii") as out:
+            write(model, out)
+
+
+if __name__ == "__main__":
+    main()
