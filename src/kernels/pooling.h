@@ -13,7 +13,7 @@ typedef struct gn_window {
     bool count_padding;
 } gn_window;
 int gn_pool_tasks(const gn_window *p); /* for the forward jobs: over output rows */
-/* argmax: u8 [N,P,Q,C], r*S+s of the first largest in scan order (R*S <= 255), or NULL.  NaN wins. */
+/* argmax: u8 [N,P,Q,C], r*S+s of the first largest in scan order (R*S <= 255), or NULL.  NaN wins, the last one if several. */
 void gn_maxpool_fwd_task(const gn_window *p, const float *src, float *dst, uint8_t *argmax, int task);
 int gn_pool_bwd_tasks(const gn_window *p); /* for the backward jobs: over input rows, which gather */
 void gn_maxpool_bwd_task(const gn_window *p, const float *ddst, const uint8_t *argmax, float *dsrc, int task);

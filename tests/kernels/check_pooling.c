@@ -54,7 +54,7 @@ static void formula_max(const gn_window *p, const float *src, float *dst, uint8_
             if (!is_inside(p, h, w))
                 continue;
             const float x = src[src_at(p, at.n, h, w, at.c)];
-            if (!found || (!isnan(dst[i]) && (isnan(x) || x > dst[i]))) {
+            if (!found || isnan(x) || (!isnan(dst[i]) && x > dst[i])) {
                 dst[i] = x;
                 argmax[i] = (uint8_t)t;
             }

@@ -24,7 +24,7 @@ static void gn_f32_maxpool_fwd__ref(const gn_window *p, const float *src, float 
                 if (!inside(h, p->H) || !inside(w, p->W))
                     continue;
                 const float x = src[((n * p->H + h) * p->W + w) * p->C + c];
-                if (arg < 0 || x > best || (isnan(x) && !isnan(best))) {
+                if (arg < 0 || x > best || isnan(x)) {
                     best = x;
                     arg = t;
                 }

@@ -117,6 +117,10 @@ GN_INLINE float vf_largest(vf a)
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }
 
+GN_INLINE vm vf_equal(vf a, vf b)
+{
+    return _mm256_cmp_ps(a, b, _CMP_EQ_OQ);
+}
 /* a <= b; false for NaN */
 GN_INLINE vm vf_at_most(vf a, vf b)
 {
@@ -127,10 +131,10 @@ GN_INLINE vm vf_between(vf x, vf lo, vf hi)
 {
     return _mm256_and_ps(_mm256_cmp_ps(lo, x, _CMP_LT_OQ), _mm256_cmp_ps(x, hi, _CMP_LT_OQ));
 }
-/* x takes the lead in a maximum where NaN beats all and the first NaN stays. */
-GN_INLINE vm vf_wins(vf x, vf best)
+/* x takes the lead in a maximum where NaN beats all. */
+GN_INLINE vm vf_beats(vf x, vf best)
 {
-    return _mm256_and_ps(_mm256_cmp_ps(best, best, _CMP_ORD_Q), _mm256_cmp_ps(x, best, _CMP_NLE_UQ));
+    return _mm256_or_ps(_mm256_cmp_ps(x, best, _CMP_GT_OQ), _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
 }
 GN_INLINE bool vf_has_nan(vf x)
 {

@@ -103,6 +103,10 @@ GN_INLINE float vf_largest(vf a)
     return _mm512_reduce_max_ps(a);
 }
 
+GN_INLINE vm vf_equal(vf a, vf b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
+}
 /* a <= b; false for NaN */
 GN_INLINE vm vf_at_most(vf a, vf b)
 {
@@ -113,10 +117,10 @@ GN_INLINE vm vf_between(vf x, vf lo, vf hi)
 {
     return _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask(lo, x, _CMP_LT_OQ), x, hi, _CMP_LT_OQ);
 }
-/* x takes the lead in a maximum where NaN beats all and the first NaN stays. */
-GN_INLINE vm vf_wins(vf x, vf best)
+/* x takes the lead in a maximum where NaN beats all. */
+GN_INLINE vm vf_beats(vf x, vf best)
 {
-    return _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask(best, best, _CMP_ORD_Q), x, best, _CMP_NLE_UQ);
+    return (vm)(_mm512_cmp_ps_mask(x, best, _CMP_GT_OQ) | _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q));
 }
 GN_INLINE bool vf_has_nan(vf x)
 {
@@ -148,11 +152,15 @@ GN_INLINE vm vi_equal(vi a, vi b)
 /* Lanes are bytes in memory. */
 GN_INLINE vi vi_load_u8_n(const uint8_t *p, size_t n)
 {
-    return _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(vm_first(n), p));
+    const __m128i bytes = n == VF_LANES ? _mm_loadu_si128((const __m128i *)(const void *)p) : _mm_maskz_loadu_epi8(vm_first(n), p);
+    return _mm512_cvtepu8_epi32(bytes);
 }
 GN_INLINE void vi_store_u8_n(uint8_t *p, vi x, size_t n)
 {
-    _mm512_mask_cvtepi32_storeu_epi8(p, vm_first(n), x);
+    if (n == VF_LANES)
+        _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(x));
+    else
+        _mm_mask_storeu_epi8(p, vm_first(n), _mm512_cvtepi32_epi8(x));
 }
 
 GN_INLINE vd vd_zero(void)
