@@ -11,12 +11,22 @@ extern const gn_verb gn_verb_doctor;
 extern const gn_verb gn_verb_report;
 extern const gn_verb gn_verb_search;
 extern const gn_verb gn_verb_synth;
+extern const gn_verb gn_verb_import;
+extern const gn_verb gn_verb_export;
+extern const gn_verb gn_verb_val;
+extern const gn_verb gn_verb_predict;
+extern const gn_verb gn_verb_info;
 extern const gn_verb gn_verb_train;
 
 const gn_verb *const gn_verbs[] = {
     &gn_verb_synth,
     &gn_verb_data,
     &gn_verb_train,
+    &gn_verb_export,
+    &gn_verb_import,
+    &gn_verb_val,
+    &gn_verb_predict,
+    &gn_verb_info,
     &gn_verb_bench,
     &gn_verb_search,
     &gn_verb_report,
