@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "ops/interpret.h"
+#include "zoo/zoo.h"
 
 static bool has_word(const char *name, const char *word)
 {
@@ -39,6 +40,25 @@ void fixture_fill_states(gn_graph *graph, uint64_t seed)
             x[i] = positive ? gn_rng_range(&rng, 0.5f, 1.5f) : (float)(0.3 * gn_rng_normal(&rng) + (double)x[i]);
         }
     }
+}
+
+gn_graph *fixture_network(const char *model, const char *head, int batch, int size_px)
+{
+    gn_zoo_options options = gn_zoo_options_default();
+    options.model = model;
+    options.head = head;
+    options.classes = 10;
+    options.width_px = options.height_px = size_px;
+    gn_graph *graph = NULL;
+    gn_error err = {0};
+    if (gn_zoo_build(&options, &graph, &err) != GN_OK)
+        fail_msg("%s", err.message);
+    gn_shape shape = gn_shape_make(4, batch, 3, size_px, size_px);
+    assert_int_equal(gn_graph_set_input_shape(graph, gn_graph_input(graph, 0), &shape), GN_OK);
+    if (gn_graph_infer(graph, &err) != GN_OK)
+        fail_msg("%s", err.message);
+    fixture_fill_states(graph, 5);
+    return graph;
 }
 
 static void fill_box(float *box, gn_rng *rng)

@@ -23,6 +23,8 @@ typedef struct fixture_run {
 /* Normal numbers (deviation 1) from `seed` and the values' names: in every f32 state that is all zeros or ones (running variances get
  * 0.5..1.5), so that nothing cancels by accident. */
 void fixture_fill_states(gn_graph *graph, uint64_t seed);
+/* A network of the zoo with its shapes for a batch and its states filled. */
+gn_graph *fixture_network(const char *model, const char *head, int batch, int size_px);
 /* f32: normal numbers; s64: {seed, 3}; "train.hyper", "train.target", ...: sensible numbers for a training step. */
 void fixture_fill_input(const gn_graph *graph, int value, gn_tensor *data, uint64_t seed);
 

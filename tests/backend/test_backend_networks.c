@@ -9,31 +9,10 @@
 
 #include "backend_fixture.h"
 #include "graph/passes.h"
-#include "zoo/zoo.h"
-
-/* Shapes for a batch, states filled. */
-static gn_graph *network(const char *model, const char *head, int batch, int size_px)
-{
-    gn_zoo_options options = gn_zoo_options_default();
-    options.model = model;
-    options.head = head;
-    options.classes = 10;
-    options.width_px = options.height_px = size_px;
-    gn_graph *graph = NULL;
-    gn_error err = {0};
-    if (gn_zoo_build(&options, &graph, &err) != GN_OK)
-        fail_msg("%s", err.message);
-    gn_shape shape = gn_shape_make(4, batch, 3, size_px, size_px);
-    assert_int_equal(gn_graph_set_input_shape(graph, gn_graph_input(graph, 0), &shape), GN_OK);
-    if (gn_graph_infer(graph, &err) != GN_OK)
-        fail_msg("%s", err.message);
-    fixture_fill_states(graph, 5);
-    return graph;
-}
 
 static void check_inference(const char *model, const char *head)
 {
-    gn_graph *graph = network(model, head, 2, 64);
+    gn_graph *graph = fixture_network(model, head, 2, 64);
     gn_error err = {0};
     if (gn_pass_inference(graph, &err) != GN_OK)
         fail_msg("%s", err.message);
