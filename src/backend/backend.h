@@ -30,6 +30,9 @@ typedef struct gn_backend {
     size_t (*memory_bytes)(const gn_exec *exec);
     /* Nanoseconds of each plan step in one run, for `bench --layers`; step_ns has plan->n_steps entries. */
     gn_status (*run_timed)(gn_exec *exec, int64_t *step_ns, gn_error *err);
+    /* False when no run of `exec` reads the contents of this CONST or STATE, because a packed copy has taken their place: their
+     * owner may free them if nothing else is to be compiled from them. */
+    bool (*reads_data)(const gn_exec *exec, int value);
 } gn_backend;
 
 extern const gn_backend gn_backend_cpu;

@@ -135,6 +135,9 @@ static gn_status measure_model(const gn_args *args, const char *model, int threa
     gn_latency_options o = latency_options(args, image);
     r->model = model;
     r->cpu_level = gn_cpu_level_name(gn_cpu_current());
+    GN_TRY(gn_session_prepare(*session_out, 1, err));
+    GN_TRY(gn_session_prepare(*session_out, o.batch, err));
+    gn_session_release_weights(*session_out);
     GN_TRY(gn_measure_latency(*session_out, &o, &r->latency, err));
     if (gn_args_flag(args, "layers")) {
         GN_TRY(gn_session_prepare(*session_out, o.batch, err));

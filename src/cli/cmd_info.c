@@ -106,6 +106,7 @@ static gn_status measure_inference(const gn_graph *graph, int threads, facts *f,
     if (status == GN_OK)
         status = gn_session_prepare(session, 1, err);
     if (status == GN_OK) {
+        gn_session_release_weights(session);
         const gn_graph *planned = NULL;
         const gn_plan *plan = gn_session_plan(session, &planned);
         f->inference_bytes = (int64_t)gn_session_memory_bytes(session);

@@ -271,7 +271,10 @@ static gn_status open_session(const gn_args *args, gn_session **session_out, gn_
     if (o.has_conf)
         o.conf = (float)gn_args_double(args, "conf");
     GN_TRY(gn_cli_model_load(gn_args_positional(args, 0), args, &graph, err));
-    return gn_session_take_graph(&graph, &o, session_out, err);
+    GN_TRY(gn_session_take_graph(&graph, &o, session_out, err));
+    GN_TRY(gn_session_prepare(*session_out, 1, err));
+    gn_session_release_weights(*session_out);
+    return GN_OK;
 }
 
 static gn_status write_sheet(const work *w, const char *path)

@@ -45,6 +45,13 @@ static gn_status check_model(const gn_graph *graph, gn_error *err)
     return GN_OK;
 }
 
+static void free_contents(gn_tensor *data)
+{
+    gn_free(data->data);
+    data->data = NULL;
+    data->owned = false;
+}
+
 /* Frees the contents of weights that folding has replaced; borrowed contents stay. */
 static void drop_unused_weights(gn_graph *graph, bool *used)
 {
@@ -58,11 +65,8 @@ static void drop_unused_weights(gn_graph *graph, bool *used)
         used[gn_graph_output(graph, i)] = true;
     for (int i = 0; i < gn_graph_value_count(graph); i++) {
         gn_tensor *data = gn_graph_value(graph, i)->data;
-        if (used[i] || !data || !data->owned)
-            continue;
-        gn_free(data->data);
-        data->data = NULL;
-        data->owned = false;
+        if (!used[i] && data && data->owned)
+            free_contents(data);
     }
 }
 
@@ -209,6 +213,8 @@ gn_status gn_session_prepare(gn_session *session, int n, gn_error *err)
             s->current = i;
             return GN_OK;
         }
+    if (s->is_sealed)
+        return gn_fail(err, GN_EINVAL, "a batch of %d was not prepared before the weights were freed", n);
     session_plan plan = {0};
     gn_status status = make_plan(s, n, &plan, err);
     if (status != GN_OK) {
@@ -288,6 +294,24 @@ const gn_plan *gn_session_plan(const gn_session *session, const gn_graph **graph
     return session->backend->plan(plan->exec);
 }
 
+static bool is_read(const gn_session *s, int value)
+{
+    for (int i = 0; i < s->n_plans; i++)
+        if (s->backend->reads_data(s->plans[i].exec, value))
+            return true;
+    return false;
+}
+
+void gn_session_release_weights(gn_session *session)
+{
+    for (int i = 0; session->n_plans > 0 && i < gn_graph_value_count(session->graph); i++) {
+        gn_tensor *data = gn_graph_value(session->graph, i)->data;
+        if (data && data->owned && !is_read(session, i))
+            free_contents(data);
+    }
+    session->is_sealed = session->n_plans > 0;
+}
+
 size_t gn_session_memory_bytes(const gn_session *session)
 {
     size_t bytes = 0;
@@ -295,7 +319,11 @@ size_t gn_session_memory_bytes(const gn_session *session)
         const gn_tensor *data = gn_graph_value(session->graph, i)->data;
         bytes += data && data->data ? gn_tensor_bytes(data) : 0;
     }
-    for (int i = 0; i < session->n_plans; i++)
-        bytes += session->backend->memory_bytes(session->plans[i].exec);
-    return bytes;
+    size_t arena = 0; /* plans share one, as large as the largest needs */
+    for (int i = 0; i < session->n_plans; i++) {
+        size_t own = session->backend->plan(session->plans[i].exec)->arena_bytes;
+        bytes += session->backend->memory_bytes(session->plans[i].exec) - own;
+        arena = own > arena ? own : arena;
+    }
+    return bytes + arena;
 }

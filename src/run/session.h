@@ -56,6 +56,9 @@ gn_status gn_session_prepare(gn_session *session, int n, gn_error *err);
 const gn_plan *gn_session_plan(const gn_session *session, const gn_graph **graph_out);
 /* Nanoseconds per step of that plan in one more run of the same input; step_ns: gn_session_plan's n_steps entries. */
 gn_status gn_session_run_timed(gn_session *session, int64_t *step_ns, gn_error *err);
+/* Frees the weights that no plan made so far reads any more because it holds them packed; only batch sizes prepared before can be
+ * run from then on (others: GN_EINVAL). */
+void gn_session_release_weights(gn_session *session);
 /* Bytes of weights, of packed weights, of the arena and of scratch that the session holds now. */
 size_t gn_session_memory_bytes(const gn_session *session);
 

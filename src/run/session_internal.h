@@ -23,6 +23,7 @@ struct gn_session {
     gn_device *device;
     session_plan plans[SESSION_MAX_PLANS];
     int n_plans, current;
+    bool is_sealed; /* weights were freed: no further plans */
     float *input; /* [3,H,W] of gn_session_predict */
 };
 

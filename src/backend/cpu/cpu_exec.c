@@ -354,6 +354,21 @@ static size_t memory_bytes(const gn_exec *exec)
     return bytes;
 }
 
+/* A packed step holds its filter (operand 1), bias (2) and factors (4). */
+static bool reads_data(const gn_exec *exec, int value)
+{
+    for (int i = 0; i < gn_graph_output_count(exec->graph); i++)
+        if (gn_graph_output(exec->graph, i) == value)
+            return true;
+    for (int i = 0; i < exec->plan->n_steps; i++) {
+        const gn_cpu_step *step = &exec->steps[i];
+        for (int k = 0; k < step->node->n_in; k++)
+            if (step->node->in[k] == value && !(step->packed && (k == 1 || k == 2 || k == 4)))
+                return true;
+    }
+    return false;
+}
+
 const gn_backend gn_backend_cpu = {
     .name = "cpu",
     .open = open_device,
@@ -367,4 +382,5 @@ const gn_backend gn_backend_cpu = {
     .plan = plan_of,
     .memory_bytes = memory_bytes,
     .run_timed = run_timed,
+    .reads_data = reads_data,
 };
