@@ -2,9 +2,11 @@
  *   test_kernels [--seed=N] [--filter=GLOB] [--cpu=LEVEL] [--list] [--bench]
  * --filter takes "family" or "family/case" globs.  --bench times instead of comparing.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/pool.h"
@@ -30,6 +32,49 @@ static const family families[] = {
 #define N_FAMILIES (sizeof families / sizeof families[0])
 
 static const gn_cpu_level levels[] = {GN_CPU_REF, GN_CPU_AVX2, GN_CPU_AVX512, GN_CPU_AVX512VNNI, GN_CPU_NEON, GN_CPU_DOTPROD};
+
+/* The check that runs, for the message of a crash. */
+static const gn_check *volatile running;
+
+static void say(const char *text)
+{
+    if (write(STDERR_FILENO, text, strlen(text)) < 0)
+        _exit(3);
+}
+
+/* A kernel that reads or writes where it must not meets a guard page: tell which one it was. */
+static void on_crash(int signal_number)
+{
+    (void)signal_number;
+    char seed[24] = {0};
+    const gn_check *c = running;
+    if (!c)
+        _exit(3);
+    int at = (int)sizeof seed - 1;
+    for (uint64_t n = c->seed; at > 1 && (n > 0 || at == (int)sizeof seed - 1); n /= 10)
+        seed[--at] = (char)('0' + n % 10);
+    say("CRASHED ");
+    say(c->family);
+    say("/");
+    say(c->case_name);
+    say(" at level ");
+    say(gn_cpu_level_name(c->level));
+    say(", --seed=");
+    say(seed + at);
+    say("\n");
+    _exit(3);
+}
+
+static void watch_crashes(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    (void)on_crash; /* the sanitizer tells more */
+#else
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++)
+        signal(crashes[i], on_crash);
+#endif
+}
 
 typedef struct options {
     uint64_t seed;
@@ -82,8 +127,10 @@ static int run_family(const options *o, const family *f, double peak, int *cases
             continue;
         gn_check c = {.family = f->name, .level = levels[i], .is_ref = levels[i] == GN_CPU_REF, .bench = o->bench,
                       .seed = o->seed, .filter = o->filter, .peak_gflops = peak};
+        running = &c;
         f->run(&c);
         check_end_case(&c);
+        running = NULL;
         failures += c.failures;
         *cases += c.cases;
         if (c.cases > 0 && !o->bench)
@@ -103,6 +150,7 @@ int main(int argc, char **argv)
             puts(families[i].name);
         return 0;
     }
+    watch_crashes();
     gn_flush_denormals();
     double peak = 0;
     if (o.bench) {
