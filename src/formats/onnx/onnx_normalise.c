@@ -8,6 +8,9 @@
 
 #include "formats/onnx/onnx_scan.h"
 
+/* Windows, strides and dilations beyond this are left to the operator's own check. */
+#define MAX_WINDOW 65536
+
 /* ---- weights or constants ---- */
 
 static const char *const role_words[] = {"constant", "trained", "kept"};
@@ -191,6 +194,61 @@ static gn_status rule_softmax(gn_graph *graph, int64_t opset, gn_onnx_node *node
     return GN_OK;
 }
 
+bool gn_onnx_same_pads(const gn_node *node, const gn_shape *x, const gn_shape *w, int64_t pads[4])
+{
+    const char *how = gn_node_string(node, "auto_pad", "NOTSET");
+    bool is_upper = strcmp(how, "SAME_UPPER") == 0;
+    if ((!is_upper && strcmp(how, "SAME_LOWER") != 0) || x->rank != 4 || x->dim[2] < 1 || x->dim[3] < 1)
+        return false;
+    int64_t window[2], stride[2], dilation[2];
+    if (gn_node_ints(node, "kernel_shape", window, 2, 0) != 2) {
+        if (!w || w->rank != 4)
+            return false;
+        window[0] = w->dim[2];
+        window[1] = w->dim[3];
+    }
+    gn_node_ints(node, "strides", stride, 2, 1);
+    gn_node_ints(node, "dilations", dilation, 2, 1);
+    for (int i = 0; i < 2; i++) {
+        int64_t size = x->dim[2 + i];
+        if (stride[i] < 1 || dilation[i] < 1 || window[i] < 1 || window[i] > MAX_WINDOW || dilation[i] > MAX_WINDOW ||
+            stride[i] > MAX_WINDOW)
+            return false;
+        int64_t steps = (size + stride[i] - 1) / stride[i];
+        int64_t total = (steps - 1) * stride[i] + (window[i] - 1) * dilation[i] + 1 - size;
+        total = total > 0 ? total : 0;
+        pads[i] = is_upper ? total / 2 : (total + 1) / 2;
+        pads[2 + i] = total - pads[i];
+    }
+    return true;
+}
+
+/* auto_pad as pads where the input's shape is known already; the reader does the others once it knows their shapes. */
+static gn_status rule_auto_pad(gn_graph *graph, int64_t opset, gn_onnx_node *node, gn_error *err)
+{
+    (void)opset, (void)err;
+    int at = find(node, "auto_pad");
+    const char *how = at >= 0 && node->attrs[at].type == GN_ATTR_STRING ? node->attrs[at].u.s : "NOTSET";
+    if (strcmp(how, "VALID") == 0) {
+        drop(node, "auto_pad");
+        drop(node, "pads");
+        return GN_OK;
+    }
+    const gn_node view = {.n_attrs = node->n_attrs, .attrs = node->attrs};
+    const gn_shape *x = node->n_in > 0 && node->in[0] >= 0 ? &gn_graph_value(graph, node->in[0])->shape : NULL;
+    const gn_shape *w = node->n_in > 1 && node->in[1] >= 0 ? &gn_graph_value(graph, node->in[1])->shape : NULL;
+    int64_t pads[4], *kept = gn_arena_alloc(gn_graph_arena(graph), sizeof pads);
+    if (!kept)
+        return GN_ENOMEM;
+    if (!x || !gn_onnx_same_pads(&view, x, w, pads))
+        return GN_OK;
+    memcpy(kept, pads, sizeof pads);
+    drop(node, "auto_pad");
+    drop(node, "pads");
+    node->attrs[node->n_attrs++] = gn_attr_ints("pads", kept, 4);
+    return GN_OK;
+}
+
 static const struct {
     const char *op;
     rule_fn rule;
@@ -201,6 +259,9 @@ static const struct {
     {"Squeeze", rule_axes},
     {"Unsqueeze", rule_axes},
     {"Split", rule_split},
+    {"Conv", rule_auto_pad},
+    {"MaxPool", rule_auto_pad},
+    {"AveragePool", rule_auto_pad},
     {"ReduceMean", rule_reduce_mean},
     {"Softmax", rule_softmax},
 };

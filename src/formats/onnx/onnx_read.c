@@ -551,6 +551,37 @@ static gn_status check_softmax(const reader *r, const gn_graph *known)
     return GN_OK;
 }
 
+/* Turns auto_pad into pads, node by node as shapes become known; `known` is the graph with its free dimensions set. */
+static gn_status resolve_auto_pads(const reader *r, gn_graph *known)
+{
+    for (int i = 0; i < gn_graph_node_count(known); i++) {
+        const gn_node *node = gn_graph_node(known, i);
+        const gn_shape *x = gn_in_shape(known, node, 0), *w = gn_in_shape(known, node, 1);
+        int64_t pads[4];
+        if (x && gn_onnx_same_pads(node, x, w, pads)) {
+            const gn_attr attrs[2] = {gn_attr_ints("pads", pads, 4), gn_attr_string("auto_pad", "NOTSET")};
+            gn_graph *const both[2] = {r->graph, known};
+            for (int k = 0; k < 4; k++)
+                if (gn_node_set_attr(both[k / 2], gn_graph_node_mut(both[k / 2], i), &attrs[k % 2]) != GN_OK)
+                    return out_of_memory(r);
+        }
+        GN_TRY(node->op->infer(known, node, r->err));
+        for (int k = 0; k < node->n_out; k++)
+            if (node->out[k] >= 0 && gn_shape_count(&gn_graph_value(known, node->out[k])->shape) < 0)
+                return fail(r, GN_ESHAPE, "node '%s' (%s): the shape of its result is not possible", node->name,
+                            node->op->name);
+    }
+    return GN_OK;
+}
+
+static bool has_auto_pad(const gn_graph *g)
+{
+    for (int i = 0; i < gn_graph_node_count(g); i++)
+        if (gn_has_prefix(gn_node_string(gn_graph_node(g, i), "auto_pad", ""), "SAME"))
+            return true;
+    return false;
+}
+
 /* Shapes with free dimensions set to 1 (sizes to the model's own): a model that cannot be inferred is refused here,
  * with the name of the node.  Models whose height or width is free and not in the metadata are inferred when they get a
  * size. */
@@ -575,6 +606,9 @@ static gn_status check_shapes(const reader *r)
         is_known = is_known && gn_shape_known(&shape);
         status = gn_graph_set_input_shape(known, gn_graph_input(known, i), &shape);
     }
+    if (status == GN_OK && has_auto_pad(known))
+        status = is_known ? resolve_auto_pads(r, known)
+                          : fail(r, GN_EUNSUPPORTED, "auto_pad needs an input of fixed height and width");
     if (status == GN_OK && is_known)
         status = gn_graph_infer(known, r->err);
     if (status == GN_OK && is_known)

@@ -73,6 +73,10 @@ typedef struct gn_onnx_node {
     gn_attr *attrs;
 } gn_onnx_node;
 
+/* Pads of a Conv or pool whose auto_pad is SAME_UPPER or SAME_LOWER, from the shape of its input.
+ * w: shape of the filter, NULL for pools.  False: the node has no such auto_pad, or x is not known. */
+bool gn_onnx_same_pads(const gn_node *node, const gn_shape *x, const gn_shape *w, int64_t pads[4]);
+
 /* Brings a node of `opset` into the form of opset 13; may add constants to `graph`.
  * GN_EUNSUPPORTED names the node: a form that Gannet's operators do not have. */
 gn_status gn_onnx_normalise(gn_graph *graph, int64_t opset, gn_onnx_node *node, gn_error *err);
