@@ -5,8 +5,8 @@ GN_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$GN_ROOT" || exit 1
 
 # What building and running need, by Debian package.
-GN_PACKAGES="gcc libc6-dev cmake ninja-build pkg-config libturbojpeg0-dev libpng-dev libwebp-dev libyaml-dev libjansson-dev
-  libexpat1-dev libzip-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev libsqlite3-dev libcairo2-dev"
+GN_PACKAGES="gcc libc6-dev cmake ninja-build pkg-config libturbojpeg0-dev libpng-dev libwebp-dev libyaml-dev
+  libprotobuf-c-dev protobuf-c-compiler libonnx-dev libsqlite3-dev libcairo2-dev"
 # What the tests need besides.
 GN_TEST_PACKAGES="libcmocka-dev python3-minimal"
 
