@@ -51,6 +51,8 @@ void gn_name_map_deinit(gn_name_map *map);
 
 /* Names all results of a node that was just added; a NULL leaves that result out.  Failures go to the sticky error. */
 gn_status gn_graph_name_outputs(gn_graph *graph, int node, const char *const *names);
+/* Callers know outputs by name: what takes the place of one takes its name, too. */
+void gn_graph_swap_names(gn_graph *graph, int a, int b);
 /* As gn_graph_replace_uses; an output of the graph keeps its name. */
 void gn_graph_take_place(gn_graph *graph, int from, int to);
 /* The graph takes the tensor. */

@@ -172,7 +172,7 @@ void gn_graph_to_text(const gn_graph *graph, gn_text *text)
 
 #define GN_TEXT_MAX_OPERANDS    4096 /* inputs or results of a node, numbers in an attribute */
 #define GN_TEXT_MAX_ATTRS       64
-#define GN_TEXT_MAX_STATE_BYTES ((size_t)2 << 30) /* of all states together: their contents are not in the text */
+#define GN_TEXT_MAX_STATE_BYTES ((size_t)1 << 30) /* of all states together: their contents are not in the text */
 
 typedef struct reader {
     const char *at, *end;

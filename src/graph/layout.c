@@ -104,6 +104,8 @@ static gn_status run(layouter *l, gn_error *err)
         int value = in_layout(l, g->outputs[i], GN_LAYOUT_PLAIN, (int64_t)n);
         if (value < 0)
             return gn_graph_error(g, err);
+        if (value != g->outputs[i] && g->values[g->outputs[i]]->kind == GN_VALUE_TEMP)
+            gn_graph_swap_names(g, g->outputs[i], value);
         g->outputs[i] = value;
     }
     for (size_t i = 0; i < g->n_updates; i++) { /* contents of states are plain */

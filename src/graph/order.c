@@ -89,15 +89,19 @@ static bool is_output(const gn_graph *graph, int value)
     return false;
 }
 
+void gn_graph_swap_names(gn_graph *graph, int a, int b)
+{
+    const char *name = graph->values[a]->name;
+    graph->values[a]->name = graph->values[b]->name;
+    graph->values[b]->name = name;
+    gn_name_map_set(&graph->value_names, name, b);
+    gn_name_map_set(&graph->value_names, graph->values[a]->name, a);
+}
+
 void gn_graph_take_place(gn_graph *graph, int from, int to)
 {
-    if (is_output(graph, from) && !is_output(graph, to) && graph->values[to]->kind == GN_VALUE_TEMP) { /* callers know outputs by name, so the names change places */
-        const char *name = graph->values[from]->name;
-        graph->values[from]->name = graph->values[to]->name;
-        graph->values[to]->name = name;
-        gn_name_map_set(&graph->value_names, name, to);
-        gn_name_map_set(&graph->value_names, graph->values[from]->name, from);
-    }
+    if (is_output(graph, from) && !is_output(graph, to) && graph->values[to]->kind == GN_VALUE_TEMP)
+        gn_graph_swap_names(graph, from, to);
     gn_graph_replace_uses(graph, from, to);
 }
 
