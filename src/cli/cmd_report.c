@@ -24,8 +24,8 @@ static const gn_args_spec spec = {
     .usage = "F.db [-o report.html]",
     .about =
         "Makes the report of a search: one HTML file that is complete in itself and opens offline, with the winner, "
-        "every\n"
-        "candidate that it beat, accuracy against latency, loss curves, pictures, and the commands to do it again.\n"
+        "every "
+        "candidate that it beat, accuracy against latency, loss curves, pictures, and the commands to do it again. "
         "Everything comes from the study F.db; the search may still be running.",
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -74,9 +74,9 @@ static const gn_args_spec spec = {
     .usage = "--data D --space S.yaml [--target URI --latency 15ms] [options]",
     .about =
         "Measures every network of a space on the target, leaves out what is too slow, trains the rest in stages, each "
-        "trial in a\n"
-        "process of its own, and keeps the best: OUT/best.onnx, with OUT/report.html about all that it beat.\n"
-        "The test split is used once, by the winner.  Interrupted in any way, the same command goes on where it was.",
+        "trial in a process of its own, and keeps the best: OUT/best.onnx, with OUT/report.html about all that it "
+        "beat. "
+        "The test split is used once, by the winner. Interrupted in any way, the same command goes on where it was.",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = "  gannet search --data faces/data.yaml --model mobilenet_v2@0.35,resnet18 --set lr0=1e-3,3e-3 \\\n"

@@ -236,6 +236,8 @@ static void read_latency(const gn_json *bench, gn_measurement *m)
     m->is_valid = number_at(bench, "valid") == 1;
 }
 
+/* Another program of ours may be training on this machine: wait for its end, at most so long. */
+#define MEASURE_WAIT "--wait=600s"
 /* Exit code of `gannet bench` for a disturbed measurement. */
 #define EXIT_INVALID 5
 
@@ -250,6 +252,7 @@ static gn_status measure_latency(gn_process_runner *runner, const gn_network *ne
         char reason[300];
         begin_network_args(&args, arena, "bench", network);
         add_option(&args, "target", runner->target);
+        add_arg(&args, MEASURE_WAIT);
         if (label == NULL)
             return gn_fail(err, GN_ENOMEM, "measuring: out of memory");
         GN_TRY(run_worker(runner, &args, label, EXIT_INVALID, &output, reason, sizeof reason, err));
@@ -286,10 +289,7 @@ static gn_status measure(void *ctx, const gn_network *network, gn_measurement *m
     status = run_worker(runner, &args, label != NULL ? label : "info", 0, &info, reason, sizeof reason, err);
     if (status != GN_OK)
         goto cleanup;
-    if (reason[0] != '\0') {
-        status = gn_fail(err, GN_EWORKER, "%s", reason);
-        goto cleanup;
-    }
+    /* Sizes are for the report only; what is really wrong with the network `bench` says, too. */
     m->params = count_at(info, "params");
     m->macs = count_at(info, "macs");
     m->bytes = count_at(info, "bytes");

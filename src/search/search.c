@@ -48,7 +48,7 @@ gn_status gn_search_set_state(search *s, candidate *c, gn_trial_state state, con
 {
     const char *kept = gn_arena_strdup(s->arena, reason);
     if (kept == NULL)
-        return gn_fail(err, GN_ENOMEM, "searching: out of memory");
+        return gn_fail(err, GN_ENOMEM, "out of memory");
     GN_TRY(gn_study_set_trial_state(s->study, c->row.id, state, reason, err));
     c->row.state = state;
     c->row.reason = kept;
@@ -96,7 +96,7 @@ static gn_status keep_settings(search *s, gn_error *err)
     gn_text space;
     gn_text_init(&space);
     gn_space_describe(o->space, &space);
-    gn_status status = space.failed ? gn_fail(err, GN_ENOMEM, "searching: out of memory")
+    gn_status status = space.failed ? gn_fail(err, GN_ENOMEM, "out of memory")
                                     : keep_setting(s, "space", space.data != NULL ? space.data : "", err);
     gn_text_deinit(&space);
     GN_TRY(status);
@@ -169,7 +169,7 @@ static gn_status fill_candidate(search *s, candidate *c, const gn_trial *row, gn
     GN_TRY(gn_json_parse(row->config, strlen(row->config), s->arena, &config, err));
     if (!gn_json_string(config, "model", &c->network.model) || !gn_json_string(config, "head", &c->network.head) ||
         !gn_json_string(config, "imgsz", &imgsz) || !gn_parse_f64(imgsz, &number))
-        return gn_fail(err, GN_EINVAL, "searching: a trial lacks model, head or imgsz: %s", row->config);
+        return gn_fail(err, GN_EINVAL, "a trial lacks model, head or imgsz: %s", row->config);
     c->network.imgsz = (int64_t)number;
     if (gn_json_string(config, "seed", &seed) && gn_parse_f64(seed, &number))
         c->row.seed = (int64_t)number;
@@ -179,7 +179,7 @@ static gn_status fill_candidate(search *s, candidate *c, const gn_trial *row, gn
                     ? row->folder
                     : gn_arena_printf(s->arena, "%s/trials/trial-%04" PRId64, s->options->out_folder, row->id);
     if (c->label == NULL || c->folder == NULL)
-        return gn_fail(err, GN_ENOMEM, "searching: out of memory");
+        return gn_fail(err, GN_ENOMEM, "out of memory");
     if (strcmp(row->folder, c->folder) != 0)
         GN_TRY(gn_study_set_trial_folder(s->study, row->id, c->folder, err));
     return GN_OK;
@@ -249,7 +249,7 @@ static gn_status list_trials(search *s, gn_error *err)
     GN_TRY(gn_study_trials(s->study, s->arena, &rows, &s->n, err));
     s->list = gn_arena_alloc(s->arena, (s->n + 1) * sizeof *s->list);
     if (s->list == NULL)
-        return gn_fail(err, GN_ENOMEM, "searching: out of memory");
+        return gn_fail(err, GN_ENOMEM, "out of memory");
     for (size_t i = 0; i < s->n; i++) {
         GN_TRY(fill_candidate(s, &s->list[i], &rows[i], err));
         GN_TRY(reset_stale(s, &s->list[i], err));
@@ -379,7 +379,7 @@ static gn_status conclude(search *s, gn_search_outcome *outcome, gn_error *err)
     char text[32];
     const candidate *winner = choose_winner(s);
     if (winner == NULL)
-        return gn_fail(err, GN_EWORKER, "searching: no trial came to a result");
+        return gn_fail(err, GN_EWORKER, "no trial came to a result");
     outcome->winner = winner->row.id;
     outcome->score = gn_search_score(s, last_score(winner));
     snprintf(outcome->winner_label, sizeof outcome->winner_label, "%s", winner->label);
@@ -397,9 +397,9 @@ static gn_status conclude(search *s, gn_search_outcome *outcome, gn_error *err)
 static gn_status check_options(const gn_search_options *o, gn_error *err)
 {
     if (o->jobs < 1 || o->jobs > GN_SEARCH_MAX_JOBS)
-        return gn_fail(err, GN_EINVAL, "searching: --jobs is %d, expected 1 to %d", o->jobs, GN_SEARCH_MAX_JOBS);
+        return gn_fail(err, GN_EINVAL, "--jobs is %d, expected 1 to %d", o->jobs, GN_SEARCH_MAX_JOBS);
     if (o->stages.n < 1 || !(o->budget_ms >= 0))
-        return gn_fail(err, GN_EINVAL, "searching: stages are missing, or the latency is negative");
+        return gn_fail(err, GN_EINVAL, "stages are missing, or the latency is negative");
     return GN_OK;
 }
 
@@ -438,7 +438,7 @@ gn_status gn_search_run(const gn_search_options *options, const gn_search_runner
     gn_metrics_init(&outcome.test);
     s.arena = gn_arena_create(0);
     if (s.arena == NULL)
-        return gn_fail(err, GN_ENOMEM, "searching: out of memory");
+        return gn_fail(err, GN_ENOMEM, "out of memory");
     const gn_status status = walk(&s, &outcome, err);
     gn_study_close(&s.study);
     gn_arena_destroy(&s.arena);

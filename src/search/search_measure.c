@@ -122,7 +122,7 @@ static gn_status say_if_none_is_left(search *s, gn_error *err)
             fastest = &list[i];
     GN_ASSERT(fastest != NULL);
     return gn_fail(err, GN_EFLOOR,
-                   "searching: no network keeps %.3g ms on %s; the nearest, %s at %lld px, takes %.3g ms (p90); allow "
+                   "no network keeps %.3g ms on %s; the nearest, %s at %lld px, takes %.3g ms (p90); allow "
                    "more time, or add "
                    "smaller networks or a smaller imgsz to the space",
                    s->options->budget_ms, s->options->target, fastest->model, (long long)fastest->imgsz,
@@ -151,7 +151,7 @@ gn_status gn_search_measure(search *s, gn_error *err)
     GN_TRY(gn_study_measurements(s->study, s->arena, &known, &n_known, err));
     size_t *first = gn_arena_alloc(s->arena, (s->n + 1) * sizeof *first);
     if (first == NULL)
-        return gn_fail(err, GN_ENOMEM, "searching: out of memory");
+        return gn_fail(err, GN_ENOMEM, "out of memory");
     const size_t n = distinct_networks(s, first);
     for (size_t k = 0; k < n; k++) {
         const gn_network *network = &s->list[first[k]].network;

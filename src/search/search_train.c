@@ -331,12 +331,13 @@ static gn_status fail_when_all_failed(const search *s, const stage_run *r, gn_er
             if (s->list[i].row.state == GN_TRIAL_FAILED)
                 first = &s->list[i];
     if (first == NULL)
-        return gn_fail(err, GN_EINVAL, "searching: there is no trial to run");
-    return gn_fail(err, GN_EWORKER,
-                   "searching: all %zu trials of stage %d failed, first trial %lld (%s): %s; see %s/worker.log, then "
-                   "repeat with --retry-failed",
-                   n_failed > 0 ? n_failed : s->n, r->stage + 1, (long long)first->row.id, first->label,
-                   first->row.reason, first->folder);
+        return gn_fail(err, GN_EINVAL, "there is no trial to run");
+    return gn_fail(
+        err, GN_EWORKER,
+        "all %zu trials of stage %d failed, first trial %lld (%s): %s; the logs are in %s; when the cause is gone, "
+        "repeat with --retry-failed",
+        n_failed > 0 ? n_failed : s->n, r->stage + 1, (long long)first->row.id, first->label, first->row.reason,
+        s->options->out_folder);
 }
 
 /* The participants of the next stage, in the order of their trials' numbers. */
@@ -344,7 +345,7 @@ static gn_status promote(search *s, stage_run *r, gn_error *err)
 {
     gn_contender *list = gn_arena_alloc(s->arena, (r->n + 1) * sizeof *list);
     if (list == NULL)
-        return gn_fail(err, GN_ENOMEM, "searching: out of memory");
+        return gn_fail(err, GN_ENOMEM, "out of memory");
     for (size_t i = 0; i < r->n; i++) {
         const candidate *c = r->participant[i];
         list[i] = (gn_contender){c->row.id, c->row.measurement_id, c->score[r->stage]};
@@ -369,7 +370,7 @@ gn_status gn_search_train(search *s, gn_error *err)
     stage_run *r = gn_arena_alloc(s->arena, sizeof *r);
     candidate **participant = gn_arena_alloc(s->arena, (s->n + 1) * sizeof *participant);
     if (r == NULL || participant == NULL)
-        return gn_fail(err, GN_ENOMEM, "searching: out of memory");
+        return gn_fail(err, GN_ENOMEM, "out of memory");
     *r = (stage_run){.search = s, .participant = participant};
     for (size_t i = 0; i < s->n; i++)
         if (s->list[i].row.state != GN_TRIAL_SCREENED &&

@@ -126,12 +126,13 @@ static gn_status check_model(const gn_space *space, const char *name, const plac
         return GN_OK;
     char message[400];
     const char *near = gn_nearest(name, space->models->names, space->models->n_names);
+    int len = snprintf(message, sizeof message, "reading the space: unknown model \"%.100s\"; ", name);
     if (near != NULL)
-        snprintf(message, sizeof message, "reading the space: unknown model \"%.100s\"; did you mean \"%s\"?", name,
-                 near);
+        snprintf(message + len, sizeof message - (size_t)len, "did you mean \"%s\"?", near);
     else
-        snprintf(message, sizeof message,
-                 "reading the space: unknown model \"%.100s\"; `gannet zoo` or `gannet info --help` names them", name);
+        for (size_t i = 0; i < space->models->n_names && len < (int)sizeof message; i++)
+            len += snprintf(message + len, sizeof message - (size_t)len, "%s%s",
+                            i == 0 ? "there are an ONNX file, " : ", ", space->models->names[i]);
     return refuse_at(at, err, message);
 }
 

@@ -57,7 +57,7 @@ CREATE TABLE trial (
 CREATE TABLE epoch (
     trial_id        INTEGER NOT NULL REFERENCES trial (id) ON DELETE CASCADE,
     epoch           INTEGER NOT NULL,      -- from 1
-    seconds         REAL,
+    seconds         REAL,                  -- of training and validation since the trial began
     train_loss      REAL,
     val_loss        REAL,
     mean_iou        REAL,

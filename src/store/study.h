@@ -122,8 +122,9 @@ gn_status gn_study_trials(gn_study *study, gn_arena *arena, gn_trial **list_out,
 /* NaN where there is no figure. */
 typedef struct gn_epoch {
     int64_t trial;
-    int64_t epoch; /* from 1 */
-    double seconds, train_loss, val_loss, mean_iou, box_precision50, map50, map50_95, lr;
+    int64_t epoch;  /* from 1 */
+    double seconds; /* since the trial began */
+    double train_loss, val_loss, mean_iou, box_precision50, map50, map50_95, lr;
 } gn_epoch;
 
 gn_status gn_study_put_epoch(gn_study *study, const gn_epoch *epoch, gn_error *err);

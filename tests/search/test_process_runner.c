@@ -211,7 +211,7 @@ static void test_measurement(void **state)
     assert_true(m.params == 1000 && m.macs == 2000 && m.bytes == 4000 && m.peak_bytes == 77 && m.threads == 2);
     char *args = read_text("args");
     assert_string_equal(args, "info resnet18 --head=box --imgsz=128 --json\n"
-                              "bench resnet18 --head=box --imgsz=128 --json --target=cpu?threads=2\n");
+                              "bench resnet18 --head=box --imgsz=128 --json --target=cpu?threads=2 --wait=600s\n");
     gn_free(args);
     gn_error err = {0};
     const gn_network broken = {"broken", "box", 128}, noisy = {"noisy", "box", 128};
