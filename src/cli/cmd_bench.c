@@ -296,8 +296,11 @@ static int run(int argc, char **argv)
         status = bench_all(args, threads, &image, &j, &is_valid, &err);
     gn_machine_lock_give(&lock);
     gn_image_deinit(&image);
-    if (status == GN_OK && gn_args_flag(args, "json"))
+    if (status == GN_OK && gn_args_flag(args, "json")) {
         status = gn_jsonw_print(&j);
+        if (status != GN_OK)
+            gn_fail(&err, status, "the result cannot be written to standard output");
+    }
     gn_jsonw_deinit(&j);
     if (status != GN_OK)
         code = gn_cli_fail(args, &err);

@@ -109,6 +109,8 @@ static int run(int argc, char **argv)
             gn_jsonw_str(&j, "output", path);
             gn_jsonw_int(&j, "bytes", gn_path_bytes(path));
             status = gn_jsonw_print(&j);
+            if (status != GN_OK)
+                gn_fail(&err, status, "the result cannot be written to standard output");
         }
     }
     code = status == GN_OK ? 0 : gn_cli_fail(args, &err);

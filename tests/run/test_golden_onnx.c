@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "run/session.h"
 
-#define FOLDER GN_SOURCE_DIR "/tests/golden/"
+#define FOLDER    GN_SOURCE_DIR "/tests/golden/"
 #define TOLERANCE 1e-5
 
 static void fill_input(float *x, size_t n)
