@@ -73,8 +73,25 @@ bool gn_node_inputs_known(const gn_graph *graph, const gn_node *node)
     return true;
 }
 
+/* Shape rules multiply dimensions: sound inputs keep every product of theirs below 2^63. */
+static gn_status check_input_sizes(const gn_graph *graph, const gn_node *node, gn_error *err)
+{
+    for (int i = 0; i < node->n_in; i++) {
+        if (node->in[i] < 0)
+            continue;
+        const gn_value *value = graph->values[node->in[i]];
+        if (gn_shape_count(&value->shape) < 0) {
+            char shape[128];
+            gn_shape_format(&value->shape, shape);
+            return gn_shape_fail(err, node, "its input %s has the shape %s, which is not possible", value->name, shape);
+        }
+    }
+    return GN_OK;
+}
+
 gn_status gn_node_infer(gn_graph *graph, const gn_node *node, gn_error *err)
 {
+    GN_TRY(check_input_sizes(graph, node, err));
     GN_TRY(node->op->infer(graph, node, err));
     for (int i = 0; i < node->n_out; i++) {
         if (node->out[i] < 0)

@@ -42,7 +42,7 @@ static void cost(const gn_graph *graph, const gn_node *node, gn_cost *cost_out)
     if (gn_spatial_conv(graph, node, &g, NULL) != GN_OK)
         return;
     const int64_t outputs = g.N * g.K * g.P * g.Q;
-    cost_out->macs = outputs * (g.C / g.group) * g.R * g.S;
+    cost_out->macs = gn_cost_times(outputs, g.C / g.group * g.R * g.S);
     cost_out->elementwise = outputs * (gn_has_in(node, 2) + gn_has_in(node, 3));
 }
 

@@ -27,7 +27,7 @@ static void cost(const gn_graph *graph, const gn_node *node, gn_cost *cost_out)
     gn_spatial g;
     if (gn_spatial_conv(graph, node, &g, NULL) != GN_OK)
         return;
-    cost_out->macs = g.N * g.K * g.P * g.Q * (g.C / g.group) * g.R * g.S;
+    cost_out->macs = gn_cost_times(g.N * g.K * g.P * g.Q, g.C / g.group * g.R * g.S);
     cost_out->elementwise = gn_has_out(node, 1) ? g.N * g.K * g.P * g.Q : 0;
 }
 

@@ -55,7 +55,7 @@ static void cost(const gn_graph *graph, const gn_node *node, gn_cost *cost_out)
     sizes s;
     if (sizes_of(graph, node, &s, NULL) != GN_OK)
         return;
-    cost_out->macs = s.M * s.N * s.K;
+    cost_out->macs = gn_cost_times(s.M * s.N, s.K);
     cost_out->elementwise = gn_has_in(node, 2) ? s.M * s.N : 0;
 }
 

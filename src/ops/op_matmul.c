@@ -42,7 +42,7 @@ static void cost(const gn_graph *graph, const gn_node *node, gn_cost *cost_out)
 {
     sizes s;
     if (sizes_of(graph, node, &s, NULL) == GN_OK)
-        cost_out->macs = gn_shape_count(&s.batch) * s.M * s.N * s.K;
+        cost_out->macs = gn_cost_times(gn_shape_count(&s.batch) * s.M * s.N, s.K);
 }
 
 static int transposed(gn_grad *grad, const gn_node *node, int value)

@@ -30,7 +30,7 @@ static void cost(const gn_graph *graph, const gn_node *node, gn_cost *cost_out)
 {
     gn_spatial g;
     if (gn_spatial_pool(graph, node, &g, NULL) == GN_OK)
-        cost_out->elementwise = g.N * g.C * g.P * g.Q * g.R * g.S;
+        cost_out->elementwise = gn_cost_times(g.N * g.C * g.P * g.Q, g.R * g.S);
 }
 
 static gn_status training(gn_graph *graph, const gn_node *node, int *value_out, gn_error *err)

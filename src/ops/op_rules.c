@@ -47,6 +47,13 @@ void gn_cost_per_output(const gn_graph *graph, const gn_node *node, gn_cost *cos
     cost_out->elementwise = gn_has_out(node, 0) ? gn_shape_count(&gn_graph_value(graph, node->out[0])->shape) : 0;
 }
 
+#define MOST_COST (INT64_C(1) << 50)
+
+int64_t gn_cost_times(int64_t a, int64_t b)
+{
+    return b > 0 && a > MOST_COST / b ? MOST_COST : a * b;
+}
+
 gn_status gn_op_axis(const gn_node *node, const char *name, int64_t fallback, int rank, int *axis_out, gn_error *err)
 {
     const int64_t axis = gn_node_int(node, name, fallback);

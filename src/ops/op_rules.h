@@ -17,6 +17,8 @@ gn_status gn_rule_broadcast(gn_graph *graph, const gn_node *node, gn_error *err)
 /* One elementwise operation per element of input 0; of output 0. */
 void gn_cost_per_input(const gn_graph *graph, const gn_node *node, gn_cost *cost_out);
 void gn_cost_per_output(const gn_graph *graph, const gn_node *node, gn_cost *cost_out);
+/* a*b for costs: at most 2^50, more than any network takes, so that sums over a graph do not overflow.  a, b >= 0. */
+int64_t gn_cost_times(int64_t a, int64_t b);
 
 /* ---- attributes ---- */
 

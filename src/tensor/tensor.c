@@ -82,16 +82,18 @@ bool gn_shape_known(const gn_shape *shape)
 
 int64_t gn_shape_count(const gn_shape *shape)
 {
-    int64_t count = 1;
+    int64_t count = 1; /* of the dimensions that are not 0, so that no partial product overflows either */
+    bool is_empty = false;
     for (int i = 0; i < shape->rank; i++) {
         const int64_t dim = shape->dim[i];
         if (dim < 0 || dim > MAX_COUNT)
             return -1;
+        is_empty = is_empty || dim == 0;
         if (dim > 0 && count > MAX_COUNT / dim)
             return -1;
-        count *= dim;
+        count *= dim > 0 ? dim : 1;
     }
-    return count;
+    return is_empty ? 0 : count;
 }
 
 /* One aligned pair of dimensions; unknown with 1 stays unknown, unknown with n > 1 must be n (or 1) and gives n. */

@@ -291,6 +291,11 @@ static void mismatched_shapes_are_explained(void **state)
         {"input 'x' f32 [1,2,1,1]\ninput 's' f32 [2]\nnode 'BatchNormTrain' 'gannet' 'b' ('x' 's' 's' 's' 's') -> ('y' "
          "- - - -)\n",
          "no variance"},
+        {"input 'x' f32 [9223372036854775807,2]\nnode 'Relu' '' 'r' ('x') -> ('y')\n", "which is not possible"},
+        {"input 'x' f32 [0,1099511627776,1099511627776]\nnode 'Flatten' '' 'f' ('x') -> ('y')\n",
+         "which is not possible"},
+        {"input 'a' f32 [1048576,1048576]\ninput 'b' f32 [1048576,4194304]\nnode 'MatMul' '' 'm' ('a' 'b') -> ('y')\n",
+         "which is not possible"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         gn_graph *graph = NULL;
