@@ -14,7 +14,8 @@
  * GN_ENOENT, GN_EIO, GN_ELIMIT (larger than max_bytes), GN_ENOMEM. */
 gn_status gn_file_read(const char *path, size_t max_bytes, char **data_out, size_t *bytes_out, gn_error *err);
 
-/* Replace `path`: written to a temporary file beside it, synced, renamed; the old file stays on any failure. */
+/* Replace `path`: written to a temporary file beside it, synced, renamed; the old file stays on any failure.
+ * GN_EINVAL: the name of a folder or a device, or too long; GN_EIO (also when the folder is missing); GN_ENOMEM. */
 gn_status gn_file_write(const char *path, const void *data, size_t bytes, gn_error *err);
 
 /* The same in pieces: open, write any number of times, then commit or abandon (which remove the temporary file).  commit and

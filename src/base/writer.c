@@ -29,9 +29,7 @@ static atomic_uint temp_counter; /* makes names unique within the process */
 
 static gn_status fail_errno(gn_error *err, const char *path, const char *doing)
 {
-    const int code = errno;
-    const gn_status status = code == ENOENT || code == ENOTDIR ? GN_ENOENT : GN_EIO;
-    return gn_fail_at(err, status, path, 0, "cannot %s: %s", doing, strerror(code));
+    return gn_fail_at(err, GN_EIO, path, 0, "cannot %s: %s", doing, strerror(errno));
 }
 
 /* Resolves links, so that the file that a link names is replaced and not the link; refuses devices and folders. */

@@ -82,6 +82,9 @@ int gn_cli_fail(const gn_args *args, const gn_error *err)
         gn_jsonw_str(&j, "status", gn_status_name(err->status));
         gn_jsonw_print(&j);
     }
+    /* What a file holds and this program lacks is the file's matter: another operator, another version. */
+    if (err->status == GN_EUNSUPPORTED && *err->file)
+        return gn_cli_exit_code(GN_EFORMAT);
     return gn_cli_exit_code(err->status);
 }
 
