@@ -247,7 +247,7 @@ static gn_status build(builder *b, int batch)
     GN_TRY(gn_graph_error(b->g, b->err));
     if (loss < 0)
         return gn_fail(b->err, GN_EINVAL, "the loss has no term: give l1_gain or iou_gain a value above 0");
-    b->out->hyper = input(b, "train.hyper", GN_DTYPE_F32, gn_shape_make(1, GN_HYPER_COUNT));
+    b->out->hyper = input(b, GN_HYPER_INPUT, GN_DTYPE_F32, gn_shape_make(1, GN_HYPER_COUNT));
     GN_TRY(collect_params(b));
     GN_TRY(gn_graph_differentiate(b->g, loss, b->params, b->n_params, b->grads, b->err));
     int kept = 0; /* parameters that the loss depends on */

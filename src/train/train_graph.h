@@ -5,6 +5,7 @@
 #define GN_TRAIN_TRAIN_GRAPH_H
 
 #include "graph/graph.h"
+#include "ops/optimizer_rules.h"
 
 typedef enum gn_optimizer_kind { GN_OPTIMIZER_SGD = 0, GN_OPTIMIZER_ADAM, GN_OPTIMIZER_ADAMW } gn_optimizer_kind;
 
@@ -28,9 +29,6 @@ typedef struct gn_train_rule {
     double clip_norm; /* 0: no clipping */
     bool has_ema;
 } gn_train_rule;
-
-/* Entries of the input "train.hyper", set by the host for each step. */
-enum { GN_HYPER_LR = 0, GN_HYPER_BIAS1, GN_HYPER_BIAS2, GN_HYPER_FIRST, GN_HYPER_EMA_DECAY, GN_HYPER_COUNT = 8 };
 
 /* graph: owned.  Values of inputs (images [B,3,H,W], target [B,4], has_box [B], weight [B], hyper [8], rng [2]; -1: the graph has no use for it);
  * outputs 0: loss, 1: gradient norm. */

@@ -123,10 +123,11 @@ void gn_trainer_hyper(const gn_trainer *t, float hyper[GN_HYPER_COUNT])
 {
     const gn_train_options *o = t->options;
     double epoch = t->epoch + (double)t->batch / (double)gn_loader_batches(t->loader), n = (double)t->step + 1.0;
+    /* The operator holds its betas in f32; its bias corrections must be those of the same numbers. */
     memset(hyper, 0, GN_HYPER_COUNT * sizeof *hyper);
     hyper[GN_HYPER_LR] = (float)gn_schedule_lr(&o->schedule, epoch);
-    hyper[GN_HYPER_BIAS1] = (float)(1.0 - pow(o->rule.momentum, n));
-    hyper[GN_HYPER_BIAS2] = (float)(1.0 - pow(o->rule.beta2, n));
+    hyper[GN_HYPER_BIAS1] = (float)(1.0 - pow((double)(float)o->rule.momentum, n));
+    hyper[GN_HYPER_BIAS2] = (float)(1.0 - pow((double)(float)o->rule.beta2, n));
     hyper[GN_HYPER_FIRST] = t->step == 0 ? 1.0f : 0.0f;
     hyper[GN_HYPER_EMA_DECAY] = (float)(o->ema_decay * (1.0 - exp(-n / o->ema_tau)));
 }

@@ -7,6 +7,7 @@
 #include "backend/cpu/cpu_internal.h"
 #include "kernels/elementwise.h"
 #include "kernels/optimizer.h"
+#include "ops/optimizer_rules.h"
 
 /* A piece of one of the n tensors. */
 typedef struct piece {
@@ -42,9 +43,6 @@ static gn_status cut(gn_exec *exec, gn_cpu_step *step, int first, int n, gn_erro
     step->detail = all;
     return GN_OK;
 }
-
-/* Order of the entries of the input "train.hyper". */
-enum { HYPER_LR, HYPER_BIAS1, HYPER_BIAS2, HYPER_FIRST, HYPER_EMA_DECAY };
 
 typedef struct optimizer_job {
     const gn_exec *exec;
@@ -98,8 +96,8 @@ static void run_sgd(gn_exec *exec, const gn_cpu_step *step)
 {
     const float *hyper = gn_cpu_in(exec, step, 0), *scale = gn_cpu_in(exec, step, 1);
     optimizer_job job = {.exec = exec, .step = step, .all = step->detail, .hyper = hyper};
-    job.sgd = (gn_sgd_step){.lr = hyper[HYPER_LR], .momentum = gn_node_float(step->node, "momentum", 0.0f), .grad_scale = *scale,
-                                 .nesterov = gn_node_int(step->node, "nesterov", 0) != 0, .first = hyper[HYPER_FIRST] != 0.0f};
+    job.sgd = (gn_sgd_step){.lr = hyper[GN_HYPER_LR], .momentum = gn_node_float(step->node, "momentum", 0.0f), .grad_scale = *scale,
+                                 .nesterov = gn_node_int(step->node, "nesterov", 0) != 0, .first = hyper[GN_HYPER_FIRST] != 0.0f};
     gn_pool_run(exec->device->pool, job.all->n_pieces, sgd_task, &job);
 }
 
@@ -121,7 +119,7 @@ static void run_adam(gn_exec *exec, const gn_cpu_step *step)
     const gn_node *node = step->node;
     const float *hyper = gn_cpu_in(exec, step, 0), *scale = gn_cpu_in(exec, step, 1);
     optimizer_job job = {.exec = exec, .step = step, .all = step->detail, .hyper = hyper};
-    job.adam = (gn_adam_step){.lr = hyper[HYPER_LR], .bias1 = hyper[HYPER_BIAS1], .bias2 = hyper[HYPER_BIAS2], .grad_scale = *scale,
+    job.adam = (gn_adam_step){.lr = hyper[GN_HYPER_LR], .bias1 = hyper[GN_HYPER_BIAS1], .bias2 = hyper[GN_HYPER_BIAS2], .grad_scale = *scale,
                                    .beta1 = gn_node_float(node, "beta1", 0.9f), .beta2 = gn_node_float(node, "beta2", 0.999f),
                                    .epsilon = gn_node_float(node, "epsilon", 1e-8f),
                                    .decoupled = gn_node_int(node, "decoupled", 0) != 0};
@@ -140,7 +138,7 @@ static void ema_task(void *ctx, int task, int thread)
     const optimizer_job *j = ctx;
     (void)thread;
     const piece *p = &j->all->list[task];
-    gn_f32_ema(j->hyper[HYPER_EMA_DECAY], updated(j, 1, 0, p), tensor_in(j, 1 + j->all->n_tensors, p), p->n);
+    gn_f32_ema(j->hyper[GN_HYPER_EMA_DECAY], updated(j, 1, 0, p), tensor_in(j, 1 + j->all->n_tensors, p), p->n);
 }
 
 static void run_ema(gn_exec *exec, const gn_cpu_step *step)
