@@ -23,6 +23,12 @@
 #error "no SIMD vocabulary for this instruction set"
 #endif
 
+/* Asks for the cache line `ahead` floats after p, which may lie outside any buffer. */
+GN_INLINE void vf_prefetch(const float *p, size_t ahead)
+{
+    __builtin_prefetch((const void *)((uintptr_t)p + ahead * sizeof(float)));
+}
+
 /* x, kept in a register: otherwise the compiler loads it again for each of its uses. */
 GN_INLINE vf vf_pin(vf x)
 {
