@@ -17,7 +17,7 @@ enum { STREAM_SCENE = 1, STREAM_BACKDROP, STREAM_PEOPLE, STREAM_STROKES, STREAM_
 
 void gn_synth_options_init(gn_synth_options *options)
 {
-    *options = (gn_synth_options){.min_side_px = 160, .max_side_px = 480, .empty_frac = 0.08, .several_frac = 0.14};
+    *options = (gn_synth_options){.min_side_px = 160, .max_side_px = 480, .empty_frac = 0.08, .several_frac = 0.07};
 }
 
 static bool is_fraction(double x)
@@ -59,13 +59,21 @@ static int draw_face_count(const gn_synth_options *o, gn_rng *rng)
     return 1;
 }
 
-/* Height of a face as a share of the picture's smaller side: mostly large enough to be recognised, some small. */
+/* Height of a face as a share of the picture's smaller side: mostly as in portraits, some small. */
 static double draw_face_share(gn_rng *rng, int n_faces)
 {
-    const double largest = n_faces > 1 ? 0.45 : 0.8;
-    if (gn_synth_chance(rng, 0.12))
-        return gn_synth_range(rng, 0.08, 0.22);
-    return exp(gn_synth_range(rng, log(0.22), log(largest)));
+    if (gn_synth_chance(rng, 0.08))
+        return gn_synth_range(rng, 0.08, 0.25);
+    return n_faces > 1 ? gn_synth_range(rng, 0.25, 0.48) : gn_synth_range(rng, 0.4, 0.8);
+}
+
+/* Where along a side of length n a face lies: mostly near the middle given as a share, sometimes anywhere. */
+static double draw_place(gn_rng *rng, double n, double margin, double middle, double spread)
+{
+    if (gn_synth_chance(rng, 0.08))
+        return gn_synth_range(rng, margin, n - margin);
+    const double place = n * (middle + spread * gn_rng_normal(rng));
+    return fmin(fmax(place, margin), n - margin);
 }
 
 static double area(const gn_draw_box *b)
@@ -103,13 +111,15 @@ typedef struct cast {
 } cast;
 
 /* One try: false when the place is taken or too little of the face is inside. */
-static bool try_place(cast *c, gn_rng *rng, int width, int height, double face_px, double light_angle)
+static bool try_place(cast *c, gn_rng *rng, int width, int height, int crowd, double face_px, double light_angle)
 {
     gn_synth_person *p = &c->person[c->n];
     const bool may_leave = gn_synth_chance(rng, 0.08);
     const double margin = may_leave ? 0.0 : fmin(0.5 * face_px, 0.45 * fmin(width, height));
-    gn_synth_person_init(p, rng, gn_synth_range(rng, margin, width - margin),
-                         gn_synth_range(rng, margin, height - margin), face_px);
+    const double spread = crowd > 1 ? 0.3 : 0.12;
+    const double x = draw_place(rng, width, margin, 0.5, spread);
+    const double y = draw_place(rng, height, margin, 0.43, 0.09);
+    gn_synth_person_init(p, rng, x, y, face_px);
     p->light_x = cos(light_angle);
     p->light_y = sin(light_angle);
     const gn_draw_box whole = gn_synth_person_box(p);
@@ -136,7 +146,7 @@ static void place_people(cast *c, gn_rng *rng, int width, int height, int wanted
         for (int t = 0; t < PLACE_TRIES; t++) {
             const double shrink = 1.0 - 0.5 * t / PLACE_TRIES; /* a crowded picture takes smaller faces */
             const double face_px = fmax(12.0, share * shrink * fmin(width, height));
-            if (try_place(c, rng, width, height, face_px, light_angle))
+            if (try_place(c, rng, width, height, wanted, face_px, light_angle))
                 break;
         }
     }
@@ -173,7 +183,7 @@ static gn_status draw_scene(uint64_t seed, int64_t index, int n_faces, cast *peo
     gn_rng rng;
     stream(&rng, seed, index, STREAM_BACKDROP);
     gn_synth_draw_backdrop(&rng, canvas->cr, canvas->width, canvas->height);
-    const int things = gn_synth_chance(&rng, 0.55) ? 1 + gn_synth_pick(&rng, 6) : 0;
+    const int things = gn_synth_chance(&rng, 0.4) ? 1 + gn_synth_pick(&rng, 4) : 0;
     gn_synth_draw_distractors(&rng, canvas->cr, canvas->width, canvas->height, n_faces == 0 ? things + 3 : things);
     const bool is_turned_away = n_faces == 0; /* people without a visible face, in half of the pictures without one */
     const int wanted = is_turned_away ? gn_synth_pick(&rng, 2) : n_faces;

@@ -19,7 +19,7 @@ typedef struct gn_synth_options {
     double empty_frac, several_frac;
 } gn_synth_options;
 
-/* 160..480 px, 8% without a face, 14% with several. */
+/* 160..480 px, 8% without a face, 7% with several. */
 void gn_synth_options_init(gn_synth_options *options);
 
 /* Draws picture number `index` of the set `seed`: same arguments, same bytes, whatever was drawn before.

@@ -257,7 +257,7 @@ void gn_synth_draw_backdrop(gn_rng *rng, cairo_t *cr, int width, int height)
 
 static gn_synth_rgb thing_colour(const stage *s)
 {
-    if (gn_synth_chance(s->rng, 0.35)) /* a skin's colour */
+    if (gn_synth_chance(s->rng, 0.2)) /* a skin's colour */
         return gn_synth_vary(
             s->rng,
             gn_synth_mix((gn_synth_rgb){0.95, 0.8, 0.7}, (gn_synth_rgb){0.35, 0.23, 0.17}, gn_rng_uniform(s->rng)),

@@ -20,7 +20,7 @@ typedef struct camera {
 static camera draw_camera(gn_rng *rng)
 {
     camera c = {.contrast = gn_synth_range(rng, 0.75, 1.15), .gamma = gn_synth_range(rng, 0.65, 1.15)};
-    if (gn_synth_chance(rng, 0.12))
+    if (gn_synth_chance(rng, 0.07))
         c.contrast = gn_synth_range(rng, 0.45, 0.75);
     const double brightness = gn_synth_range(rng, 0.85, 1.3);
     const double warmth = gn_synth_range(rng, -0.14, 0.14);
@@ -33,7 +33,7 @@ static camera draw_camera(gn_rng *rng)
     c.light_y = sin(angle);
     c.light = gn_synth_chance(rng, 0.6) ? gn_synth_range(rng, 0.0, 0.45) : 0.0;
     c.vignette = gn_synth_chance(rng, 0.4) ? gn_synth_range(rng, 0.1, 0.6) : 0.0;
-    c.noise = gn_synth_chance(rng, 0.7) ? gn_synth_range(rng, 0.5, 5.0) : gn_synth_range(rng, 5.0, 12.0);
+    c.noise = gn_synth_chance(rng, 0.7) ? gn_synth_range(rng, 0.5, 3.0) : gn_synth_range(rng, 3.0, 9.0);
     c.noise_seed = gn_rng_u32(rng);
     return c;
 }
@@ -151,12 +151,12 @@ gn_status gn_synth_finish(gn_rng *rng, gn_image *image)
     const double lot = gn_rng_uniform(rng);
     const int side = image->width < image->height ? image->width : image->height;
     const int scale = 1 + side / 200; /* larger pictures take more passes for the same look */
-    if (lot < 0.62)
+    if (lot < 0.72)
         GN_TRY(soften(image, 1, true, true));
-    else if (lot < 0.84)
+    else if (lot < 0.9)
         GN_TRY(soften(image, scale * (1 + gn_synth_pick(rng, 3)), true, true));
-    else if (lot < 0.94)
-        GN_TRY(soften(image, scale * (3 + gn_synth_pick(rng, 6)), lot < 0.89, lot >= 0.89));
+    else if (lot < 0.96)
+        GN_TRY(soften(image, scale * (3 + gn_synth_pick(rng, 6)), lot < 0.93, lot >= 0.93));
     expose(&c, image);
     return GN_OK;
 }
