@@ -157,6 +157,48 @@ double fixture_difference(const gn_graph *a, const gn_graph *b, int n)
     return worst;
 }
 
+/* ---- memory ---- */
+
+typedef struct counter {
+    int64_t left; /* allocations until the one that fails */
+    int64_t live;
+} counter;
+
+static void *counted_alloc(void *ctx, size_t bytes, size_t align)
+{
+    counter *c = ctx;
+    if (c->left == 0)
+        return NULL;
+    c->left--;
+    void *p = aligned_alloc(align, (bytes + align - 1) / align * align);
+    c->live += p != NULL;
+    return p;
+}
+
+static void counted_free(void *ctx, void *ptr)
+{
+    ((counter *)ctx)->live -= ptr != NULL;
+    free(ptr);
+}
+
+int64_t fixture_fail_each_allocation(gn_status (*step)(void *ctx), void *ctx)
+{
+    counter c = {0};
+    gn_allocator allocator = {counted_alloc, counted_free, &c};
+    gn_set_allocator(&allocator);
+    gn_status status = GN_ENOMEM;
+    int64_t k = 0;
+    for (; k < 100000 && status != GN_OK; k++) {
+        c.left = k;
+        status = step(ctx);
+        assert_true(status == GN_OK || status == GN_ENOMEM);
+        assert_int_equal(c.live, 0);
+    }
+    gn_set_allocator(NULL);
+    assert_int_equal(status, GN_OK);
+    return k - 1;
+}
+
 /* ---- wire format ---- */
 
 void wire_varint(gn_text *t, uint64_t x)

@@ -17,6 +17,10 @@ double *fixture_run(const gn_graph *graph, int n, int64_t *count_out);
 /* Largest absolute difference of the results of two graphs at batch n; fails the test when their sizes differ. */
 double fixture_difference(const gn_graph *a, const gn_graph *b, int n);
 
+/* Calls `step` with the first, second, ... allocation failing until it succeeds; each failure must be GN_ENOMEM and leave no block.
+ * Only while no block is live.  Returns the number of allocations of the call that succeeded. */
+int64_t fixture_fail_each_allocation(gn_status (*step)(void *ctx), void *ctx);
+
 /* Protobuf fields. */
 void wire_varint(gn_text *t, uint64_t x);
 void wire_int(gn_text *t, int field, int64_t x);

@@ -194,6 +194,30 @@ static void test_fused_conv_is_taken_apart(void **ctx)
     }
 }
 
+/* From opset 14 on ONNX has HardSwish; at opset 13 it is taken apart. */
+static void test_hardswish(void **ctx)
+{
+    (void)ctx;
+    gn_graph *g = NULL;
+    assert_int_equal(gn_graph_create(gn_ops_registry(), &g), GN_OK);
+    gn_shape shape = gn_shape_make(4, -1, 2, 3, 3);
+    int x = gn_graph_add_input(g, "images", GN_DTYPE_F32, &shape);
+    float factor = 5;
+    int in[2] = {x, gn_graph_add_const_f32(g, "factor", 0, &factor)};
+    x = gn_graph_add_op(g, "Mul", "", "mul", in, 2, NULL, 0);
+    x = gn_graph_add_op(g, "HardSwish", "", "swish", &x, 1, NULL, 0);
+    assert_int_equal(gn_graph_error(g, NULL), GN_OK);
+    gn_graph_add_output(g, x);
+    gn_graph *now = round_trip(g, NULL), *old = round_trip(g, &(gn_onnx_write_options){.opset = 13});
+    assert_int_equal(count_op(now, "HardSwish"), 1);
+    assert_int_equal(count_op(old, "HardSwish"), 0);
+    assert_true(fixture_difference(g, now, 2) == 0);
+    assert_true(fixture_difference(g, old, 2) < 1e-6);
+    gn_graph_destroy(&g);
+    gn_graph_destroy(&now);
+    gn_graph_destroy(&old);
+}
+
 static void test_what_onnx_lacks_is_named(void **ctx)
 {
     (void)ctx;
@@ -241,6 +265,47 @@ static void test_write_is_atomic_and_the_same_as_pack(void **ctx)
     gn_graph_destroy(&model);
 }
 
+/* A convolution that is folded, clamped and taken apart again, made without help from cmocka's assertions. */
+static gn_status build_and_pack(void *ctx)
+{
+    bool fold = *(const bool *)ctx;
+    gn_graph *g = NULL;
+    GN_TRY(gn_graph_create(gn_ops_registry(), &g));
+    gn_shape shape = gn_shape_make(4, -1, 2, 5, 5), w = gn_shape_make(4, 2, 2, 1, 1), c = gn_shape_make(1, 2);
+    int x = gn_graph_add_input(g, "images", GN_DTYPE_F32, &shape);
+    int conv[2] = {x, gn_graph_add_state(g, "w", GN_DTYPE_F32, &w, true)};
+    int bn[5] = {gn_graph_add_op(g, "Conv", "", "conv", conv, 2, NULL, 0)};
+    for (int i = 1; i < 5; i++)
+        bn[i] = gn_graph_add_state(g, "p", GN_DTYPE_F32, &c, i < 3);
+    x = gn_graph_add_op(g, "BatchNormalization", "", "bn", bn, 5, NULL, 0);
+    x = gn_graph_add_op(g, "Relu", "", "relu", &x, 1, NULL, 0);
+    int64_t size[2] = {3, 2};
+    gn_attr attr = gn_attr_ints("output_size", size, 2);
+    x = gn_graph_add_op(g, "AdaptiveAveragePool", "gannet", "pool", &x, 1, &attr, 1);
+    gn_status status = gn_graph_error(g, NULL);
+    if (status == GN_OK)
+        status = gn_graph_add_output(g, x);
+    if (status == GN_OK)
+        status = gn_graph_meta_set(g, "gannet.imgsz", "5,5");
+    void *bytes = NULL;
+    size_t n = 0;
+    gn_error err = {0};
+    if (status == GN_OK)
+        status = gn_onnx_pack(g, &(gn_onnx_write_options){.fold = fold}, &bytes, &n, &err);
+    gn_free(bytes);
+    gn_graph_destroy(&g);
+    return status;
+}
+
+static void test_memory_runs_out_at_every_allocation(void **ctx)
+{
+    (void)ctx;
+    for (int fold = 0; fold < 2; fold++) {
+        bool folds = fold;
+        assert_true(fixture_fail_each_allocation(build_and_pack, &folds) > 20);
+    }
+}
+
 static int teardown(void **ctx)
 {
     (void)ctx;
@@ -256,8 +321,10 @@ int main(void)
         cmocka_unit_test(test_size_and_batch_options),
         cmocka_unit_test(test_adaptive_pooling_is_spelled_in_onnx),
         cmocka_unit_test(test_fused_conv_is_taken_apart),
+        cmocka_unit_test(test_hardswish),
         cmocka_unit_test(test_what_onnx_lacks_is_named),
         cmocka_unit_test(test_write_is_atomic_and_the_same_as_pack),
+        cmocka_unit_test(test_memory_runs_out_at_every_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

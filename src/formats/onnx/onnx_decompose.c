@@ -197,17 +197,19 @@ static gn_status write_adaptive_pool(gn_onnx_build *b, const gn_node *node)
     return GN_OK;
 }
 
-/* HardSwish is an operator of ONNX from opset 14 on: x * HardSigmoid(x) with slope 1/6. */
+/* HardSwish is an operator of ONNX from opset 14 on; before, x * (Clip(x + 3, 0, 6) / 6). */
 static gn_status write_hardswish(gn_onnx_build *b, const gn_node *node)
 {
     if (b->opset >= 14)
         return write_same(b, node);
-    const char *src = in_name(b, node, 0), *gate = gn_onnx_name(b, node->name, "gate");
-    Onnx__NodeProto *sigmoid =
-        gn_onnx_emit(b, "HardSigmoid", gn_onnx_name(b, node->name, "hardsigmoid"), &src, 1, gate);
-    gn_attr alpha = gn_attr_float("alpha", 1.0f / 6.0f), beta = gn_attr_float("beta", 0.5f);
-    gn_onnx_put_attr(b, sigmoid, &alpha);
-    gn_onnx_put_attr(b, sigmoid, &beta);
+    const char *src = in_name(b, node, 0);
+    const char *sum[2] = {src, put_scalar(b, node, "three", 3)}, *shifted = gn_onnx_name(b, node->name, "shifted");
+    gn_onnx_emit(b, "Add", gn_onnx_name(b, node->name, "add"), sum, 2, shifted);
+    const char *clip[3] = {shifted, put_scalar(b, node, "min", 0), put_scalar(b, node, "max", 6)};
+    const char *clipped = gn_onnx_name(b, node->name, "clipped");
+    gn_onnx_emit(b, "Clip", gn_onnx_name(b, node->name, "clip"), clip, 3, clipped);
+    const char *quotient[2] = {clipped, put_scalar(b, node, "six", 6)}, *gate = gn_onnx_name(b, node->name, "gate");
+    gn_onnx_emit(b, "Div", gn_onnx_name(b, node->name, "div"), quotient, 2, gate);
     const char *factors[2] = {src, gate};
     gn_onnx_emit(b, "Mul", node->name, factors, 2, out_name(b, node, 0));
     return GN_OK;
