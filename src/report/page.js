@@ -346,7 +346,8 @@
     const all = series.flatMap((s) => s.pts.map((p) => p[1])).sort((a, b) => a - b), lastEpoch = Math.max(...series.flatMap((s) => s.pts.map((p) => p[0])));
     const isLoss = curve.key.endsWith("loss");
     /* The first steps of a loss may be far above the rest; the axis ends where 98% of the points are. */
-    let hi = isLoss && !curve.isLog ? all[Math.floor((all.length - 1) * 0.98)] : all[all.length - 1], lo = all[0];
+    const most = all[all.length - 1], usual = all[Math.floor((all.length - 1) * 0.98)];
+    let hi = isLoss && !curve.isLog && most > 2 * usual ? usual : most, lo = all[0];
     const pad = (hi - lo || Math.abs(hi) || 1) * 0.06;
     lo = curve.isLog ? lo / 1.1 : lo >= 0 ? Math.max(0, lo - pad) : lo - pad;
     hi = curve.isLog ? hi * 1.1 : hi + pad;
@@ -421,13 +422,13 @@
   // --- trials ----------------------------------------------------------------------------------------------------------
 
   const STATE_TEXT = { done: "done", waiting: "waiting", running: "running", stopped: "interrupted", failed: "failed", screened: "over budget" };
-  const stateText = (t) => (t === winner ? "winner" : t.state === "done" && t.stage < stages.length ? `left at stage ${t.stage}` : STATE_TEXT[t.state] || t.state);
+  const stateText = (t) => (t === winner ? "winner" : t.state === "done" && t.stage < stages.length ? (facts.finished_at ? `left at stage ${t.stage}` : `stage ${t.stage} done`) : STATE_TEXT[t.state] || t.state);
   const columns = [
     { name: "Trial", text: true, get: (t) => t.label, cell: (t) => [t.config.model, el("small", { class: "why" }, [t.options, "#" + t.id, t.reason].filter(Boolean).join(" \u00b7 "))] },
     { name: "State", text: true, get: stateText, cell: (t) => el("span", { class: "badge " + (t === winner ? "winner" : t.state) }, stateText(t)), left: true },
     { name: "Stage", get: (t) => t.stage, cell: (t) => (t.stage ? t.stage + "/" + stages.length : dash) },
     { name: metricName(objective), get: (t) => t.score, cell: (t) => fix(t.score, 3), down: !isLower },
-    ...["box_precision50", "map50", "map50_95", "loss"].filter((k) => k !== objective && trials.some((t) => t.val && t.val.metrics[k]))
+    ...[objective.startsWith("map") ? "map50" : "box_precision50", "loss"].filter((k) => k !== objective && trials.some((t) => t.val && t.val.metrics[k]))
       .map((k) => ({ name: k === "box_precision50" ? "box prec." : metricName(k), get: (t) => t.metric(t.val, k), cell: (t) => fix(t.metric(t.val, k), k === "loss" ? 4 : 3), down: k !== "loss" })),
     { name: "p90 ms", get: (t) => t.ms, cell: (t) => sig(t.ms) },
     { name: "Params", get: (t) => t.net && t.net.params, cell: (t) => count(t.net && t.net.params) },
