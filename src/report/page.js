@@ -46,7 +46,7 @@
   // --- what the data mean --------------------------------------------------------------------------------------------
 
   const METRIC_NAMES = {
-    mean_iou: "mean IoU", box_precision50: "box precision at IoU 0.5", map50: "mAP50", map75: "mAP75", map95: "mAP95",
+    mean_iou: "mean IoU", box_precision50: "box precision", map50: "mAP50", map75: "mAP75", map95: "mAP95",
     map50_95: "mAP50\u201395", precision: "precision", recall: "recall", loss: "loss", top1: "top-1", top5: "top-5",
   };
   const metricName = (key) => METRIC_NAMES[key] || key;
@@ -313,17 +313,18 @@
       if (a === winner || b === winner) return a === winner ? -1 : 1;
       return has(a.score) && has(b.score) ? (better(a.score, b.score) ? -1 : 1) : has(b.score) - has(a.score);
     });
-    const shown = ["loss", "mean_iou", "box_precision50", "map50", "map50_95", "top1"].filter((k) => trials.some((t) => t.val && t.val.metrics[k]));
+    const shown = ["loss", "mean_iou", "box_precision50", "map50", "map50_95", "top1"]
+      .filter((k) => (k !== "map50_95" || objective.startsWith("map")) && trials.some((t) => t.val && t.val.metrics[k]));
     const onTest = shown.filter((k) => k !== "loss" && trials.some((t) => t.test && t.test.metrics[k]));
     const value = (r, k) => (r && r.metrics[k] ? [fix(r.metrics[k][0], k === "loss" ? 4 : 3), el("small", {}, interval(r.metrics[k]))] : dash);
-    const heads = ["Network", ...shown.map((k) => metricName(k) + ", val"), ...onTest.map((k) => metricName(k) + ", test"), "p50", "p90", "Weights", "Peak memory"];
+    const heads = ["Network", ...shown.map((k) => metricName(k) + ", val"), ...onTest.map((k) => metricName(k) + ", test"), "Latency, p90", "Weights", "Peak memory"];
     $("network-table").replaceChildren(
       el("thead", {}, el("tr", {}, heads.map((h) => el("th", { scope: "col" }, h)))),
       el("tbody", {}, rows.map((t) => el("tr", { class: t === winner ? "is-winner" : !has(t.score) ? "is-idle" : null },
         el("th", { scope: "row" }, t.config.model, el("small", {}, [t.config.imgsz + "\u202fpx", t.options].filter(Boolean).join("  "))),
         shown.map((k) => el("td", {}, value(t.val, k))), onTest.map((k) => el("td", {}, value(t.test, k))),
-        el("td", {}, ms(t.net && t.net.total_p50_ms)),
-        el("td", {}, ms(t.ms), t.net && !t.net.is_valid && isTime(t) ? el("small", { title: t.net.note }, "disturbed") : t.state === "screened" ? el("small", {}, "over budget") : ""),
+        el("td", {}, ms(t.ms), isTime(t) ? el("small", {}, "p50 " + ms(t.net.total_p50_ms)) : "",
+          isTime(t) && !t.net.is_valid ? el("small", { title: t.net.note }, "disturbed") : "", t.state === "screened" ? el("small", {}, "over budget") : ""),
         el("td", {}, bytes(t.net && t.net.bytes)), el("td", {}, bytes(t.net && t.net.peak_bytes))))));
   };
 
@@ -345,9 +346,9 @@
     const H = Math.max(280, Math.min(400, W * 0.42)), m = { left: 54, right: 16, top: 24, bottom: 44 };
     const all = series.flatMap((s) => s.pts.map((p) => p[1])).sort((a, b) => a - b), lastEpoch = Math.max(...series.flatMap((s) => s.pts.map((p) => p[0])));
     const isLoss = curve.key.endsWith("loss");
-    /* The first steps of a loss may be far above the rest; the axis ends where 98% of the points are. */
-    const most = all[all.length - 1], usual = all[Math.floor((all.length - 1) * 0.98)];
-    let hi = isLoss && !curve.isLog && most > 2 * usual ? usual : most, lo = all[0];
+    /* The first steps of a loss, or a trial that ran away, may be far above the rest: the axis ends where the rest is. */
+    const most = all[all.length - 1], usual = 2.5 * all[Math.floor((all.length - 1) * 0.75)];
+    let hi = isLoss && !curve.isLog ? Math.min(most, usual) : most, lo = all[0];
     const pad = (hi - lo || Math.abs(hi) || 1) * 0.06;
     lo = curve.isLog ? lo / 1.1 : lo >= 0 ? Math.max(0, lo - pad) : lo - pad;
     hi = curve.isLog ? hi * 1.1 : hi + pad;
