@@ -24,9 +24,9 @@
 #endif
 
 /* Asks for the cache line `ahead` floats after p, which may lie outside any buffer. */
-GN_INLINE void vf_prefetch(const float *p, size_t ahead)
+GN_INLINE void vf_prefetch(const float *p, ptrdiff_t ahead)
 {
-    __builtin_prefetch((const void *)((uintptr_t)p + ahead * sizeof(float)));
+    __builtin_prefetch((const void *)((uintptr_t)p + (uintptr_t)ahead * sizeof(float)));
 }
 
 /* x, kept in a register: otherwise the compiler loads it again for each of its uses. */
