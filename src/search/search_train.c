@@ -102,14 +102,15 @@ static void tell_progress(stage_run *r)
     if (s->cost_done > 0)
         gn_format_seconds(cost_left * busy_seconds(r) / s->cost_done / s->options->jobs, left_text);
     const candidate *best = leader(s, &score);
-    snprintf(what, sizeof what, "stage %d/%d  trial %zu/%zu  %s", r->stage + 1, s->options->stages.n,
+    snprintf(what, sizeof what, "stage %d/%d trial %zu/%zu %s", r->stage + 1, s->options->stages.n,
              r->n_ended + 1 < r->n ? r->n_ended + 1 : r->n, r->n, running != NULL ? running->label : "");
+    /* What is cut on a narrow terminal stands last. */
     int len = 0;
     note[0] = '\0';
-    if (best != NULL)
-        len = snprintf(note, sizeof note, "best %.3f (%s)", fabs(score), best->label);
-    if (left_text[0] != '\0' && len >= 0 && len < (int)sizeof note)
-        snprintf(note + len, sizeof note - (size_t)len, "%sabout %s left", len > 0 ? ", " : "", left_text);
+    if (left_text[0] != '\0')
+        len = snprintf(note, sizeof note, "%s left%s", left_text, best != NULL ? ", " : "");
+    if (best != NULL && len >= 0 && len < (int)sizeof note)
+        snprintf(note + len, sizeof note - (size_t)len, "best %.3f (%s)", fabs(score), best->label);
     gn_progress_tell(
         &(gn_progress){.what = what, .done = seen, .total = seen + (int64_t)left, .unit = "epochs", .note = note});
 }
@@ -302,7 +303,7 @@ static gn_status run_stage(stage_run *r, gn_error *err)
             return GN_OK;
         if (status == GN_OK)
             status = look_at_slots(r, &has_news, err);
-        if (has_news || gn_now_ns() - r->told_ns > TELL_NS) {
+        if (r->n_running > 0 && gn_now_ns() - r->told_ns > TELL_NS) {
             tell_progress(r);
             r->told_ns = gn_now_ns();
         }
