@@ -119,10 +119,18 @@ typedef struct chain {
 
 static bool has_data(const gn_graph *graph, int value) { return value >= 0 && graph->values[value]->data != NULL; }
 
+static bool is_renewed(const gn_graph *graph, int state)
+{
+    for (size_t i = 0; i < graph->n_updates; i++)
+        if (graph->updates[i].state == state)
+            return true;
+    return false;
+}
+
 static bool bn_is_fixed(const gn_graph *graph, const gn_node *bn)
 {
     for (int i = 1; i <= 4; i++)
-        if (!has_data(graph, bn->in[i]))
+        if (!has_data(graph, bn->in[i]) || is_renewed(graph, bn->in[i]))
             return false;
     return true;
 }
@@ -192,7 +200,9 @@ static gn_status emit_fused(gn_graph *graph, const chain *c, bool *gone)
 {
     gn_node *conv = graph->nodes[c->conv];
     int bias = gn_has_in(conv, 2) ? conv->in[2] : -1, scale = -1;
-    if (bias >= 0 && !has_data(graph, bias))
+    if (c->bn < 0 && c->add < 0 && c->act < 0)
+        return GN_OK;
+    if (bias >= 0 && (!has_data(graph, bias) || (c->bn >= 0 && is_renewed(graph, bias))))
         return GN_OK; /* a computed bias stays as it is */
     if (c->bn >= 0)
         GN_TRY(fold_bn(graph, graph->nodes[c->bn], bias, &scale, &bias));
@@ -219,7 +229,7 @@ static gn_status emit_fused(gn_graph *graph, const chain *c, bool *gone)
     return GN_OK;
 }
 
-static gn_status fuse_convolutions(gn_graph *graph, gn_error *err)
+gn_status gn_pass_fuse(gn_graph *graph, gn_error *err)
 {
     size_t n = graph->n_nodes;
     int *uses = gn_graph_use_counts(graph);
@@ -242,6 +252,6 @@ gn_status gn_pass_inference(gn_graph *graph, gn_error *err)
     GN_TRY(gn_pass_fold_constants(graph, err));
     bypass_idle_nodes(graph);
     GN_TRY(gn_pass_prune(graph));
-    GN_TRY(fuse_convolutions(graph, err));
+    GN_TRY(gn_pass_fuse(graph, err));
     return gn_pass_prune(graph);
 }

@@ -7,9 +7,10 @@
 
 /* Removes nodes whose results reach neither an output nor an update. */
 gn_status gn_pass_prune(gn_graph *graph);
-/* For inference: constants folded, Dropout and Identity bypassed, BatchNormalization folded into Conv, and
- * Conv [+ Add] [+ Relu|Clip] fused into gannet.FusedConv (inputs X, W, B, residual; attributes of Conv and "lo", "hi").
- * Shapes must be inferred. */
+/* Conv [+ BatchNormalization] [+ Add] [+ Relu|Clip] become one gannet.FusedConv where nobody else reads what lies between, and nothing
+ * in the normalisation is renewed by this graph.  For a training graph: after differentiation. */
+gn_status gn_pass_fuse(gn_graph *graph, gn_error *err);
+/* For inference: constants folded, Dropout and Identity bypassed, convolutions fused with what follows them.  Shapes must be inferred. */
 gn_status gn_pass_inference(gn_graph *graph, gn_error *err);
 /* For training: nodes replaced by their training forms; BatchNormTrain followed by Relu or Clip only becomes one node. */
 gn_status gn_pass_training(gn_graph *graph, gn_error *err);

@@ -266,7 +266,8 @@ static gn_status build(builder *b, int batch)
     gn_graph_clear_outputs(b->g);
     GN_TRY(gn_graph_add_output(b->g, loss));
     GN_TRY(gn_graph_add_output(b->g, gn_graph_node(b->g, clip)->out[1]));
-    return gn_pass_prune(b->g);
+    GN_TRY(gn_pass_prune(b->g));
+    return gn_pass_fuse(b->g, b->err);
 }
 
 gn_status gn_train_graph_build(const gn_graph *model, int batch, int width_px, int height_px, const gn_train_rule *rule,

@@ -224,7 +224,7 @@ static void values_that_others_read_stay(void **state)
     gn_graph_add_output(graph, last);
     gn_graph_add_output(graph, fixture_unary(graph, "Relu", last));
     gn_graph *fused = infer_alike(graph);
-    assert_int_equal(fixture_count(fused, "FusedConv"), 3);
+    assert_int_equal(fixture_count(fused, "Conv"), 3);
     assert_int_equal(fixture_count(fused, "Relu"), 2);
     assert_int_equal(fixture_count(fused, "BatchNormalization"), 1);
     assert_int_equal(fixture_count(fused, "Add"), 2);
@@ -257,6 +257,22 @@ static void networks_infer_alike(void **state)
         gn_graph_destroy(&fused);
         gn_graph_destroy(&graph);
     }
+}
+
+/* Statistics that the graph itself renews are no constants. */
+static void renewed_statistics_stay(void **state)
+{
+    (void)state;
+    gn_graph *graph = fixture_graph();
+    gn_error err = {0};
+    int x = fixture_input(graph, "x", gn_shape_make(4, 1, 3, 5, 5));
+    int y = block(graph, "a", x, 3, "Relu"), mean = gn_graph_find_value(graph, "a.running_mean");
+    gn_graph_add_output(graph, y);
+    gn_graph_add_update(graph, mean, fixture_unary(graph, "Relu", mean));
+    assert_int_equal(gn_pass_inference(graph, &err), GN_OK);
+    assert_int_equal(fixture_count(graph, "BatchNormalization"), 1);
+    assert_int_equal(fixture_count(graph, "FusedConv"), 0);
+    gn_graph_destroy(&graph);
 }
 
 /* ---- the training form ---- */
@@ -328,6 +344,7 @@ int main(void)
         cmocka_unit_test(residual_blocks_become_one_node_per_convolution),
         cmocka_unit_test(values_that_others_read_stay),
         cmocka_unit_test(networks_infer_alike),
+        cmocka_unit_test(renewed_statistics_stay),
         cmocka_unit_test(normalisation_takes_its_activation_in),
         cmocka_unit_test(dropout_and_pooling_take_their_training_forms),
     };
