@@ -13,6 +13,7 @@
 #include "gannet/train_api.h"
 #include "gannet/formats_api.h"
 #include "gannet/graph_api.h"
+#include "gannet/measure_api.h"
 #include "gannet/zoo_api.h"
 
 static const gn_opt options[] = {
@@ -544,8 +545,12 @@ typedef struct training {
     gn_graph *model;
     gn_train_options options;
     gn_text settings;
+    gn_machine_lock *lock; /* nothing measures on this machine while we train */
     char dir[1024];
 } training;
+
+/* How long to wait for a measurement to end. */
+#define GN_LOCK_WAIT_SECONDS 120.0
 
 static gn_status prepare(training *t, gn_error *err)
 {
@@ -572,6 +577,7 @@ static gn_status train(training *t, gn_error *err)
 {
     gn_train_result result;
     GN_TRY(prepare(t, err));
+    GN_TRY(gn_machine_lock_take(GN_MACHINE_WORK, GN_LOCK_WAIT_SECONDS, &t->lock, err));
     gn_cli_say("training %s on %" PRId64 " pictures, %d threads, in %s\n", gn_args_str(t->args, "model"),
                gn_dataset_count(t->dataset, GN_SPLIT_TRAIN), t->options.threads, t->dir);
     GN_TRY(gn_train_run(t->model, t->dataset, &t->options, tell_epoch, &t->options.epochs, &result, err));
@@ -597,6 +603,7 @@ static int run(int argc, char **argv)
             gn_fail(&err, status, "%s", gn_status_sentence(status));
         code = gn_cli_fail(t.args, &err);
     }
+    gn_machine_lock_give(&t.lock);
     gn_text_deinit(&t.settings);
     gn_graph_destroy(&t.model);
     gn_dataset_close(&t.dataset);
