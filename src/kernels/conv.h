@@ -1,4 +1,7 @@
 /* Dense and grouped convolution and matrix product in f32: forward, gradient by data, gradient by weights.
+ * Sums are in f32 in an order fixed by the sizes and the CPU level; sums over pixels go through partial sums of at most 256
+ * (of one row where C <= 4).  Packed weights belong to the CPU level at which they were packed.  Results over 16 MiB are
+ * written past the caches.
  * Implicit GEMM over N,H,W,C: no im2col buffer; each task gathers row pointers for its tile of output pixels, with a row of
  * zeros where the filter overlaps the padding.
  * A fully connected layer is a 1x1 convolution over N pixels (H = W = 1).
@@ -25,7 +28,8 @@ typedef struct gn_conv {
 size_t gn_conv_pack_bytes(const gn_conv *p);
 /* Packs panels panel_begin..panel_end-1 (so that threads can share the work); gn_conv_pack_panels: how many there are. */
 int gn_conv_pack_panels(const gn_conv *p);
-void gn_conv_pack(const gn_conv *p, const float *w, const float *bias, const float *scale, void *packed, int panel_begin, int panel_end);
+void gn_conv_pack(const gn_conv *p, const float *w, const float *bias, const float *scale, void *packed, int panel_begin,
+                  int panel_end);
 
 typedef struct gn_conv_fwd {
     gn_conv p;
@@ -40,7 +44,7 @@ int gn_conv_fwd_tasks(const gn_conv *p);
 size_t gn_conv_fwd_scratch_bytes(const gn_conv *p);
 void gn_conv_fwd_task(const gn_conv_fwd *call, int task, void *scratch);
 
-/* First layer of a network: src is plain [N,C,H,W] with C <= 4 (dst stays [N,P,Q,K]); same packing as above.
+/* First layer of a network: src is plain [N,C,H,W] with C <= 4 (dst stays [N,P,Q,K]); same packing, tasks and scratch as above.
  * True when the shape has such a path. */
 bool gn_conv_fwd_takes_plain(const gn_conv *p);
 void gn_conv_fwd_plain_task(const gn_conv_fwd *call, int task, void *scratch);

@@ -10,7 +10,7 @@
 #include "kernels/conv_plan.h"
 
 enum {
-    CHUNK = 256,       /* pixels summed in registers before they go to memory: bounds the rounding error, too */
+    CHUNK = 256,         /* pixels summed in registers before they go to memory: bounds the rounding error, too */
     SPLIT_PIXELS = 1024, /* per part at least: keeps the traffic of partial results near 3 % */
     TASKS_WANTED = 32,
     REDUCE_TASKS_MAX = 32,
@@ -22,16 +22,16 @@ enum {
 
 typedef struct weight_plan {
     const gn_igemm *kernels;
-    bool is_few;         /* rows are all taps*C values of a pixel, found by offsets (conv_few.h) */
-    bool is_swapped;     /* tile rows are filters, columns channels: the order of [K,C,R,S], cheaper to reduce */
-    bool is_touched;     /* operands come from memory, not from caches, and in rows of several lines */
-    bool is_direct;      /* one part that is the result: no second job */
+    bool is_few;     /* rows are all taps*C values of a pixel, found by offsets (conv_few.h) */
+    bool is_swapped; /* tile rows are filters, columns channels: the order of [K,C,R,S], cheaper to reduce */
+    bool is_touched; /* operands come from memory, not from caches, and in rows of several lines */
+    bool is_direct;  /* one part that is the result: no second job */
     gn_conv_few few;
-    int taps, C, K;      /* channels and filters per group */
-    int rows, columns;   /* of the results of one tap and group */
+    int taps, C, K;    /* channels and filters per group */
+    int rows, columns; /* of the results of one tap and group */
     int splits, tap_blocks, row_blocks;
-    int64_t pixels;      /* N*P*Q; few: picture blocks */
-    size_t part_floats;  /* partial results of one split: [groups][taps][rows][columns], then dbias[K] */
+    int64_t pixels;     /* N*P*Q; few: picture blocks */
+    size_t part_floats; /* partial results of one split: [groups][taps][rows][columns], then dbias[K] */
     size_t bias_at;
 } weight_plan;
 
@@ -52,8 +52,13 @@ static int clamp_int(double x, int lo, int hi)
 
 static weight_plan plan_get(const gn_conv *p)
 {
-    weight_plan w = {.kernels = gn_igemm_current(), .is_few = gn_conv_few_fits(p), .taps = p->R * p->S, .C = p->C / p->groups,
-                     .K = p->K / p->groups, .tap_blocks = 1, .row_blocks = 1};
+    weight_plan w = {.kernels = gn_igemm_current(),
+                     .is_few = gn_conv_few_fits(p),
+                     .taps = p->R * p->S,
+                     .C = p->C / p->groups,
+                     .K = p->K / p->groups,
+                     .tap_blocks = 1,
+                     .row_blocks = 1};
     const double flop = 2.0 * p->N * p->P * p->Q * w.taps * w.C * p->K;
     const int want = clamp_int(flop / TASK_FLOP, 1, TASKS_WANTED);
     if (w.is_few) {
@@ -72,7 +77,8 @@ static weight_plan plan_get(const gn_conv *p)
         const int tiles = (w.rows + w.kernels->mr - 1) / w.kernels->mr;
         w.tap_blocks = clamp_int((double)want / w.splits / p->groups, 1, w.taps);
         w.row_blocks = clamp_int((double)want / w.splits / p->groups / w.tap_blocks, 1, tiles);
-        w.is_touched = 4.0 * (double)w.pixels * (p->C + p->K) > GN_CONV_CACHED_BYTES && (p->C > 2 * LINE_FLOATS || p->K > 2 * LINE_FLOATS);
+        w.is_touched = 4.0 * (double)w.pixels * (p->C + p->K) > GN_CONV_CACHED_BYTES &&
+                       (p->C > 2 * LINE_FLOATS || p->K > 2 * LINE_FLOATS);
         w.is_direct = w.is_swapped && w.taps == 1 && w.splits == 1;
     }
     w.bias_at = (size_t)p->groups * (size_t)w.taps * (size_t)w.rows * (size_t)w.columns;
@@ -126,7 +132,8 @@ typedef struct chunk_rows {
     const float **ones;
 } chunk_rows;
 
-static void point_chunk(const gn_conv_bwd_weight *call, const weight_task *t, int64_t first, int count, const chunk_rows *rows)
+static void point_chunk(const gn_conv_bwd_weight *call, const weight_task *t, int64_t first, int count,
+                        const chunk_rows *rows)
 {
     const gn_conv *p = &call->p;
     const int64_t per_image = (int64_t)p->P * p->Q;
@@ -140,7 +147,8 @@ static void point_chunk(const gn_conv_bwd_weight *call, const weight_task *t, in
             const int h = i * p->stride_h - p->pad_top + tap / p->S * p->dil_h;
             const int w = j * p->stride_w - p->pad_left + tap % p->S * p->dil_w;
             const bool is_inside = h >= 0 && h < p->H && w >= 0 && w < p->W;
-            rows->x[(tap - t->tap_begin) * CHUNK + k] = is_inside ? image + ((size_t)h * W + (size_t)w) * C : call->zeros;
+            rows->x[(tap - t->tap_begin) * CHUNK + k] =
+                is_inside ? image + ((size_t)h * W + (size_t)w) * C : call->zeros;
         }
         if (++j == p->Q) {
             j = 0;
@@ -153,7 +161,8 @@ static void point_chunk(const gn_conv_bwd_weight *call, const weight_task *t, in
 }
 
 /* part[tap][row][column] (+)= sum over the chunk, for one panel of columns. */
-static void run_panel(const weight_plan *w, const weight_task *t, const chunk_rows *rows, int count, int column, bool is_first)
+static void run_panel(const weight_plan *w, const weight_task *t, const chunk_rows *rows, int count, int column,
+                      bool is_first)
 {
     const int nr = 2 * w->kernels->vec, n = w->columns - column < nr ? w->columns - column : nr;
     const int count_rows = t->row_end - t->row_begin, tiles = (count_rows + w->kernels->mr - 1) / w->kernels->mr;
@@ -167,7 +176,8 @@ static void run_panel(const weight_plan *w, const weight_task *t, const chunk_ro
         for (int i = 0; i < tiles; i++) {
             const int row = t->row_begin + (int)gn_conv_cut(count_rows, tiles, i);
             const int m = t->row_begin + (int)gn_conv_cut(count_rows, tiles, i + 1) - row;
-            const size_t place = ((size_t)(t->group * w->taps + tap) * (size_t)w->rows + (size_t)row) * (size_t)w->columns;
+            const size_t place =
+                ((size_t)(t->group * w->taps + tap) * (size_t)w->rows + (size_t)row) * (size_t)w->columns;
             float *dst = t->part + place + column;
             const gn_igemm_tile tile = {dst, is_first ? NULL : dst, NULL, row_off, {-INFINITY, INFINITY}, m, n, false};
             w->kernels->outer(&tile, a, b, row_base + row, column_base, count);
@@ -183,7 +193,8 @@ static void run_bias(const weight_plan *w, const weight_task *t, const chunk_row
     for (int k = 0; k < w->K; k += nr) {
         const int column = t->group * w->K + k;
         float *dst = t->dbias + column;
-        const gn_igemm_tile tile = {dst, is_first ? NULL : dst, NULL, row_off, {-INFINITY, INFINITY}, 1, w->K - k < nr ? w->K - k : nr, false};
+        const gn_igemm_tile tile = {dst, is_first ? NULL : dst,         NULL, row_off, {-INFINITY, INFINITY},
+                                    1,   w->K - k < nr ? w->K - k : nr, false};
         w->kernels->outer(&tile, rows->ones, rows->y, 0, column, count);
     }
 }
@@ -226,8 +237,8 @@ static void run_general(const gn_conv_bwd_weight *call, const weight_plan *w, co
 /* ---- few channels ---- */
 
 /* One row of output pixels: part[row][column] += sum over q of corner[offsets[row] + q*step] * ddst[q][column]. */
-static void run_few_row(const weight_plan *w, float *part, const float *corner, const int32_t *offsets, const int32_t *steps, int Q,
-                        const float *ddst, bool is_first)
+static void run_few_row(const weight_plan *w, float *part, const float *corner, const int32_t *offsets,
+                        const int32_t *steps, int Q, const float *ddst, bool is_first)
 {
     const int mr = w->kernels->mr, tiles = (w->rows + mr - 1) / mr, nr = 2 * w->kernels->vec;
     const float *rows[GN_IGEMM_MR_MAX];
@@ -240,8 +251,14 @@ static void run_few_row(const weight_plan *w, float *part, const float *corner, 
             rows[k] = corner + offsets[row + k];
         for (int column = 0; column < w->columns; column += nr) {
             float *dst = part + (size_t)row * (size_t)w->columns + column;
-            const gn_igemm_tile tile = {dst,  is_first ? NULL : dst, NULL, row_off, {-INFINITY, INFINITY},
-                                        m,    w->columns - column < nr ? w->columns - column : nr, false};
+            const gn_igemm_tile tile = {dst,
+                                        is_first ? NULL : dst,
+                                        NULL,
+                                        row_off,
+                                        {-INFINITY, INFINITY},
+                                        m,
+                                        w->columns - column < nr ? w->columns - column : nr,
+                                        false};
             w->kernels->offsets(&tile, rows, steps, Q, ddst + column, w->columns);
         }
     }
@@ -257,10 +274,11 @@ static void run_few_bias(const weight_plan *w, float *dbias, const float *ddst, 
     for (int k = 0; k < w->columns; k += nr)
         for (int q = 0; q < Q; q += CHUNK) {
             float *dst = dbias + k;
-            const gn_igemm_tile tile = {dst, is_first && q == 0 ? NULL : dst, NULL, row_off, {-INFINITY, INFINITY}, 1,
-                                        w->columns - k < nr ? w->columns - k : nr, false};
-            w->kernels->offsets(&tile, rows, stay, Q - q < CHUNK ? Q - q : CHUNK, ddst + (size_t)q * (size_t)w->columns + k,
-                                w->columns);
+            const gn_igemm_tile tile = {
+                dst, is_first && q == 0 ? NULL : dst,           NULL, row_off, {-INFINITY, INFINITY},
+                1,   w->columns - k < nr ? w->columns - k : nr, false};
+            w->kernels->offsets(&tile, rows, stay, Q - q < CHUNK ? Q - q : CHUNK,
+                                ddst + (size_t)q * (size_t)w->columns + k, w->columns);
         }
 }
 
@@ -340,7 +358,8 @@ static void sum_parts(const float *src, int splits, size_t part_floats, int lane
 }
 
 /* Filters k..k+lanes-1 of a group, columns of the partial results being filters. */
-static void reduce_filters(const gn_conv_bwd_weight *call, const weight_plan *w, int taps, int C, int group, int k, int lanes)
+static void reduce_filters(const gn_conv_bwd_weight *call, const weight_plan *w, int taps, int C, int group, int k,
+                           int lanes)
 {
     const size_t filter_floats = (size_t)C * (size_t)taps;
     const float *part = (const float *)call->partial + (size_t)group * filter_floats * (size_t)w->K + k;

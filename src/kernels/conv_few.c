@@ -8,7 +8,7 @@
 
 enum { CHANNELS_MAX = 4 };
 #define COPY_BYTES_MAX (96 * 1024) /* of a block: a part of the second-level cache */
-#define FLOATS_MAX (16 * 1024 * 1024)
+#define FLOATS_MAX     (16 * 1024 * 1024)
 
 bool gn_conv_few_fits(const gn_conv *p)
 {
@@ -46,12 +46,13 @@ static void copy_row(float *dst, const float *src, int width, int W, int pad_lef
     int end = W + pad_left < width ? W + pad_left : width;
     end = end < begin ? begin : end;
     memset(dst, 0, (size_t)(begin * depth) * sizeof *dst);
-    memcpy(dst + begin * depth, src + (ptrdiff_t)(begin - pad_left) * depth, (size_t)((end - begin) * depth) * sizeof *dst);
+    memcpy(dst + begin * depth, src + (ptrdiff_t)(begin - pad_left) * depth,
+           (size_t)((end - begin) * depth) * sizeof *dst);
     memset(dst + end * depth, 0, (size_t)((width - end) * depth) * sizeof *dst);
 }
 
-int gn_conv_few_gather(const gn_conv *p, const gn_conv_few *f, const float *src, bool is_plain, int n, int block, float *copy,
-                       int32_t *offsets)
+int gn_conv_few_gather(const gn_conv *p, const gn_conv_few *f, const float *src, bool is_plain, int n, int block,
+                       float *copy, int32_t *offsets)
 {
     const int planes = is_plain ? p->C : 1, depth = is_plain ? 1 : p->C;
     const int first = block * f->rows;
@@ -66,8 +67,8 @@ int gn_conv_few_gather(const gn_conv *p, const gn_conv_few *f, const float *src,
             if (y < 0 || y >= p->H)
                 memset(dst, 0, row_floats * sizeof *dst);
             else
-                copy_row(dst, src + ((size_t)c * (size_t)p->H + (size_t)y) * (size_t)p->W * (size_t)depth, f->width, p->W,
-                         p->pad_left, depth);
+                copy_row(dst, src + ((size_t)c * (size_t)p->H + (size_t)y) * (size_t)p->W * (size_t)depth, f->width,
+                         p->W, p->pad_left, depth);
         }
     for (int r = 0; r < p->R; r++)
         for (int s = 0; s < p->S; s++)
@@ -77,7 +78,8 @@ int gn_conv_few_gather(const gn_conv *p, const gn_conv_few *f, const float *src,
     return rows;
 }
 
-const float *gn_conv_few_corner(const gn_conv *p, const gn_conv_few *f, const float *copy, bool is_plain, int i, int q, int *step)
+const float *gn_conv_few_corner(const gn_conv *p, const gn_conv_few *f, const float *copy, bool is_plain, int i, int q,
+                                int *step)
 {
     const int depth = is_plain ? 1 : p->C;
     *step = p->stride_w * depth;
@@ -96,8 +98,8 @@ size_t gn_conv_few_scratch_bytes(const gn_conv *p)
 }
 
 /* One row of the result, from tile to tile; all panels while the tile's pixels are near. */
-static void run_row(const gn_conv_taps *t, const gn_conv_fwd *call, const float *corner, int step, const int32_t *offsets,
-                    int64_t dst_off)
+static void run_row(const gn_conv_taps *t, const gn_conv_fwd *call, const float *corner, int step,
+                    const int32_t *offsets, int64_t dst_off)
 {
     const gn_conv *p = &call->p;
     const int tiles = (p->Q + t->kernels->mr - 1) / t->kernels->mr;
@@ -112,8 +114,13 @@ static void run_row(const gn_conv_taps *t, const gn_conv_fwd *call, const float 
         for (int j = 0; j < t->panels; j++) {
             const gn_conv_panel panel = gn_conv_taps_panel(t, j);
             const float *bias = (const float *)call->packed + panel.offset;
-            const gn_igemm_tile tile = {call->dst + panel.column, call->residual ? call->residual + panel.column : NULL, bias,
-                                        row_off, call->clamp, m, panel.n,
+            const gn_igemm_tile tile = {call->dst + panel.column,
+                                        call->residual ? call->residual + panel.column : NULL,
+                                        bias,
+                                        row_off,
+                                        call->clamp,
+                                        m,
+                                        panel.n,
                                         t->bypass && call->residual != call->dst};
             t->kernels->offsets(&tile, rows, offsets, t->taps * t->kc, bias + panel.ldb, panel.ldb);
         }

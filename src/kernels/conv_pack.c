@@ -22,8 +22,8 @@ int gn_conv_pack_panels(const gn_conv *p)
 }
 
 /* Column j of the panel is filter k = group*nc + column + j: [taps*kc] values, contiguous over (c, r, s) in w. */
-static void pack_panel(const gn_conv_taps *t, const float *w, const float *bias, const float *scale, const gn_conv_panel *panel,
-                       float *dst)
+static void pack_panel(const gn_conv_taps *t, const float *w, const float *bias, const float *scale,
+                       const gn_conv_panel *panel, float *dst)
 {
     const size_t ldb = (size_t)panel->ldb, kc = (size_t)t->kc, taps = (size_t)t->taps;
     const size_t first = (size_t)(panel->group * t->nc + panel->column), n = (size_t)panel->n;
@@ -46,8 +46,8 @@ static void pack_panel(const gn_conv_taps *t, const float *w, const float *bias,
             memset(dst + row * ldb + n, 0, (ldb - n) * sizeof *dst);
 }
 
-void gn_conv_pack(const gn_conv *p, const float *w, const float *bias, const float *scale, void *packed, int panel_begin,
-                  int panel_end)
+void gn_conv_pack(const gn_conv *p, const float *w, const float *bias, const float *scale, void *packed,
+                  int panel_begin, int panel_end)
 {
     gn_conv_taps t;
     gn_conv_taps_forward(p, &t);
@@ -83,7 +83,8 @@ static void pack_panel_backward(const gn_conv_taps *t, const float *w, const gn_
             if (gn_conv_taps_class(t, tap) != i)
                 continue;
             for (size_t k = 0; k < kc; k++) {
-                const float *filter = w + (((size_t)panel->group * kc + k) * (size_t)t->nc + (size_t)panel->column) * taps;
+                const float *filter =
+                    w + (((size_t)panel->group * kc + k) * (size_t)t->nc + (size_t)panel->column) * taps;
                 float *row = dst + (place * kc + k) * ldb;
                 for (size_t j = 0; j < n; j++)
                     row[j] = filter[j * taps + (size_t)tap];

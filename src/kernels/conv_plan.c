@@ -6,7 +6,7 @@
 #define TASK_FLOP 2.0e6
 #define TASKS_MAX 64
 /* Rough speeds of one core, only their ratio matters: multiply-adds from cache, and traffic from the last-level cache. */
-#define FLOP_PER_S 2.0e11
+#define FLOP_PER_S  2.0e11
 #define BYTES_PER_S 2.5e10
 
 int64_t gn_conv_cut(int64_t count, int blocks, int block)
@@ -69,20 +69,52 @@ static void finish(gn_conv_taps *t)
 void gn_conv_taps_forward(const gn_conv *p, gn_conv_taps *t)
 {
     GN_ASSERT(p->groups > 0 && p->C % p->groups == 0 && p->K % p->groups == 0);
-    *t = (gn_conv_taps){.N = p->N, .src_h = p->H, .src_w = p->W, .src_c = p->C, .dst_h = p->P, .dst_w = p->Q, .dst_c = p->K,
-                        .R = p->R, .S = p->S, .groups = p->groups, .kc = p->C / p->groups, .nc = p->K / p->groups,
-                        .classes_h = 1, .classes_w = 1, .stride_h = p->stride_h, .stride_w = p->stride_w,
-                        .pad_top = p->pad_top, .pad_left = p->pad_left, .dil_h = p->dil_h, .dil_w = p->dil_w};
+    *t = (gn_conv_taps){.N = p->N,
+                        .src_h = p->H,
+                        .src_w = p->W,
+                        .src_c = p->C,
+                        .dst_h = p->P,
+                        .dst_w = p->Q,
+                        .dst_c = p->K,
+                        .R = p->R,
+                        .S = p->S,
+                        .groups = p->groups,
+                        .kc = p->C / p->groups,
+                        .nc = p->K / p->groups,
+                        .classes_h = 1,
+                        .classes_w = 1,
+                        .stride_h = p->stride_h,
+                        .stride_w = p->stride_w,
+                        .pad_top = p->pad_top,
+                        .pad_left = p->pad_left,
+                        .dil_h = p->dil_h,
+                        .dil_w = p->dil_w};
     finish(t);
 }
 
 void gn_conv_taps_backward(const gn_conv *p, gn_conv_taps *t)
 {
     GN_ASSERT(p->groups > 0 && p->C % p->groups == 0 && p->K % p->groups == 0);
-    *t = (gn_conv_taps){.N = p->N, .src_h = p->P, .src_w = p->Q, .src_c = p->K, .dst_h = p->H, .dst_w = p->W, .dst_c = p->C,
-                        .R = p->R, .S = p->S, .groups = p->groups, .kc = p->K / p->groups, .nc = p->C / p->groups,
-                        .classes_h = p->stride_h, .classes_w = p->stride_w, .stride_h = p->stride_h, .stride_w = p->stride_w,
-                        .pad_top = p->pad_top, .pad_left = p->pad_left, .dil_h = p->dil_h, .dil_w = p->dil_w,
+    *t = (gn_conv_taps){.N = p->N,
+                        .src_h = p->P,
+                        .src_w = p->Q,
+                        .src_c = p->K,
+                        .dst_h = p->H,
+                        .dst_w = p->W,
+                        .dst_c = p->C,
+                        .R = p->R,
+                        .S = p->S,
+                        .groups = p->groups,
+                        .kc = p->K / p->groups,
+                        .nc = p->C / p->groups,
+                        .classes_h = p->stride_h,
+                        .classes_w = p->stride_w,
+                        .stride_h = p->stride_h,
+                        .stride_w = p->stride_w,
+                        .pad_top = p->pad_top,
+                        .pad_left = p->pad_left,
+                        .dil_h = p->dil_h,
+                        .dil_w = p->dil_w,
                         .is_backward = true};
     finish(t);
 }
@@ -114,7 +146,8 @@ gn_conv_panel gn_conv_taps_panel(const gn_conv_taps *t, int index)
     const int ldb_last = n_last <= vec ? vec : t->nr;
     const size_t rows = 1 + (size_t)t->taps * (size_t)t->kc; /* one of bias */
     const size_t group_floats = rows * (size_t)((t->panels - 1) * t->nr + ldb_last);
-    gn_conv_panel panel = {group, i * t->nr, t->nr, t->nr, (size_t)group * group_floats + (size_t)i * (size_t)t->nr * rows};
+    gn_conv_panel panel = {group, i * t->nr, t->nr, t->nr,
+                           (size_t)group * group_floats + (size_t)i * (size_t)t->nr * rows};
     if (i == t->panels - 1) {
         panel.n = n_last;
         panel.ldb = ldb_last;

@@ -19,14 +19,14 @@ typedef struct gn_conv_taps {
     const gn_igemm *kernels;
     int N, src_h, src_w, src_c, dst_h, dst_w, dst_c;
     int R, S, groups;
-    int kc, nc;                      /* channels of source and result per group */
-    int taps;                        /* R*S */
-    int classes_h, classes_w;        /* 1 x 1 in forward direction */
+    int kc, nc;               /* channels of source and result per group */
+    int taps;                 /* R*S */
+    int classes_h, classes_w; /* 1 x 1 in forward direction */
     int stride_h, stride_w, pad_top, pad_left, dil_h, dil_w;
     bool is_backward;
-    int nr, panels;                  /* columns of a full panel; panels per group */
-    bool bypass;                     /* the result is too large to stay in the caches */
-    int panel_blocks, pixel_blocks;  /* tasks per (class, group): panel_blocks * pixel_blocks */
+    int nr, panels;                 /* columns of a full panel; panels per group */
+    bool bypass;                    /* the result is too large to stay in the caches */
+    int panel_blocks, pixel_blocks; /* tasks per (class, group): panel_blocks * pixel_blocks */
 } gn_conv_taps;
 
 void gn_conv_taps_forward(const gn_conv *p, gn_conv_taps *t);

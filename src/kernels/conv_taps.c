@@ -13,10 +13,10 @@ typedef struct pixel_class {
     int h0, w0, step_h, step_w, nh, nw;
     int move_h, move_w, tap_rows, tap_cols;
     int *row_at, *col_at;
-    ptrdiff_t *tap_at;               /* [tap_rows*tap_cols]: row_at, col_at as a distance in floats */
+    ptrdiff_t *tap_at;                  /* [tap_rows*tap_cols]: row_at, col_at as a distance in floats */
     int i_begin, i_end, j_begin, j_end; /* pixels all taps of which are inside */
-    int first_tap;                   /* in the packed order */
-    bool is_flat;                    /* one tap, source and result pixels are the same */
+    int first_tap;                      /* in the packed order */
+    bool is_flat;                       /* one tap, source and result pixels are the same */
 } pixel_class;
 
 /* Does filter row r meet the rows h0 + i*stride?  (Columns likewise.)  Forward: always.  Backward: source row
@@ -60,7 +60,8 @@ static int taps_before(const gn_conv_taps *t, int index)
 /* lists: room for taps ptrdiff_t and R+S int. */
 static pixel_class class_get(const gn_conv_taps *t, int index, void *lists)
 {
-    pixel_class c = {.h0 = index / t->classes_w, .w0 = index % t->classes_w, .step_h = t->classes_h, .step_w = t->classes_w};
+    pixel_class c = {
+        .h0 = index / t->classes_w, .w0 = index % t->classes_w, .step_h = t->classes_h, .step_w = t->classes_w};
     c.nh = (t->dst_h - c.h0 + c.step_h - 1) / c.step_h;
     c.nw = (t->dst_w - c.w0 + c.step_w - 1) / c.step_w;
     c.move_h = t->is_backward ? 1 : t->stride_h;
@@ -82,22 +83,24 @@ static pixel_class class_get(const gn_conv_taps *t, int index, void *lists)
 }
 
 /* rows[tap*m] for all taps of a pixel near the border, the first tap of which sees the source at (y, x) - (row_at, col_at)[0]. */
-static void point_border(const gn_conv_taps *t, const pixel_class *c, const float *image, const float *zeros, int y, int x, int m,
-                         const float **rows)
+static void point_border(const gn_conv_taps *t, const pixel_class *c, const float *image, const float *zeros, int y,
+                         int x, int m, const float **rows)
 {
     for (int a = 0; a < c->tap_rows; a++) {
         const int h = y + c->row_at[a];
         const bool has_row = h >= 0 && h < t->src_h;
         for (int b = 0; b < c->tap_cols; b++, rows += m) {
             const int w = x + c->col_at[b];
-            *rows = has_row && w >= 0 && w < t->src_w ? image + ((size_t)h * (size_t)t->src_w + (size_t)w) * (size_t)t->src_c : zeros;
+            *rows = has_row && w >= 0 && w < t->src_w
+                        ? image + ((size_t)h * (size_t)t->src_w + (size_t)w) * (size_t)t->src_c
+                        : zeros;
         }
     }
 }
 
 /* Rows and result offsets of the m pixels of class c from flat index `first` on. */
-static void point_tile(const gn_conv_taps *t, const pixel_class *c, const float *src, const float *zeros, int64_t first, int m,
-                       const float **rows, int64_t *row_off)
+static void point_tile(const gn_conv_taps *t, const pixel_class *c, const float *src, const float *zeros, int64_t first,
+                       int m, const float **rows, int64_t *row_off)
 {
     const int64_t per_image = (int64_t)c->nh * c->nw;
     const size_t image_floats = (size_t)t->src_h * (size_t)t->src_w * (size_t)t->src_c;
@@ -124,7 +127,8 @@ static void point_tile(const gn_conv_taps *t, const pixel_class *c, const float 
     }
 }
 
-static void point_flat_tile(const gn_conv_taps *t, const float *src, int64_t first, int m, const float **rows, int64_t *row_off)
+static void point_flat_tile(const gn_conv_taps *t, const float *src, int64_t first, int m, const float **rows,
+                            int64_t *row_off)
 {
     src += (size_t)first * (size_t)t->src_c;
     for (int k = 0; k < m; k++) {
@@ -134,8 +138,8 @@ static void point_flat_tile(const gn_conv_taps *t, const float *src, int64_t fir
 }
 
 /* Panels begin..end-1 of a group for one tile; `packed` is the group's first panel. */
-static void run_panels(const gn_conv_taps *t, gn_igemm_tile tile, int taps, size_t skip_rows, const float *packed, int begin, int end,
-                       const float *const *rows)
+static void run_panels(const gn_conv_taps *t, gn_igemm_tile tile, int taps, size_t skip_rows, const float *packed,
+                       int begin, int end, const float *const *rows)
 {
     const size_t panel_floats = (1 + (size_t)t->taps * (size_t)t->kc) * (size_t)t->nr;
     tile.dst += begin * t->nr;
@@ -173,7 +177,12 @@ void gn_conv_taps_task(const gn_conv_taps *t, const gn_conv_taps_call *call, int
     const float *packed = call->packed + gn_conv_taps_panel(t, group * t->panels).offset;
     int64_t row_off[GN_IGEMM_MR_MAX];
     gn_igemm_tile tile = {call->dst + (size_t)group * (size_t)t->nc,
-                          call->residual ? call->residual + (size_t)group * (size_t)t->nc : NULL, NULL, row_off, call->clamp, 0, 0,
+                          call->residual ? call->residual + (size_t)group * (size_t)t->nc : NULL,
+                          NULL,
+                          row_off,
+                          call->clamp,
+                          0,
+                          0,
                           t->bypass && call->residual != call->dst};
     for (int first = (int)gn_conv_cut(t->panels, t->panel_blocks, panel_block); first < panel_end; first += together) {
         const int end = first + together < panel_end ? first + together : panel_end;

@@ -21,19 +21,21 @@
 
 typedef struct gn_igemm_tile {
     float *dst;
-    const float *residual;   /* or NULL */
-    const float *bias;       /* [n] in whole vectors, or NULL */
-    const int64_t *row_off;  /* [m], in floats, for dst and residual */
+    const float *residual;  /* or NULL */
+    const float *bias;      /* [n] in whole vectors, or NULL */
+    const int64_t *row_off; /* [m], in floats, for dst and residual */
     gn_clamp clamp;
     int m, n;
-    bool bypass; /* results go past the caches where they can (large ones that nobody reads soon); fence() before others look */
+    bool
+        bypass; /* results go past the caches where they can (large ones that nobody reads soon); fence() before others look */
 } gn_igemm_tile;
 
-typedef void (*gn_igemm_rows_fn)(const gn_igemm_tile *tile, const float *const *rows, int taps, int kc, const float *b, int ldb);
+typedef void (*gn_igemm_rows_fn)(const gn_igemm_tile *tile, const float *const *rows, int taps, int kc, const float *b,
+                                 int ldb);
 typedef void (*gn_igemm_offsets_fn)(const gn_igemm_tile *tile, const float *const *rows, const int32_t *offsets, int kc,
                                     const float *b, int64_t ldb);
-typedef void (*gn_igemm_outer_fn)(const gn_igemm_tile *tile, const float *const *a_rows, const float *const *b_rows, int64_t a_off,
-                                  int64_t b_off, int kc);
+typedef void (*gn_igemm_outer_fn)(const gn_igemm_tile *tile, const float *const *a_rows, const float *const *b_rows,
+                                  int64_t a_off, int64_t b_off, int kc);
 
 typedef struct gn_igemm {
     gn_cpu_level level;
@@ -47,12 +49,12 @@ typedef struct gn_igemm {
 /* The best set of the CPU level in force.  Static storage. */
 const gn_igemm *gn_igemm_current(void);
 
-#define GN_IGEMM(level, mr, vec, rows, offsets, outer, fence)                                                                       \
-    void rows(const gn_igemm_tile *tile, const float *const *a_rows, int taps, int kc, const float *b, int ldb);                    \
-    void offsets(const gn_igemm_tile *tile, const float *const *a_rows, const int32_t *a_offsets, int kc, const float *b,           \
-                 int64_t ldb);                                                                                                      \
-    void outer(const gn_igemm_tile *tile, const float *const *a_rows, const float *const *b_rows, int64_t a_off, int64_t b_off,     \
-               int kc);                                                                                                             \
+#define GN_IGEMM(level, mr, vec, rows, offsets, outer, fence)                                                          \
+    void rows(const gn_igemm_tile *tile, const float *const *a_rows, int taps, int kc, const float *b, int ldb);       \
+    void offsets(const gn_igemm_tile *tile, const float *const *a_rows, const int32_t *a_offsets, int kc,              \
+                 const float *b, int64_t ldb);                                                                         \
+    void outer(const gn_igemm_tile *tile, const float *const *a_rows, const float *const *b_rows, int64_t a_off,       \
+               int64_t b_off, int kc);                                                                                 \
     void fence(void);
 #include "kernels/f32_igemm.def"
 

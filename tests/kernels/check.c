@@ -17,7 +17,7 @@
 #include "check_private.h"
 
 #define CANARY_BYTES 256
-#define CANARY 0xA5
+#define CANARY       0xA5
 
 struct gn_check_block {
     gn_check_block *next;
@@ -62,7 +62,8 @@ static void block_verify(gn_check *c, const gn_check_block *b)
         }
     for (const uint8_t *p = b->data + b->bytes; p < end; p++)
         if (*p != CANARY) {
-            check_fail(c, "wrote %zu bytes past the end of a block of %zu bytes", (size_t)(p - b->data) - b->bytes + 1, b->bytes);
+            check_fail(c, "wrote %zu bytes past the end of a block of %zu bytes", (size_t)(p - b->data) - b->bytes + 1,
+                       b->bytes);
             return;
         }
 }
@@ -94,7 +95,8 @@ bool check_case(gn_check *c, const char *fmt, ...)
     }
     c->cases++;
     c->case_failures = 0;
-    gn_rng_init(&c->rng, c->seed, gn_hash64(c->case_name, strlen(c->case_name), gn_hash64(c->family, strlen(c->family), 1)));
+    gn_rng_init(&c->rng, c->seed,
+                gn_hash64(c->case_name, strlen(c->case_name), gn_hash64(c->family, strlen(c->family), 1)));
     check_at_level(c);
     return true;
 }
@@ -211,8 +213,8 @@ static double excess(double got, double ref, double bound)
 }
 
 /* ref32 or ref64, and scale or the (abs, rel) pair, are used; the others are NULL or 0. */
-static bool compare(gn_check *c, const char *what, const float *got, const float *ref32, const double *ref64, const double *scale,
-                    size_t n, double abs_tol, double rel_tol)
+static bool compare(gn_check *c, const char *what, const float *got, const float *ref32, const double *ref64,
+                    const double *scale, size_t n, double abs_tol, double rel_tol)
 {
     size_t worst = 0, bad = 0;
     double most = 0;
@@ -228,22 +230,25 @@ static bool compare(gn_check *c, const char *what, const float *got, const float
     }
     if (bad == 0)
         return true;
-    check_fail(c, "%s: %zu of %zu elements differ; worst [%zu]: got %.9g, expected %.9g (%.3g times the bound)", what, bad, n, worst,
-               (double)got[worst], ref32 ? (double)ref32[worst] : ref64[worst], most);
+    check_fail(c, "%s: %zu of %zu elements differ; worst [%zu]: got %.9g, expected %.9g (%.3g times the bound)", what,
+               bad, n, worst, (double)got[worst], ref32 ? (double)ref32[worst] : ref64[worst], most);
     return false;
 }
 
-bool check_close(gn_check *c, const char *what, const float *got, const float *ref, size_t n, double abs_tol, double rel_tol)
+bool check_close(gn_check *c, const char *what, const float *got, const float *ref, size_t n, double abs_tol,
+                 double rel_tol)
 {
     return compare(c, what, got, ref, NULL, NULL, n, abs_tol, rel_tol);
 }
 
-bool check_close_f64(gn_check *c, const char *what, const float *got, const double *ref, size_t n, double abs_tol, double rel_tol)
+bool check_close_f64(gn_check *c, const char *what, const float *got, const double *ref, size_t n, double abs_tol,
+                     double rel_tol)
 {
     return compare(c, what, got, NULL, ref, NULL, n, abs_tol, rel_tol);
 }
 
-bool check_close_scaled(gn_check *c, const char *what, const float *got, const double *ref, const double *scale, size_t n, double tol)
+bool check_close_scaled(gn_check *c, const char *what, const float *got, const double *ref, const double *scale,
+                        size_t n, double tol)
 {
     return compare(c, what, got, NULL, ref, scale, n, tol, 0);
 }
@@ -291,8 +296,8 @@ double check_bench(gn_check *c, const char *label, check_bench_fn fn, void *arg,
     static double seconds[2000];
     const int n = sample(fn, arg, seconds, 2000, 0.2);
     const double median = seconds[n / 2], best = seconds[0], p90 = seconds[n * 9 / 10];
-    printf("%-12s %-44s median %9.3f us  best %9.3f  p90 %9.3f  %8.2f G%s/s", gn_cpu_level_name(c->level), label, median * 1e6,
-           best * 1e6, p90 * 1e6, work / best * 1e-9, unit);
+    printf("%-12s %-44s median %9.3f us  best %9.3f  p90 %9.3f  %8.2f G%s/s", gn_cpu_level_name(c->level), label,
+           median * 1e6, best * 1e6, p90 * 1e6, work / best * 1e-9, unit);
     if (strcmp(unit, "flop") == 0 && c->peak_gflops > 0)
         printf("  %5.1f %% of peak (best)", 100 * work / best * 1e-9 / c->peak_gflops);
     putchar('\n');

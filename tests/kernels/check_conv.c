@@ -11,7 +11,7 @@
 #include "kernels/conv.h"
 
 #define UNIT_ROUNDOFF 0x1p-24
-#define N_SHAPES_MAX 1200
+#define N_SHAPES_MAX  1200
 
 static double sum_tolerance(double terms)
 {
@@ -34,10 +34,23 @@ static void add(shape_list *l, gn_conv p, int pad_bottom, int pad_right)
         l->shapes[l->count++] = p;
 }
 
-static void add_square(shape_list *l, int N, int size, int C, int K, int filter, int stride, int pad, int dil, int groups)
+static void add_square(shape_list *l, int N, int size, int C, int K, int filter, int stride, int pad, int dil,
+                       int groups)
 {
-    const gn_conv p = {.N = N, .H = size, .W = size, .C = C, .K = K, .R = filter, .S = filter, .stride_h = stride,
-                       .stride_w = stride, .pad_top = pad, .pad_left = pad, .dil_h = dil, .dil_w = dil, .groups = groups};
+    const gn_conv p = {.N = N,
+                       .H = size,
+                       .W = size,
+                       .C = C,
+                       .K = K,
+                       .R = filter,
+                       .S = filter,
+                       .stride_h = stride,
+                       .stride_w = stride,
+                       .pad_top = pad,
+                       .pad_left = pad,
+                       .dil_h = dil,
+                       .dil_w = dil,
+                       .groups = groups};
     add(l, p, pad, pad);
 }
 
@@ -52,11 +65,11 @@ static void fill_shapes(shape_list *l)
         for (size_t j = 0; j < sizeof columns / sizeof *columns; j++)
             for (size_t k = 0; k < sizeof depths / sizeof *depths; k++)
                 add_square(l, pixels[i], 1, depths[k], columns[j], 1, 1, 0, 1, 1);
-    static const int windows[][5] = {/* filter, stride, pad, dilation, groups */
-                                     {1, 1, 0, 1, 1}, {1, 2, 0, 1, 1}, {3, 1, 1, 1, 1}, {3, 2, 1, 1, 1}, {5, 1, 2, 1, 1},
-                                     {5, 2, 2, 1, 1}, {7, 2, 3, 1, 1}, {11, 4, 2, 1, 1}, {3, 1, 1, 1, 2}, {3, 2, 1, 1, 2},
-                                     {3, 1, 2, 2, 1}, {3, 2, 2, 2, 1}, {2, 2, 0, 1, 1}, {2, 3, 1, 1, 1}, {1, 1, 1, 1, 1},
-                                     {3, 1, 0, 1, 1}, {3, 4, 1, 3, 2}};
+    static const int windows[][5] = {
+        /* filter, stride, pad, dilation, groups */
+        {1, 1, 0, 1, 1}, {1, 2, 0, 1, 1},  {3, 1, 1, 1, 1}, {3, 2, 1, 1, 1}, {5, 1, 2, 1, 1}, {5, 2, 2, 1, 1},
+        {7, 2, 3, 1, 1}, {11, 4, 2, 1, 1}, {3, 1, 1, 1, 2}, {3, 2, 1, 1, 2}, {3, 1, 2, 2, 1}, {3, 2, 2, 2, 1},
+        {2, 2, 0, 1, 1}, {2, 3, 1, 1, 1},  {1, 1, 1, 1, 1}, {3, 1, 0, 1, 1}, {3, 4, 1, 3, 2}};
     static const int channels[][2] = {{1, 6}, {3, 16}, {3, 37}, {4, 32}, {6, 10}, {16, 24}, {20, 34}, {34, 20}};
     for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
         for (size_t j = 0; j < sizeof channels / sizeof *channels; j++) {
@@ -64,8 +77,20 @@ static void fill_shapes(shape_list *l)
             if (c[0] % w[4] == 0 && c[1] % w[4] == 0)
                 add_square(l, 2, 13, c[0], c[1], w[0], w[1], w[2], w[3], w[4]);
         }
-    const gn_conv odd = {.N = 1, .H = 9, .W = 12, .C = 5, .K = 18, .R = 2, .S = 5, .stride_h = 1, .stride_w = 3, .pad_top = 0,
-                         .pad_left = 3, .dil_h = 2, .dil_w = 1, .groups = 1};
+    const gn_conv odd = {.N = 1,
+                         .H = 9,
+                         .W = 12,
+                         .C = 5,
+                         .K = 18,
+                         .R = 2,
+                         .S = 5,
+                         .stride_h = 1,
+                         .stride_w = 3,
+                         .pad_top = 0,
+                         .pad_left = 3,
+                         .dil_h = 2,
+                         .dil_w = 1,
+                         .groups = 1};
     add(l, odd, 1, 1);
     gn_conv few = odd;
     few.C = 3;
@@ -83,8 +108,9 @@ static void fill_shapes(shape_list *l)
 
 static bool begin_case(gn_check *c, const gn_conv *p, const char *variant)
 {
-    return check_case(c, "%s n%d %dx%dx%d to %dx%dx%d f%dx%d s%dx%d p%d,%d d%dx%d g%d", variant, p->N, p->H, p->W, p->C, p->P, p->Q,
-                      p->K, p->R, p->S, p->stride_h, p->stride_w, p->pad_top, p->pad_left, p->dil_h, p->dil_w, p->groups);
+    return check_case(c, "%s n%d %dx%dx%d to %dx%dx%d f%dx%d s%dx%d p%d,%d d%dx%d g%d", variant, p->N, p->H, p->W, p->C,
+                      p->P, p->Q, p->K, p->R, p->S, p->stride_h, p->stride_w, p->pad_top, p->pad_left, p->dil_h,
+                      p->dil_w, p->groups);
 }
 
 static size_t src_floats(const gn_conv *p)
@@ -198,10 +224,12 @@ static void check_forward_case(gn_check *c, const gn_conv *p, const forward_opti
 {
     const size_t n_dst = dst_floats(p), K = (size_t)p->K;
     const float *src = check_random(c, src_floats(p), -1, 1), *w = check_random(c, weight_floats(p), -1, 1);
-    const float *bias = o->has_bias ? check_random(c, K, -1, 1) : NULL, *scale = o->has_scale ? check_random(c, K, -2, 2) : NULL;
+    const float *bias = o->has_bias ? check_random(c, K, -1, 1) : NULL,
+                *scale = o->has_scale ? check_random(c, K, -2, 2) : NULL;
     const float *residual = o->has_residual ? check_random(c, n_dst, -3, 3) : NULL;
     float *dst = check_dst(c, n_dst);
-    gn_conv_fwd call = {*p, src, pack_forward(c, p, w, bias, scale), residual, dst, o->clamp, check_zeros(c, (size_t)p->C)};
+    gn_conv_fwd call = {*p,  src,      pack_forward(c, p, w, bias, scale), residual,
+                        dst, o->clamp, check_zeros(c, (size_t)p->C)};
     if (o->is_in_place) {
         memcpy(dst, residual, n_dst * sizeof *dst);
         call.residual = dst;
@@ -216,7 +244,8 @@ static void check_forward_case(gn_check *c, const gn_conv *p, const forward_opti
         f.sum[i] = fmin(fmax(f.sum[i], (double)o->clamp.lo), (double)o->clamp.hi);
         f.absolute[i] = f.absolute[i] * fabs(factor) + fabs(add_to) + fabs(more);
     }
-    check_close_scaled(c, "dst", dst, f.sum, f.absolute, n_dst, sum_tolerance((double)(p->C / p->groups * p->R * p->S + 3)));
+    check_close_scaled(c, "dst", dst, f.sum, f.absolute, n_dst,
+                       sum_tolerance((double)(p->C / p->groups * p->R * p->S + 3)));
 }
 
 /* NaN and infinity must reach the result, also through a clamp. */
@@ -295,7 +324,8 @@ static void check_backward_data_case(gn_check *c, const gn_conv *p, bool accumul
         f.absolute[i] = fabs((double)before[i]);
     }
     visit_all(p, sum_src, &f);
-    check_close_scaled(c, "dsrc", dsrc, f.sum, f.absolute, n_src, sum_tolerance((double)(p->K / p->groups * p->R * p->S + 2)));
+    check_close_scaled(c, "dsrc", dsrc, f.sum, f.absolute, n_src,
+                       sum_tolerance((double)(p->K / p->groups * p->R * p->S + 2)));
 }
 
 static void bench_backward_data(gn_check *c);
@@ -336,8 +366,14 @@ static void check_backward_weight_case(gn_check *c, const gn_conv *p, bool has_b
     const size_t n_w = weight_floats(p), K = (size_t)p->K, pixels = dst_floats(p) / K;
     const float *src = check_random(c, src_floats(p), -1, 1), *ddst = check_random(c, dst_floats(p), -1, 1);
     float *dw = check_dst(c, n_w), *dbias = has_bias ? check_dst(c, K) : NULL;
-    const gn_conv_bwd_weight call = {*p, src, ddst, dw, dbias, check_scratch(c, gn_conv_bwd_weight_partial_bytes(p)),
-                                     check_zeros(c, (size_t)(p->C > p->K ? p->C : p->K)), is_plain};
+    const gn_conv_bwd_weight call = {*p,
+                                     src,
+                                     ddst,
+                                     dw,
+                                     dbias,
+                                     check_scratch(c, gn_conv_bwd_weight_partial_bytes(p)),
+                                     check_zeros(c, (size_t)(p->C > p->K ? p->C : p->K)),
+                                     is_plain};
     run_backward_weight(&call, check_scratch(c, gn_conv_bwd_weight_scratch_bytes(p)));
     formula f = {is_plain ? to_nhwc(c, p, src) : src, NULL, ddst, check_doubles(c, n_w), check_doubles(c, n_w)};
     visit_all(p, sum_weight, &f);
@@ -422,7 +458,8 @@ static void bench_label(const gn_conv *p, const char *network, char *label, size
     snprintf(label, bytes, "%s n%d %dx%d %d>%d f%d s%d", network, p->N, p->H, p->W, p->C, p->K, p->R, p->stride_h);
 }
 
-static void bench_forward_layer(gn_check *c, const conv_layer *layer, int N, int num, int den, double *total_s, double *total_flop)
+static void bench_forward_layer(gn_check *c, const conv_layer *layer, int N, int num, int den, double *total_s,
+                                double *total_flop)
 {
     gn_conv p;
     char label[128];
@@ -431,9 +468,15 @@ static void bench_forward_layer(gn_check *c, const conv_layer *layer, int N, int
     if (!check_case(c, "%s", label))
         return;
     const float *w = check_random(c, weight_floats(&p), -1, 1);
-    bench_call b = {.is_plain = gn_conv_fwd_takes_plain(&p), .scratch = check_scratch(c, gn_conv_fwd_scratch_bytes(&p))};
-    b.forward = (gn_conv_fwd){p, check_random(c, src_floats(&p), -1, 1), pack_forward(c, &p, w, NULL, NULL), NULL,
-                              check_scratch(c, dst_floats(&p) * sizeof(float)), {0, 6}, check_zeros(c, (size_t)p.C)};
+    bench_call b = {.is_plain = gn_conv_fwd_takes_plain(&p),
+                    .scratch = check_scratch(c, gn_conv_fwd_scratch_bytes(&p))};
+    b.forward = (gn_conv_fwd){p,
+                              check_random(c, src_floats(&p), -1, 1),
+                              pack_forward(c, &p, w, NULL, NULL),
+                              NULL,
+                              check_scratch(c, dst_floats(&p) * sizeof(float)),
+                              {0, 6},
+                              check_zeros(c, (size_t)p.C)};
     *total_s += layer->count * check_bench(c, label, bench_run_forward, &b, flops(&p), "flop");
     *total_flop += layer->count * flops(&p);
 }
@@ -459,8 +502,12 @@ static void bench_backward_data(gn_check *c)
             continue;
         const float *w = check_random(c, weight_floats(&p), -1, 1);
         bench_call b = {.scratch = check_scratch(c, gn_conv_bwd_data_scratch_bytes(&p))};
-        b.backward = (gn_conv_bwd_data){p, check_random(c, dst_floats(&p), -1, 1), pack_backward(c, &p, w),
-                                        check_scratch(c, src_floats(&p) * sizeof(float)), false, check_zeros(c, (size_t)p.K)};
+        b.backward = (gn_conv_bwd_data){p,
+                                        check_random(c, dst_floats(&p), -1, 1),
+                                        pack_backward(c, &p, w),
+                                        check_scratch(c, src_floats(&p) * sizeof(float)),
+                                        false,
+                                        check_zeros(c, (size_t)p.K)};
         check_bench(c, label, bench_run_backward_data, &b, flops(&p), "flop");
     }
 }
@@ -475,10 +522,14 @@ static void bench_backward_weight(gn_check *c)
         if (!check_case(c, "%s", label))
             continue;
         bench_call b = {.scratch = check_scratch(c, gn_conv_bwd_weight_scratch_bytes(&p))};
-        b.weight = (gn_conv_bwd_weight){p, check_random(c, src_floats(&p), -1, 1), check_random(c, dst_floats(&p), -1, 1),
-                                        check_dst(c, weight_floats(&p)), NULL,
+        b.weight = (gn_conv_bwd_weight){p,
+                                        check_random(c, src_floats(&p), -1, 1),
+                                        check_random(c, dst_floats(&p), -1, 1),
+                                        check_dst(c, weight_floats(&p)),
+                                        NULL,
                                         check_scratch(c, gn_conv_bwd_weight_partial_bytes(&p)),
-                                        check_zeros(c, (size_t)(p.C > p.K ? p.C : p.K)), gn_conv_fwd_takes_plain(&p)};
+                                        check_zeros(c, (size_t)(p.C > p.K ? p.C : p.K)),
+                                        gn_conv_fwd_takes_plain(&p)};
         check_bench(c, label, bench_run_backward_weight, &b, flops(&p), "flop");
     }
 }

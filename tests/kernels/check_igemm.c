@@ -41,7 +41,8 @@ static operands operands_get(gn_check *c, const tile_case *t, const gn_igemm *se
 }
 
 /* The result of the contract, and that nothing but the tile was written (all else is still NaN). */
-static void compare_tile(gn_check *c, const tile_case *t, const gn_igemm *set, const operands *o, bool is_clamped, const char *what)
+static void compare_tile(gn_check *c, const tile_case *t, const gn_igemm *set, const operands *o, bool is_clamped,
+                         const char *what)
 {
     for (int i = 0; i < t->m; i++) {
         for (int j = 0; j < ROW_FLOATS; j++) {
@@ -56,8 +57,8 @@ static void compare_tile(gn_check *c, const tile_case *t, const gn_igemm *set, c
             sum += o->residual ? (double)o->residual[o->row_off[i] + j] : 0.0;
             if (is_clamped)
                 sum = fmin(fmax(sum, (double)t->clamp.lo), (double)t->clamp.hi);
-            check_that(c, fabs((double)got - sum) <= 2e-6 * (o->k + 2), "%s: row %d, column %d is %g, expected %g", what, i, j,
-                       (double)got, sum);
+            check_that(c, fabs((double)got - sum) <= 2e-6 * (o->k + 2), "%s: row %d, column %d is %g, expected %g",
+                       what, i, j, (double)got, sum);
         }
     }
 }
@@ -130,10 +131,13 @@ void check_igemm(gn_check *c)
     for (int m = 1; m <= set->mr && !c->bench; m++)
         for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
             for (size_t j = 0; j < sizeof sums / sizeof *sums; j++, variant += 5) {
-                const tile_case t = {m, columns[i], sums[j][0], sums[j][1], variant & 1, variant & 2, variant & 4, variant & 8,
-                                     {variant & 16 ? -0.5F : -INFINITY, variant & 16 ? 0.75F : INFINITY}};
-                if (check_case(c, "%dx%d, %d taps of %d%s%s%s%s", t.m, t.n, t.taps, t.kc, t.has_residual ? ", residual" : "",
-                               t.has_bias ? ", bias" : "", t.bypass ? ", bypass" : "", t.is_aligned ? ", aligned" : ""))
+                const tile_case t = {
+                    m,           columns[i],  sums[j][0],
+                    sums[j][1],  variant & 1, variant & 2,
+                    variant & 4, variant & 8, {variant & 16 ? -0.5F : -INFINITY, variant & 16 ? 0.75F : INFINITY}};
+                if (check_case(c, "%dx%d, %d taps of %d%s%s%s%s", t.m, t.n, t.taps, t.kc,
+                               t.has_residual ? ", residual" : "", t.has_bias ? ", bias" : "",
+                               t.bypass ? ", bypass" : "", t.is_aligned ? ", aligned" : ""))
                     check_tile(c, &t);
             }
 }

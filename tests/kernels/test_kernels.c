@@ -31,7 +31,8 @@ static const family families[] = {
 };
 #define N_FAMILIES (sizeof families / sizeof families[0])
 
-static const gn_cpu_level levels[] = {GN_CPU_REF, GN_CPU_AVX2, GN_CPU_AVX512, GN_CPU_AVX512VNNI, GN_CPU_NEON, GN_CPU_DOTPROD};
+static const gn_cpu_level levels[] = {GN_CPU_REF,        GN_CPU_AVX2, GN_CPU_AVX512,
+                                      GN_CPU_AVX512VNNI, GN_CPU_NEON, GN_CPU_DOTPROD};
 
 /* The check that runs, for the message of a crash. */
 static const gn_check *volatile running;
@@ -100,8 +101,10 @@ static bool parse(int argc, char **argv, options *o)
         else if (strcmp(a, "--bench") == 0)
             o->bench = true;
         else {
-            fprintf(stderr, "test_kernels: unknown option \"%s\"\n"
-                            "usage: test_kernels [--seed=N] [--filter=GLOB] [--cpu=LEVEL] [--list] [--bench]\n", a);
+            fprintf(stderr,
+                    "test_kernels: unknown option \"%s\"\n"
+                    "usage: test_kernels [--seed=N] [--filter=GLOB] [--cpu=LEVEL] [--list] [--bench]\n",
+                    a);
             return false;
         }
     }
@@ -125,8 +128,13 @@ static int run_family(const options *o, const family *f, double peak, int *cases
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
         if (!level_is_tested(o, f, levels[i]))
             continue;
-        gn_check c = {.family = f->name, .level = levels[i], .is_ref = levels[i] == GN_CPU_REF, .bench = o->bench,
-                      .seed = o->seed, .filter = o->filter, .peak_gflops = peak};
+        gn_check c = {.family = f->name,
+                      .level = levels[i],
+                      .is_ref = levels[i] == GN_CPU_REF,
+                      .bench = o->bench,
+                      .seed = o->seed,
+                      .filter = o->filter,
+                      .peak_gflops = peak};
         running = &c;
         f->run(&c);
         check_end_case(&c);
@@ -134,7 +142,8 @@ static int run_family(const options *o, const family *f, double peak, int *cases
         failures += c.failures;
         *cases += c.cases;
         if (c.cases > 0 && !o->bench)
-            printf("%-24s %-12s %5d cases  %s\n", f->name, gn_cpu_level_name(levels[i]), c.cases, c.failures ? "FAILED" : "ok");
+            printf("%-24s %-12s %5d cases  %s\n", f->name, gn_cpu_level_name(levels[i]), c.cases,
+                   c.failures ? "FAILED" : "ok");
         fflush(stdout);
     }
     return failures;

@@ -28,7 +28,8 @@ static void tile_end(const gn_igemm_tile *tile, float acc[MR][NR], bool is_final
     }
 }
 
-void gn_f32_igemm_rows_4x16__ref(const gn_igemm_tile *tile, const float *const *rows, int taps, int kc, const float *b, int ldb)
+void gn_f32_igemm_rows_4x16__ref(const gn_igemm_tile *tile, const float *const *rows, int taps, int kc, const float *b,
+                                 int ldb)
 {
     float acc[MR][NR];
     tile_begin(tile, acc);
@@ -52,8 +53,8 @@ void gn_f32_igemm_offsets_4x16__ref(const gn_igemm_tile *tile, const float *cons
     tile_end(tile, acc, true);
 }
 
-void gn_f32_igemm_outer_4x16__ref(const gn_igemm_tile *tile, const float *const *a_rows, const float *const *b_rows, int64_t a_off,
-                                  int64_t b_off, int kc)
+void gn_f32_igemm_outer_4x16__ref(const gn_igemm_tile *tile, const float *const *a_rows, const float *const *b_rows,
+                                  int64_t a_off, int64_t b_off, int kc)
 {
     float acc[MR][NR];
     tile_begin(tile, acc);
