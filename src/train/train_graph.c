@@ -239,8 +239,22 @@ static gn_status moving_average(builder *b)
     return status;
 }
 
+/* The loss knows boxes [B,4], and boxes with a score [B,5]. */
+static gn_status check_output(const builder *b)
+{
+    if (gn_graph_output_count(b->g) == 0)
+        return gn_fail(b->err, GN_EUNSUPPORTED, "the model has no output to train");
+    const gn_shape *shape = &gn_graph_value(b->g, gn_graph_output(b->g, 0))->shape;
+    if (shape->rank == 2 && (shape->dim[1] == 4 || shape->dim[1] == 5))
+        return GN_OK;
+    char text[128];
+    gn_shape_format(shape, text);
+    return gn_fail(b->err, GN_EUNSUPPORTED, "the model's output has the shape %s; [N,4] of a box head or [N,5] of box+score was expected", text);
+}
+
 static gn_status build(builder *b, int batch)
 {
+    GN_TRY(check_output(b));
     GN_TRY(gn_pass_training(b->g, b->err));
     b->out->rng = gn_graph_find_value(b->g, "train.rng");
     int loss = box_loss(b, batch);
@@ -280,6 +294,8 @@ gn_status gn_train_graph_build(const gn_graph *model, int batch, int width_px, i
     t.images = gn_graph_input(b.g, 0);
     gn_shape shape = gn_shape_make(4, batch, 3, height_px, width_px);
     gn_status status = gn_graph_set_input_shape(b.g, t.images, &shape);
+    if (status != GN_OK)
+        gn_fail(err, status, "the model's input %s is no picture [N,3,H,W]", gn_graph_value(b.g, t.images)->name);
     if (status == GN_OK)
         status = gn_graph_infer(b.g, err);
     if (status == GN_OK)
