@@ -16,6 +16,16 @@ __attribute__((visibility("default"))) const char *__lsan_default_suppressions(v
 }
 #endif
 
+#ifdef __SANITIZE_THREAD__
+/* Asked by the race checker of sanitizer builds: cairo hands contexts from thread to thread through atomics that it cannot see,
+ * since the library is not built with it. */
+const char *__tsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void)
+{
+    return "called_from_lib:libcairo.so\ncalled_from_lib:libpixman-1.so\ncalled_from_lib:libfontconfig.so\n";
+}
+#endif
+
 /* cairo's largest surface side */
 enum { MAX_SIDE = 32767 };
 

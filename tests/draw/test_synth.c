@@ -218,6 +218,44 @@ static void test_options_are_followed(void **state)
     gn_image_deinit(&s.image);
 }
 
+/* Lets the k-th allocation fail. */
+typedef struct failing_heap {
+    int left, live;
+} failing_heap;
+
+static void *failing_alloc(void *ctx, size_t bytes, size_t align)
+{
+    failing_heap *heap = ctx;
+    if (heap->left-- <= 0)
+        return NULL;
+    heap->live++;
+    return aligned_alloc(align, (bytes + align - 1) / align * align);
+}
+
+static void failing_free(void *ctx, void *ptr)
+{
+    ((failing_heap *)ctx)->live--;
+    free(ptr);
+}
+
+static void test_out_of_memory_at_every_allocation(void **state)
+{
+    (void)state;
+    gn_status status = GN_ENOMEM;
+    for (int k = 0; status != GN_OK; k++) {
+        assert_true(k < 30);
+        failing_heap heap = {.left = k};
+        const gn_allocator allocator = {failing_alloc, failing_free, &heap};
+        gn_set_allocator(&allocator);
+        sample s = {0};
+        status = gn_synth_face(NULL, 0, 1, &s.image, s.boxes, &s.n);
+        assert_true(status == GN_OK || status == GN_ENOMEM);
+        gn_image_deinit(&s.image);
+        assert_int_equal(heap.live, 0);
+        gn_set_allocator(NULL);
+    }
+}
+
 /* --- on disk --- */
 
 static char *scratch_dir(char *dst, size_t bytes)
@@ -361,10 +399,15 @@ static void test_set_refuses_and_stops(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_seed_same_bytes),        cmocka_unit_test(test_boxes_lie_inside_and_shares_hold),
-        cmocka_unit_test(test_box_equals_extent_of_pixels), cmocka_unit_test(test_box_follows_the_looks),
-        cmocka_unit_test(test_pictures_are_not_flat),       cmocka_unit_test(test_bad_options_are_refused),
-        cmocka_unit_test(test_options_are_followed),        cmocka_unit_test(test_set_on_disk),
+        cmocka_unit_test(test_same_seed_same_bytes),
+        cmocka_unit_test(test_boxes_lie_inside_and_shares_hold),
+        cmocka_unit_test(test_box_equals_extent_of_pixels),
+        cmocka_unit_test(test_box_follows_the_looks),
+        cmocka_unit_test(test_pictures_are_not_flat),
+        cmocka_unit_test(test_bad_options_are_refused),
+        cmocka_unit_test(test_options_are_followed),
+        cmocka_unit_test(test_out_of_memory_at_every_allocation),
+        cmocka_unit_test(test_set_on_disk),
         cmocka_unit_test(test_set_refuses_and_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
