@@ -265,6 +265,29 @@ static void test_write_is_atomic_and_the_same_as_pack(void **ctx)
     gn_graph_destroy(&model);
 }
 
+/* Results that no node computes, and one that is given out twice. */
+static void test_direct_outputs(void **ctx)
+{
+    (void)ctx;
+    gn_graph *g = NULL;
+    assert_int_equal(gn_graph_create(gn_ops_registry(), &g), GN_OK);
+    gn_shape shape = gn_shape_make(2, 2, 3);
+    const float three[3] = {1, 2, 3};
+    int x = gn_graph_add_input(g, "x", GN_DTYPE_F32, &shape);
+    int c = gn_graph_add_const_f32(g, "c", 3, three);
+    int y = gn_graph_add_op(g, "Relu", "", "relu", &x, 1, NULL, 0);
+    const int outputs[4] = {y, x, c, y};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(gn_graph_add_output(g, outputs[i]), GN_OK);
+    gn_graph *back = round_trip(g, NULL);
+    assert_int_equal(gn_graph_output_count(back), 4);
+    assert_int_equal(count_op(back, "Identity"), 3);
+    assert_int_equal(gn_graph_output(back, 0), gn_graph_find_value(back, "relu"));
+    assert_int_equal(gn_graph_value(back, gn_graph_output(back, 2))->shape.dim[0], 3);
+    gn_graph_destroy(&g);
+    gn_graph_destroy(&back);
+}
+
 /* A convolution that is folded, clamped and taken apart again, made without help from cmocka's assertions. */
 static gn_status build_and_pack(void *ctx)
 {
@@ -322,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_adaptive_pooling_is_spelled_in_onnx),
         cmocka_unit_test(test_fused_conv_is_taken_apart),
         cmocka_unit_test(test_hardswish),
+        cmocka_unit_test(test_direct_outputs),
         cmocka_unit_test(test_what_onnx_lacks_is_named),
         cmocka_unit_test(test_write_is_atomic_and_the_same_as_pack),
         cmocka_unit_test(test_memory_runs_out_at_every_allocation),

@@ -178,7 +178,7 @@ static gn_status name_values(gn_onnx_build *b, const gn_graph *model)
     return GN_OK;
 }
 
-static Onnx__ValueInfoProto *make_info(gn_onnx_build *b, int value)
+static Onnx__ValueInfoProto *make_info(gn_onnx_build *b, int value, const char *name)
 {
     const gn_value *v = gn_graph_value(b->graph, value);
     const gn_shape *at2 = b->twin ? &gn_graph_value(b->twin, value)->shape : &v->shape;
@@ -193,7 +193,7 @@ static Onnx__ValueInfoProto *make_info(gn_onnx_build *b, int value)
     onnx__type_proto__init(type);
     onnx__type_proto__tensor__init(tensor);
     onnx__tensor_shape_proto__init(shape);
-    info->name = copy_text(b, b->names[value]);
+    info->name = copy_text(b, name);
     info->type = type;
     type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
     type->tensor_type = tensor;
@@ -272,14 +272,16 @@ static gn_status put_values(gn_onnx_build *b, bool is_folded)
             if (gn_has_out(node, k))
                 used[node->out[k]] = true;
     }
-    for (int i = 0; i < gn_graph_output_count(b->graph); i++)
+    for (int i = 0; i < gn_graph_output_count(b->graph); i++) {
         is_output[gn_graph_output(b->graph, i)] = true;
+        used[gn_graph_output(b->graph, i)] = true;
+    }
     for (int i = 0; i < n; i++) {
         const gn_value *v = gn_graph_value(b->graph, i);
         if (used[i] && v->data && (v->kind == GN_VALUE_CONST || v->kind == GN_VALUE_STATE))
             put_initializer(b, i, is_folded);
         else if (used[i] && v->kind == GN_VALUE_TEMP && !is_output[i])
-            append(b, &b->infos, &b->n_infos, &b->cap_infos, make_info(b, i));
+            append(b, &b->infos, &b->n_infos, &b->cap_infos, make_info(b, i, b->names[i]));
     }
     return GN_OK;
 }
@@ -396,9 +398,9 @@ static Onnx__GraphProto *make_graph(gn_onnx_build *b)
     g->input = in;
     g->output = out;
     for (int i = 0; i < n_in; i++)
-        in[g->n_input++] = make_info(b, gn_graph_input(b->graph, i));
+        in[g->n_input++] = make_info(b, gn_graph_input(b->graph, i), b->names[gn_graph_input(b->graph, i)]);
     for (int i = 0; i < n_out; i++)
-        out[g->n_output++] = make_info(b, gn_graph_output(b->graph, i));
+        out[g->n_output++] = make_info(b, gn_graph_output(b->graph, i), b->output_names[i]);
     g->node = b->nodes;
     g->n_node = b->n_nodes;
     g->initializer = b->initializers;
@@ -432,16 +434,27 @@ static Onnx__ModelProto *make_model(gn_onnx_build *b, const gn_onnx_write_option
     return model;
 }
 
-/* A result that is an input or a constant needs a node of its own in ONNX. */
-static void put_direct_outputs(gn_onnx_build *b)
+/* A result that no node computes (an input, a constant), or that is given out twice, needs a node of its own in ONNX. */
+static gn_status put_direct_outputs(gn_onnx_build *b)
 {
-    for (int i = 0; i < gn_graph_output_count(b->graph); i++) {
+    int n = gn_graph_output_count(b->graph);
+    b->output_names = gn_onnx_take(b, (size_t)(n + 1) * sizeof *b->output_names);
+    if (!b->output_names)
+        return GN_ENOMEM;
+    for (int i = 0; i < n; i++) {
         int id = gn_graph_output(b->graph, i);
-        if (gn_graph_value(b->graph, id)->kind == GN_VALUE_TEMP)
+        bool needs_node = gn_graph_value(b->graph, id)->kind != GN_VALUE_TEMP;
+        for (int k = 0; k < i; k++)
+            needs_node = needs_node || gn_graph_output(b->graph, k) == id;
+        b->output_names[i] = b->names[id];
+        if (!needs_node)
             continue;
-        const char *src = b->names[id], *dst = gn_onnx_name(b, src, "output");
-        gn_onnx_emit(b, "Identity", dst, &src, 1, dst);
+        char part[32];
+        snprintf(part, sizeof part, "output%d", i);
+        b->output_names[i] = gn_onnx_name(b, b->names[id], part);
+        gn_onnx_emit(b, "Identity", b->output_names[i], &b->names[id], 1, b->output_names[i]);
     }
+    return GN_OK;
 }
 
 static bool has_hardswish(const gn_graph *g)
@@ -462,8 +475,8 @@ static gn_status build_model(gn_onnx_build *b, const gn_graph *model, const gn_o
     find_roles(b);
     for (int i = 0; i < gn_graph_node_count(b->graph); i++)
         GN_TRY(gn_onnx_write_node(b, gn_graph_node(b->graph, i)));
+    GN_TRY(put_direct_outputs(b));
     GN_TRY(put_values(b, o->fold));
-    put_direct_outputs(b);
     *model_out = make_model(b, o);
     return b->failed || !*model_out ? gn_fail(b->err, GN_ENOMEM, "no memory to write the model") : GN_OK;
 }
