@@ -1,5 +1,5 @@
-/* The edge runtime: load a model, predict from a picture, or run it on numbers.  This header is the one with a stable interface; it
- * needs no other.  Link with libgannet_run.
+/* The edge runtime: load a model, predict from a picture, or run it on numbers.  This header is the one with a
+ * stable interface; it needs no other.  Link with libgannet_run.
  *
  *     gn_model *model = NULL;
  *     gn_message message;
@@ -9,7 +9,8 @@
  *     gn_model_predict_file(model, "photo.jpg", found, 10, &n, &message);
  *     gn_model_close(&model);
  *
- * Functions return 0 when done, else a code whose meaning gn_code_text tells.  One model is used by one thread at a time.
+ * Functions return 0 when done, else a code whose meaning gn_code_text tells.  One model is used by one thread at
+ * a time.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GANNET_GANNET_H
 #define GANNET_GANNET_H
@@ -51,7 +52,8 @@ GN_API int gn_model_open_bytes(const void *bytes, size_t n, const gn_model_optio
                                gn_message *message);
 GN_API void gn_model_close(gn_model **model);
 
-/* Size of the model's input in pixels, and the name of a class ("" when it has none; valid until the model is closed). */
+/* Size of the model's input in pixels, and the name of a class ("" when it has none; valid until the model is
+ * closed). */
 GN_API void gn_model_input_size(const gn_model *model, int *width_out, int *height_out);
 GN_API const char *gn_model_class_name(const gn_model *model, int cls);
 
@@ -64,8 +66,8 @@ GN_API int gn_model_predict_bytes(gn_model *model, const void *bytes, size_t n, 
 GN_API int gn_model_predict_rgb(gn_model *model, const uint8_t *rgb, int width, int height, size_t stride_bytes,
                                 gn_found *found, int max_found, int *n_found_out, gn_message *message);
 
-/* Runs on numbers: input f32 [n,C,H,W], normalised.  *output_out: the first output, valid until the next call; *n_per_item_out: its
- * numbers per picture. */
+/* Runs on numbers: input f32 [n,C,H,W], normalised.  *output_out: the first output, valid until the next call;
+ * *n_per_item_out: its numbers per picture. */
 GN_API int gn_model_run(gn_model *model, const float *input, int n, const float **output_out, int64_t *n_per_item_out,
                         gn_message *message);
 

@@ -34,8 +34,8 @@ gn_status gn_cli_parse_imgsz(const char *text, gn_cli_size *size_out, gn_error *
 
 /* Whether MODEL is meant as a file: it exists, has a folder in it, or ends in .onnx. */
 bool gn_cli_is_model_file(const char *model);
-/* Reads the file, or builds the network with --head, --classes and --imgsz of `args` (the three rows above).  A size given for a
- * file becomes the model's.  The caller owns the graph. */
+/* Reads the file, or builds the network with --head, --classes and --imgsz of `args` (the three rows above).  A
+ * size given for a file becomes the model's.  The caller owns the graph. */
 gn_status gn_cli_model_load(const char *model, const gn_args *args, gn_graph **graph_out, gn_error *err);
 
 #endif

@@ -14,8 +14,10 @@ typedef struct gn_picture_list {
     size_t n, capacity;
 } gn_picture_list;
 
-/* Appends a file as it is, or the pictures of a folder and of the folders in it (by their extension, in order of names).
- * GN_ENOENT: no such file or folder; GN_EDATA: a folder without a picture; GN_ELIMIT: folders nested more than 16 deep; GN_ENOMEM. */
+/* Appends a file as it is, or the pictures of a folder and of the folders in it (by their extension, in order of
+ * names).
+ * GN_ENOENT: no such file or folder; GN_EDATA: a folder without a picture; GN_ELIMIT: folders nested more than 16
+ * deep; GN_ENOMEM. */
 gn_status gn_picture_list_add(gn_picture_list *list, const char *source, gn_error *err);
 void gn_picture_list_deinit(gn_picture_list *list);
 

@@ -1,5 +1,6 @@
 /* Latency of a model on the CPU: warm-up, many runs, quantiles, and whether the machine stayed the same meanwhile.
- * Two loops: the network alone on an input that is ready (as ONNX Runtime counts), and the whole way from a decoded picture to boxes.
+ * Two loops: the network alone on an input that is ready (as ONNX Runtime counts), and the whole way from a
+ * decoded picture to boxes.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GN_MEASURE_LATENCY_H
 #define GN_MEASURE_LATENCY_H

@@ -1,4 +1,5 @@
-/* One measurement at a time, and nothing that trains beside it: a lock among the gannet processes of a user on one machine.
+/* One measurement at a time, and nothing that trains beside it: a lock among the gannet processes of a user on one
+ * machine.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GN_MEASURE_MACHINE_LOCK_H
 #define GN_MEASURE_MACHINE_LOCK_H

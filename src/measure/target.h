@@ -10,7 +10,8 @@ typedef struct gn_target {
     int threads;
 } gn_target;
 
-/* "cpu" or "cpu?threads=N".  GN_EUSAGE: not understood.  GN_EUNSUPPORTED: a kind of target that this build cannot measure. */
+/* "cpu" or "cpu?threads=N".  GN_EUSAGE: not understood.  GN_EUNSUPPORTED: a kind of target that this build cannot
+ * measure. */
 gn_status gn_target_parse(const char *uri, gn_target *target_out, gn_error *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* What a model says about itself in its metadata (`gannet.*`): the size and normalisation of its input, and how to read its output.
+/* What a model says about itself in its metadata (`gannet.*`): the size and normalisation of its input, and how to
+ * read its output.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GN_RUN_MODEL_INFO_H
 #define GN_RUN_MODEL_INFO_H
@@ -27,7 +28,8 @@ typedef struct gn_model_info {
     const char **names; /* [n_names] class names */
 } gn_model_info;
 
-/* Metadata of `graph`, with defaults where it says nothing: the input's own size, else 224; stretch; ImageNet's normalisation.
+/* Metadata of `graph`, with defaults where it says nothing: the input's own size, else 224; stretch; ImageNet's
+ * normalisation.
  * GN_EFORMAT names the key that cannot be read.  GN_ENOMEM. */
 gn_status gn_model_info_read(const gn_graph *graph, gn_arena *arena, gn_model_info *info_out, gn_error *err);
 /* Name of a class, or its number as text in `buffer` (at least 16 bytes). */

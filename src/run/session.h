@@ -1,5 +1,6 @@
-/* A session: a model made ready to run on a device.  Plans are made once per batch size and size of the input, and share one arena.
- * Links with nothing from training, search or reports.  One session = one thread at a time; different sessions may run together.
+/* A session: a model made ready to run on a device.  Plans are made once per batch size and size of the input, and
+ * share one arena. Links with nothing from training, search or reports.  One session = one thread at a time;
+ * different sessions may run together.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GN_RUN_SESSION_H
 #define GN_RUN_SESSION_H
@@ -26,16 +27,19 @@ typedef struct gn_session_options {
 #define GN_SESSION_MAX_BATCH 4096
 
 /* Opens an ONNX file (or its bytes; `name` stands in error lines).  options: NULL for the defaults.
- * Errors of gn_onnx_read; GN_EINVAL: threads out of range; GN_EUNSUPPORTED: not exactly one float input; GN_ESHAPE: the size does
- * not fit the model; GN_ENOMEM. */
+ * Errors of gn_onnx_read; GN_EINVAL: threads out of range; GN_EUNSUPPORTED: not exactly one float input;
+ * GN_ESHAPE: the size does not fit the model; GN_ENOMEM. */
 gn_status gn_session_open(const char *path, const gn_session_options *options, gn_session **session_out, gn_error *err);
 gn_status gn_session_open_bytes(const void *bytes, size_t n, const char *name, const gn_session_options *options,
                                 gn_session **session_out, gn_error *err);
-/* The same for a graph in memory, which is borrowed: it must outlive the session, and weights that are folded are those of now. */
+/* The same for a graph in memory, which is borrowed: it must outlive the session, and weights that are folded are
+ * those of now. */
 gn_status gn_session_open_graph(const gn_graph *graph, const gn_session_options *options, gn_session **session_out,
                                 gn_error *err);
-/* The same, but the session takes the graph (*graph becomes NULL, also on failure) and frees weights that folding replaced. */
-gn_status gn_session_take_graph(gn_graph **graph, const gn_session_options *options, gn_session **session_out, gn_error *err);
+/* The same, but the session takes the graph (*graph becomes NULL, also on failure) and frees weights that folding
+ * replaced. */
+gn_status gn_session_take_graph(gn_graph **graph, const gn_session_options *options, gn_session **session_out,
+                                gn_error *err);
 void gn_session_close(gn_session **session);
 
 const gn_model_info *gn_session_info(const gn_session *session); /* imgsz is the one in use */
@@ -45,7 +49,8 @@ gn_shape gn_session_input_shape(const gn_session *session);
 /* The graph in its form for inference, at batch 1. */
 const gn_graph *gn_session_graph(const gn_session *session);
 
-/* Runs a batch.  images: f32 [n,C,H,W], plain; n: 1..GN_SESSION_MAX_BATCH.  The first run of a batch size makes its plan. */
+/* Runs a batch.  images: f32 [n,C,H,W], plain; n: 1..GN_SESSION_MAX_BATCH.  The first run of a batch size makes
+ * its plan. */
 gn_status gn_session_run(gn_session *session, const float *images, int n, gn_error *err);
 /* Output i of the last run, plain layout; valid until the next run.  shape_out may be NULL. */
 const float *gn_session_output(const gn_session *session, int i, gn_shape *shape_out);
@@ -56,8 +61,8 @@ gn_status gn_session_prepare(gn_session *session, int n, gn_error *err);
 const gn_plan *gn_session_plan(const gn_session *session, const gn_graph **graph_out);
 /* Nanoseconds per step of that plan in one more run of the same input; step_ns: gn_session_plan's n_steps entries. */
 gn_status gn_session_run_timed(gn_session *session, int64_t *step_ns, gn_error *err);
-/* Frees the weights that no plan made so far reads any more because it holds them packed; only batch sizes prepared before can be
- * run from then on (others: GN_EINVAL). */
+/* Frees the weights that no plan made so far reads any more because it holds them packed; only batch sizes
+ * prepared before can be run from then on (others: GN_EINVAL). */
 void gn_session_release_weights(gn_session *session);
 /* Bytes of weights, of packed weights, of the arena and of scratch that the session holds now. */
 size_t gn_session_memory_bytes(const gn_session *session);

@@ -24,7 +24,7 @@ struct gn_session {
     session_plan plans[SESSION_MAX_PLANS];
     int n_plans, current;
     bool is_sealed; /* weights were freed: no further plans */
-    float *input; /* [3,H,W] of gn_session_predict */
+    float *input;   /* [3,H,W] of gn_session_predict */
 };
 
 #endif

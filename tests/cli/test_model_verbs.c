@@ -1,5 +1,5 @@
-/* The verbs that take a model, from outside: info, export, import, bench, predict and val on drawn pictures; exit codes, JSON keys
- * and messages.
+/* The verbs that take a model, from outside: info, export, import, bench, predict and val on drawn pictures; exit
+ * codes, JSON keys and messages.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* What the tests of file formats share: a small model, a writer of protobuf's wire format for files that no tool would write, and
- * a folder for files.
+/* What the tests of file formats share: a small model, a writer of protobuf's wire format for files that no tool
+ * would write, and a folder for files.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef TESTS_FORMATS_FORMAT_FIXTURE_H
 #define TESTS_FORMATS_FORMAT_FIXTURE_H
@@ -7,8 +7,8 @@
 #include "base/text.h"
 #include "graph/graph.h"
 
-/* images [N,3,16,16] -> Conv, BatchNormalization, Clip, depthwise Conv with BatchNormalization and residual, Relu, MaxPool,
- * GlobalAveragePool, Flatten, Dropout, Gemm -> boxes [N,4].  Weights depend on nothing but their place. */
+/* images [N,3,16,16] -> Conv, BatchNormalization, Clip, depthwise Conv with BatchNormalization and residual, Relu,
+ * MaxPool, GlobalAveragePool, Flatten, Dropout, Gemm -> boxes [N,4].  Weights depend on nothing but their place. */
 gn_graph *fixture_model(void);
 /* Numbers in -1..1 that depend on (seed, i) only. */
 double fixture_number(uint64_t seed, int64_t i);
@@ -17,8 +17,8 @@ double *fixture_run(const gn_graph *graph, int n, int64_t *count_out);
 /* Largest absolute difference of the results of two graphs at batch n; fails the test when their sizes differ. */
 double fixture_difference(const gn_graph *a, const gn_graph *b, int n);
 
-/* Calls `step` with the first, second, ... allocation failing until it succeeds; each failure must be GN_ENOMEM and leave no block.
- * Only while no block is live.  Returns the number of allocations of the call that succeeded. */
+/* Calls `step` with the first, second, ... allocation failing until it succeeds; each failure must be GN_ENOMEM
+ * and leave no block. Only while no block is live.  Returns the number of allocations of the call that succeeded. */
 int64_t fixture_fail_each_allocation(gn_status (*step)(void *ctx), void *ctx);
 
 /* Protobuf fields. */

@@ -1,5 +1,5 @@
-/* The ONNX reader on files that other tools write and on files that nobody should: older opsets, unsorted nodes, truncation, depth,
- * cycles, missing and oversized tensors, unknown operators, memory that runs out.
+/* The ONNX reader on files that other tools write and on files that nobody should: older opsets, unsorted nodes,
+ * truncation, depth, cycles, missing and oversized tensors, unknown operators, memory that runs out.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

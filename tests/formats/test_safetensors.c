@@ -1,4 +1,5 @@
-/* safetensors: what is written comes back, the layout is the published one, and broken files are refused with their reason.
+/* safetensors: what is written comes back, the layout is the published one, and broken files are refused with
+ * their reason.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>

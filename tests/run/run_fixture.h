@@ -5,7 +5,8 @@
 
 #include "graph/graph.h"
 
-/* images [N,3,H,W] -> mean of each channel -> Gemm: y[k] = bias[k] + sum over c of weight[k][c] * mean[c]; output [N,outputs].
+/* images [N,3,H,W] -> mean of each channel -> Gemm: y[k] = bias[k] + sum over c of weight[k][c] * mean[c]; output
+ * [N,outputs].
  * weight: outputs x 3, NULL: zeros. */
 gn_graph *fixture_means(int width, int height, int outputs, const float *weight, const float *bias);
 /* The same after a BatchNormalization and a convolution 1x1 that both change nothing: something to fold and pack. */

@@ -14,10 +14,10 @@ typedef struct gn_onnx_build {
     int opset;
     gn_arena *arena;
     gn_error *err;
-    bool failed;         /* out of memory */
-    const char **names;  /* per value: what it is called in the file */
+    bool failed;               /* out of memory */
+    const char **names;        /* per value: what it is called in the file */
     const char **output_names; /* per output of the graph */
-    gn_onnx_role *roles; /* per value: what the reader would take it for */
+    gn_onnx_role *roles;       /* per value: what the reader would take it for */
     Onnx__NodeProto **nodes;
     size_t n_nodes, cap_nodes;
     Onnx__TensorProto **initializers;

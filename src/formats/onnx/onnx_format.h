@@ -41,8 +41,8 @@ gn_status gn_onnx_pack(const gn_graph *graph, const gn_onnx_write_options *optio
                        gn_error *err);
 
 /* Read a model.  registry: its operators; NULL: all of Gannet's.  Float initialisers become STATE (trainable but for
- * BatchNormalization's running statistics), integers, bounds of Clip and scalars CONST; free dimensions become -1; nodes
- * are sorted.  The file is checked before anything is allocated for what it claims to hold.
+ * BatchNormalization's running statistics), integers, bounds of Clip and scalars CONST; free dimensions become -1;
+ * nodes are sorted.  The file is checked before anything is allocated for what it claims to hold.
  * GN_EFORMAT: truncated, broken, cyclic, an undefined input, a size that does not fit (with the file's offset or the
  * node's name); GN_EUNSUPPORTED: an operator, opset or element type that Gannet lacks (node and operator are named);
  * GN_ELIMIT; GN_ESHAPE; GN_ENOENT; GN_EIO; GN_ENOMEM. */

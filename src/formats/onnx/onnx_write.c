@@ -434,7 +434,8 @@ static Onnx__ModelProto *make_model(gn_onnx_build *b, const gn_onnx_write_option
     return model;
 }
 
-/* A result that no node computes (an input, a constant), or that is given out twice, needs a node of its own in ONNX. */
+/* A result that no node computes (an input, a constant), or that is given out twice, needs a node of its own in
+ * ONNX. */
 static gn_status put_direct_outputs(gn_onnx_build *b)
 {
     int n = gn_graph_output_count(b->graph);
