@@ -176,8 +176,6 @@ static gn_status handle(work *w, const char *path, gn_image *image, size_t index
     gn_times times;
     int64_t begin = gn_now_ns();
     gn_decode_options decode = gn_session_decode_options(w->session);
-    if (w->save)
-        decode = (gn_decode_options){0};
     GN_TRY(gn_image_load(path, &decode, image, w->err));
     int64_t decode_ns = gn_now_ns() - begin;
     GN_TRY(gn_session_predict(w->session, image, &prediction, &times, w->err));
@@ -186,6 +184,11 @@ static gn_status handle(work *w, const char *path, gn_image *image, size_t index
         json_objects(w, path, image, &prediction, &times);
     else
         print_objects(w, path, &prediction);
+    /* The network sees the same pixels with and without --save; what is drawn on has the size of the file. */
+    if (w->save) {
+        gn_image_deinit(image);
+        GN_TRY(gn_image_load(path, &(gn_decode_options){0}, image, w->err));
+    }
     bool is_tile = w->n_tiles < w->max_tiles && index % w->every == 0;
     if (w->save || is_tile)
         GN_TRY(draw_objects(w, image, &prediction));

@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 """Writes tests/golden/coco_ap.txt: small detection problems and what pycocotools says about them.
 
-Run by hand when a case is added (needs pycocotools and numpy): python3 tests/oracle/make_coco_ap_golden.py
+Needs pycocotools and numpy: python3 tests/oracle/make_coco_ap_golden.py [--check]
 Coordinates are multiples of 1/4 and scores multiples of 1/64, so that single precision holds them exactly.
 SPDX-License-Identifier: Apache-2.0
 """
 import contextlib
 import io
-import os
 import random
 
 import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+
+import golden
 
 
 def quarter(x):
@@ -80,16 +81,15 @@ CASES = {
 
 
 def main():
-    here = os.path.dirname(os.path.abspath(__file__))
-    with open(os.path.join(here, "..", "golden", "coco_ap.txt"), "w") as out:
-        out.write("# Written by tests/oracle/make_coco_ap_golden.py with pycocotools; see there.\n")
-        for name, (images, classes, truths, dets) in CASES.items():
-            out.write(f"case {name} {images} {classes} {len(truths)} {len(dets)}\n")
-            for t in truths:
-                out.write("t %d %d %d %g %g %g %g\n" % t)
-            for d in dets:
-                out.write("d %d %d %.6f %g %g %g %g\n" % d)
-            out.write("expect " + " ".join("%.12f" % v for v in evaluate(images, classes, truths, dets)) + "\n")
+    lines = ["# Written by tests/oracle/make_coco_ap_golden.py with pycocotools; see there."]
+    for name, (images, classes, truths, dets) in CASES.items():
+        lines.append(f"case {name} {images} {classes} {len(truths)} {len(dets)}")
+        lines += ["t %d %d %d %g %g %g %g" % t for t in truths]
+        lines += ["d %d %d %.6f %g %g %g %g" % d for d in dets]
+        lines.append("expect " + " ".join("%.12f" % v for v in evaluate(images, classes, truths, dets)))
+    golden.leave("coco_ap.txt", "\n".join(lines) + "\n", absolute=1e-11)
+    golden.end()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -3,24 +3,23 @@
 
 Input number i of a case is ((7919 * i + 104729) % 2003) / 1001 - 1.  Each line of onnx_runtime.txt: file, batch, numbers.
 
-    make_onnx_golden.py tests/golden
+    make_onnx_golden.py [--check]
 SPDX-License-Identifier: Apache-2.0
 """
 import pathlib
 import shutil
-import sys
 import tempfile
 
 import numpy as np
 import onnxruntime
 
+import golden
 from check_onnx import made_by_others
 
 BATCH = 2
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1])
     lines = []
     with tempfile.TemporaryDirectory() as temporary:
         for name, path in made_by_others(pathlib.Path(temporary)):
@@ -29,9 +28,11 @@ def main():
             i = np.arange(np.prod(shape), dtype=np.int64)
             x = (((7919 * i + 104729) % 2003) / 1001.0 - 1.0).astype(np.float32).reshape(shape)
             y = session.run(None, {"x": x})[0].reshape(-1)
-            shutil.copy(path, folder / f"onnx_{name}.onnx")
+            if not golden.CHECKING:
+                shutil.copy(path, golden.FOLDER / f"onnx_{name}.onnx")
             lines.append(f"onnx_{name}.onnx {BATCH} " + " ".join(f"{v:.7g}" for v in y))
-    (folder / "onnx_runtime.txt").write_text("\n".join(lines) + "\n")
+    golden.leave("onnx_runtime.txt", "\n".join(lines) + "\n", relative=1e-4, absolute=1e-5)
+    golden.end()
 
 
 if __name__ == "__main__":

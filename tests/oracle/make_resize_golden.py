@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Writes tests/golden/resize_pillow.txt: what Pillow's bilinear resize gives for pictures that a formula fills.
 
-Needs Pillow and numpy; run by hand when the list of cases changes.
+Needs Pillow and numpy: python3 tests/oracle/make_resize_golden.py [--check]
 One line per case: channels, source width and height, target width and height, FNV-1a of all bytes, the first bytes in hex.
 SPDX-License-Identifier: Apache-2.0
 """
-import pathlib
-
 import numpy
 import PIL
 from PIL import Image
+
+import golden
 
 CASES = [  # channels, source, target
     (3, (17, 11), (5, 7)),
@@ -46,12 +46,12 @@ def fnv1a(data):
 
 
 def main():
-    target = pathlib.Path(__file__).resolve().parent.parent / "golden" / "resize_pillow.txt"
     lines = [f"# Pillow {PIL.__version__}, Image.resize(BILINEAR); made by make_resize_golden.py"]
     for channels, source, size in CASES:
         data = picture(*source, channels).resize(size, Image.BILINEAR).tobytes()
         lines.append(f"{channels} {source[0]} {source[1]} {size[0]} {size[1]} {fnv1a(data):016x} {data[:SAMPLE_BYTES].hex()}")
-    target.write_text("\n".join(lines) + "\n")
+    golden.leave("resize_pillow.txt", "\n".join(lines) + "\n")
+    golden.end()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Writes tests/golden/zoo_tensors.txt: names and shapes of torchvision's state dictionaries.
 
-Needs torchvision.  Run from the root of the source tree: python3 tests/oracle/make_zoo_golden.py
+Needs torchvision: python3 tests/oracle/make_zoo_golden.py [--check]
 SPDX-License-Identifier: Apache-2.0
 """
 import torchvision
+
+import golden
 
 MODELS = {
     "mobilenet_v2": lambda: torchvision.models.mobilenet_v2(),
@@ -15,12 +17,13 @@ MODELS = {
 
 
 def main():
-    with open("tests/golden/zoo_tensors.txt", "w", encoding="ascii") as out:
-        out.write("# model, tensor, shape; made by tests/oracle/make_zoo_golden.py with torchvision\n")
-        for model, make in MODELS.items():
-            for name, tensor in make().state_dict().items():
-                if not name.endswith("num_batches_tracked"):
-                    out.write(" ".join([model, name] + [str(d) for d in tensor.shape]) + "\n")
+    lines = ["# model, tensor, shape; made by tests/oracle/make_zoo_golden.py with torchvision"]
+    for model, make in MODELS.items():
+        for name, tensor in make().state_dict().items():
+            if not name.endswith("num_batches_tracked"):
+                lines.append(" ".join([model, name] + [str(d) for d in tensor.shape]))
+    golden.leave("zoo_tensors.txt", "\n".join(lines) + "\n")
+    golden.end()
 
 
 if __name__ == "__main__":

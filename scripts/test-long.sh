@@ -1,0 +1,90 @@
+#!/bin/bash
+# The tests that need other people's tools or much time, from a bare Debian 12 on: golden files made again by PyTorch, Pillow, ONNX
+# Runtime and pycocotools; exported models in ONNX Runtime; each fuzzer for a minute.  The last line is "N passed, N failed, N skipped".
+#   scripts/test-long.sh [oracles] [models] [fuzz]     (all three unless some are named)
+# GANNET_PYTHON=/path/to/python uses an interpreter that has the packages already; GN_FUZZ_SECONDS changes the minute.
+# SPDX-License-Identifier: Apache-2.0
+set -u
+. "$(dirname "$0")/setup.sh"
+parts=${*:-oracles models fuzz}
+for part in $parts; do
+  case "$part" in
+    oracles|models|fuzz) ;;
+    *) echo "there is no part '$part'; expected oracles, models or fuzz" >&2; exit 2 ;;
+  esac
+done
+# shellcheck disable=SC2086
+gn_install $GN_PACKAGES clang libclang-rt-14-dev python3-venv || exit 1
+folder=$GN_ROOT/build-long
+mkdir -p "$folder"
+passed=0 failed=0 skipped=0
+start=$SECONDS
+
+stage() { echo "== $1 (after $((SECONDS - start)) s)"; }
+wants() { [[ " $parts " == *" $1 "* ]]; }
+
+# check NAME COMMAND...: lines that begin with "ok" or "FAILED" count one each; a command that prints none counts once, by its status.
+check() {
+  local name=$1 log=$folder/check.log status n_ok n_failed
+  shift
+  "$@" >"$log" 2>&1
+  status=$?
+  n_ok=$(grep -c '^ok ' "$log") n_failed=$(grep -c '^FAILED ' "$log")
+  if [ "$status" -ne 0 ] && [ "$n_failed" -eq 0 ]; then n_failed=1; fi
+  if [ "$status" -eq 0 ] && [ $((n_ok + n_failed)) -eq 0 ]; then n_ok=1; fi
+  passed=$((passed + n_ok)) failed=$((failed + n_failed))
+  echo "$name: $n_ok ok, $n_failed failed"
+  if [ "$n_failed" -gt 0 ]; then grep -v '^ok ' "$log" | tail -n 40; fi
+}
+
+# The interpreter with everything that the oracles import.
+make_python() {
+  python=${GANNET_PYTHON:-$folder/venv/bin/python}
+  if [ -n "${GANNET_PYTHON:-}" ] || [ -e "$folder/venv/.complete" ]; then return 0; fi
+  python3 -m venv "$folder/venv" &&
+    "$python" -m pip install --quiet --disable-pip-version-check 'numpy>=1.24' 'pillow>=9.4' 'onnx>=1.13' 'onnxruntime>=1.14' \
+      'torch>=2.0' 'torchvision>=0.15' 'pycocotools>=2.0.6' && touch "$folder/venv/.complete"
+}
+
+if wants oracles || wants models; then
+  stage "Python packages"
+  make_python || { echo "the Python packages cannot be installed" >&2; exit 1; }
+fi
+
+if wants oracles; then
+  stage "golden files, made again"
+  for script in tests/oracle/make_*_golden.py; do
+    check "$(basename "$script")" "$python" "$script" --check
+  done
+fi
+
+if wants models; then
+  stage "models in ONNX Runtime"
+  gn_build build-long/release "gannet run_numbers" -DCMAKE_BUILD_TYPE=Release -DGN_TESTS=OFF || exit 1
+  check "check_onnx.py" "$python" tests/oracle/check_onnx.py build-long/release
+fi
+
+# fuzz NAME: from the seeds in the tree, and from what earlier runs found.
+fuzz() {
+  local name=$1 found=$folder/found/$1 seeds=$GN_ROOT/fuzz/corpus/$1
+  mkdir -p "$found" "$folder/crashes"
+  check "fuzz_$name, $seconds s" "$folder/fuzz/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
+    -artifact_prefix="$folder/crashes/$name-" "$found" "$seeds"
+}
+
+if wants fuzz; then
+  seconds=${GN_FUZZ_SECONDS:-60}
+  stage "fuzzers, $seconds s each"
+  targets=$(cd fuzz && echo fuzz_*.c)
+  CC=clang gn_build build-long/fuzz "${targets//.c/}" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" -DGN_FUZZ=ON \
+    -DGN_TESTS=OFF -DGN_BENCH=OFF || exit 1
+  for target in $targets; do
+    target=${target#fuzz_}
+    fuzz "${target%.c}"
+  done
+  rmdir "$folder/crashes" 2>/dev/null || ls "$folder/crashes"
+fi
+
+stage "done"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
