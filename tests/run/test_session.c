@@ -329,14 +329,82 @@ static void test_edge_runtime(void **ctx)
     assert_string_equal(gn_code_text(0), "ok");
 }
 
+/* ---- memory that runs out ---- */
+
+typedef struct counter {
+    int64_t left; /* allocations until the one that fails */
+    int64_t live;
+} counter;
+
+static void *counted_alloc(void *ctx, size_t bytes, size_t align)
+{
+    counter *c = ctx;
+    if (c->left == 0)
+        return NULL;
+    c->left--;
+    void *p = aligned_alloc(align, (bytes + align - 1) / align * align);
+    c->live += p != NULL;
+    return p;
+}
+
+static void counted_free(void *ctx, void *ptr)
+{
+    ((counter *)ctx)->live -= ptr != NULL;
+    free(ptr);
+}
+
+static gn_status open_and_run(const void *bytes, size_t n)
+{
+    static const float x[2 * 3 * PLANE] = {0};
+    gn_session *session = NULL;
+    gn_error err = {0};
+    gn_status status = gn_session_open_bytes(bytes, n, "m.onnx", &(gn_session_options){.threads = 1}, &session, &err);
+    if (status == GN_OK)
+        status = gn_session_run(session, x, 2, &err);
+    gn_session_close(&session);
+    return status;
+}
+
+static void test_memory_runs_out_at_every_allocation(void **ctx)
+{
+    (void)ctx;
+    gn_graph *g = fixture_means_after_conv(SIZE, SIZE, 4, weights, biases);
+    void *packed = NULL;
+    size_t n = 0;
+    assert_int_equal(gn_onnx_pack(g, NULL, &packed, &n, NULL), GN_OK);
+    gn_graph_destroy(&g);
+    void *bytes = malloc(n);
+    memcpy(bytes, packed, n);
+    gn_free(packed);
+    counter c = {0};
+    const gn_allocator allocator = {counted_alloc, counted_free, &c};
+    gn_set_allocator(&allocator);
+    gn_status status = GN_ENOMEM;
+    for (int64_t k = 0; k < 100000 && status != GN_OK; k++) {
+        c.left = k;
+        status = open_and_run(bytes, n);
+        assert_true(status == GN_OK || status == GN_ENOMEM);
+        assert_int_equal(c.live, 0);
+    }
+    gn_set_allocator(NULL);
+    free(bytes);
+    assert_int_equal(status, GN_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_batches_and_plans),         cmocka_unit_test(test_second_run_allocates_nothing),
-        cmocka_unit_test(test_released_weights),          cmocka_unit_test(test_borrowed_graph),
-        cmocka_unit_test(test_what_cannot_be_opened),     cmocka_unit_test(test_metadata),
-        cmocka_unit_test(test_boxes_land_in_the_picture), cmocka_unit_test(test_scores),
-        cmocka_unit_test(test_classes_and_normalisation), cmocka_unit_test(test_edge_runtime),
+        cmocka_unit_test(test_batches_and_plans),
+        cmocka_unit_test(test_second_run_allocates_nothing),
+        cmocka_unit_test(test_released_weights),
+        cmocka_unit_test(test_borrowed_graph),
+        cmocka_unit_test(test_what_cannot_be_opened),
+        cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_boxes_land_in_the_picture),
+        cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_classes_and_normalisation),
+        cmocka_unit_test(test_edge_runtime),
+        cmocka_unit_test(test_memory_runs_out_at_every_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
