@@ -143,7 +143,7 @@ static const gn_opt options[] = {
      .min = 0,
      .max = 1,
      .help = "its decay, reached as 1-exp(-step/ema-tau)"},
-    {.name = "ema-tau", .type = GN_OPT_DOUBLE, .init = "2000", .min = 1, .max = 1e9, .help = "steps of that climb"},
+    {.name = "ema-tau", .type = GN_OPT_DOUBLE, .init = "300", .min = 1, .max = 1e9, .help = "steps of that climb"},
     {.name = "patience",
      .type = GN_OPT_INT,
      .metavar = "N",
