@@ -36,8 +36,10 @@ static void with_stderr(int fd, int read_fd, void (*work)(void), char *text, siz
     dup2(kept, STDERR_FILENO);
     close(kept);
     close(fd);
-    const ssize_t n = read(read_fd, text, text_bytes - 1);
-    text[n > 0 ? n : 0] = '\0';
+    size_t n = 0;
+    for (ssize_t got; n + 1 < text_bytes && (got = read(read_fd, text + n, text_bytes - 1 - n)) > 0;)
+        n += (size_t)got; /* a terminal hands over what it has so far; it ends with EIO, a pipe with 0 */
+    text[n] = '\0';
     close(read_fd);
 }
 
