@@ -256,7 +256,7 @@ static void matmul(void **state)
 static void unary(void **state)
 {
     (void)state;
-    static const char *const names[] = {"Relu", "Sigmoid", "Clip"};
+    static const char *const names[] = {"Relu", "Sigmoid", "HardSwish", "Clip"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         for (int form = 0; form < 3; form++) {
             int x = form == 2 ? INPUT("x", 50000) : INPUT("x", 2, 5, 3, 7);
@@ -280,6 +280,7 @@ static void unary_gradients(void **state)
         int dy = INPUT("dy", 2, 5, 3, 7), y = INPUT("y", 2, 5, 3, 7);
         outputs_of(op("gannet", "ClampGrad", 1, (int[]){form ? nhwc(dy) : dy, y}, 2, clamp, 2));
         outputs_of(op("gannet", "SigmoidGrad", 1, (int[]){dy, form ? nhwc(y) : y}, 2, NULL, 0));
+        outputs_of(op("gannet", "HardSwishGrad", 1, (int[]){dy, form ? nhwc(y) : y}, 2, NULL, 0));
         check("gradients of activations");
     }
 }
