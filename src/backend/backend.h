@@ -1,6 +1,6 @@
 /* A backend is a table of functions that executes planned graphs.  CPU and CUDA fill the same table.
  * A device may serve several compiled graphs; they share one arena, as large as the largest plan needs, so results of one run are
- * valid until the next run of any graph on the same device.  One device = one thread at a time.
+ * valid until the next run or compilation of any graph on the same device.  One device = one thread at a time.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GN_BACKEND_BACKEND_H
 #define GN_BACKEND_BACKEND_H
@@ -16,14 +16,15 @@ typedef struct gn_backend {
     void (*close)(gn_device **device);
     int (*threads)(const gn_device *device);
     /* Plans `graph` (may insert layout conversions) and prepares it: constants that kernels want packed are packed now.  The graph is
-     * borrowed and must outlive the exec; its STATE tensors are read and written in place by runs. */
+     * borrowed and must outlive the exec; its STATE tensors are read and written in place by runs.  Weights that no update of this graph
+     * renews are packed once, now: when somebody else changes them, compile again. */
     gn_status (*compile)(gn_device *device, gn_graph *graph, gn_exec **exec_out, gn_error *err);
     void (*destroy)(gn_exec **exec);
     /* Memory of an INPUT value (plain layout), borrowed until it is bound anew. */
     gn_status (*bind)(gn_exec *exec, int value, const void *data);
     /* Runs all steps.  GN_EINVAL when an input is not bound. */
     gn_status (*run)(gn_exec *exec, gn_error *err);
-    /* Result of graph output i in plain layout, valid until the next run on the device. */
+    /* Result of graph output i in plain layout, valid until the next run or compilation on the device. */
     const void *(*output)(const gn_exec *exec, int i);
     const gn_plan *(*plan)(const gn_exec *exec);
     /* Arena + packed weights + per-thread scratch of this exec, in bytes. */

@@ -214,6 +214,8 @@ static gn_status name_cycle(const gn_graph *g, const sorter *s, gn_error *err)
 
 static gn_status apply_order(gn_graph *graph, const int *sorted)
 {
+    if (graph->n_nodes == 0)
+        return GN_OK;
     gn_node **nodes = gn_alloc((graph->n_nodes + 1) * sizeof *nodes);
     if (!nodes)
         return GN_ENOMEM;

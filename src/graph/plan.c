@@ -16,6 +16,21 @@ typedef struct planner {
     int *last_use; /* per value: last step that reads it (n_steps for outputs), -1 when none */
 } planner;
 
+/* ---- what can be planned ---- */
+
+/* Memory is given out by shape, so every shape must be known. */
+static gn_status shapes_are_known(const gn_graph *g, gn_error *err)
+{
+    for (size_t v = 0; v < g->n_values; v++) {
+        const gn_value *value = g->values[v];
+        if (value->kind == GN_VALUE_TEMP && value->producer < 0)
+            continue; /* nobody makes it any more */
+        if (value->dtype == GN_DTYPE_NONE || gn_shape_count(&value->shape) < 0)
+            return gn_fail(err, GN_ESHAPE, "planning a graph: the shape of value %s is not known", value->name);
+    }
+    return GN_OK;
+}
+
 /* ---- updates of states ---- */
 
 /* May the node that makes `value` write it straight into `state`, although it reads the state? */
@@ -357,6 +372,7 @@ gn_status gn_plan_create(gn_graph *graph, const gn_plan_target *target, gn_plan 
 {
     planner p = {.graph = graph};
     gn_layout *layouts = NULL;
+    GN_TRY(shapes_are_known(graph, err));
     GN_TRY(gn_graph_sort(graph, err));
     GN_TRY(separate_updates(graph, err));
     GN_TRY(gn_layout_assign(graph, target, &layouts, err));

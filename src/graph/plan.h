@@ -45,7 +45,9 @@ typedef struct gn_plan {
     int peak_step;      /* where that is */
 } gn_plan;
 
-/* Plans `graph` (shapes known); inserts layout conversions (gannet.ToNhwc, gannet.ToPlain) into it where rules differ. */
+/* Plans `graph`; inserts layout conversions (gannet.ToNhwc, gannet.ToPlain) into it where rules differ, and copies (Identity) where an
+ * update cannot be written straight into its state.
+ * GN_ESHAPE: a shape is not known, or an update's is not its state's.  GN_EFORMAT: a cycle, or two updates of one state. */
 gn_status gn_plan_create(gn_graph *graph, const gn_plan_target *target, gn_plan **plan_out, gn_error *err);
 void gn_plan_destroy(gn_plan **plan);
 /* One line per step: node, shapes, layouts, offsets. */

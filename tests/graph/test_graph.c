@@ -307,12 +307,68 @@ static void damaged_text_never_crashes(void **state)
     free(texts[1]);
 }
 
+/* ---- allocations that fail ---- */
+
+typedef struct failing {
+    long made, fails_at, live;
+} failing;
+
+static void *failing_alloc(void *ctx, size_t bytes, size_t align)
+{
+    failing *f = ctx;
+    if (++f->made == f->fails_at)
+        return NULL;
+    void *block = aligned_alloc(align, (bytes + align - 1) / align * align);
+    f->live += block != NULL;
+    return block;
+}
+
+static void failing_free(void *ctx, void *ptr)
+{
+    failing *f = ctx;
+    f->live -= ptr != NULL;
+    free(ptr);
+}
+
+static void every_allocation_of_a_reader_may_fail(void **state)
+{
+    (void)state;
+    gn_graph *graph = odd_graph();
+    char *text = text_of(graph);
+    gn_graph_destroy(&graph);
+    failing f = {0};
+    const gn_allocator allocator = {failing_alloc, failing_free, &f};
+    gn_set_allocator(&allocator);
+    gn_status status = GN_ENOMEM;
+    long k = 1;
+    for (; status != GN_OK && k < 10000; k++) {
+        gn_graph *back = NULL, *clone = NULL;
+        gn_error err = {0};
+        f = (failing){.fails_at = k};
+        status = gn_graph_from_text(text, strlen(text), gn_ops_registry(), &back, &err);
+        if (status == GN_OK)
+            status = gn_graph_clone(back, true, &clone);
+        if (status != GN_OK && status != GN_ENOMEM)
+            fail_msg("allocation %ld failed: %s", k, gn_status_name(status));
+        if (status == GN_OK && f.made >= k)
+            fail_msg("allocation %ld failed and nothing said so", k);
+        gn_graph_destroy(&clone);
+        gn_graph_destroy(&back);
+        assert_int_equal(f.live, 0);
+    }
+    gn_set_allocator(NULL);
+    assert_int_equal(status, GN_OK);
+    assert_true(k > 20);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_unique),      cmocka_unit_test(the_first_error_stays),     cmocka_unit_test(shapes_follow_the_input),
         cmocka_unit_test(odd_things_round_trip), cmocka_unit_test(networks_round_trip),       cmocka_unit_test(results_round_trip),
         cmocka_unit_test(malformed_text_is_refused), cmocka_unit_test(damaged_text_never_crashes),
+        cmocka_unit_test(every_allocation_of_a_reader_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -296,6 +296,19 @@ static void training_steps_are_sound(void **state)
     }
 }
 
+static void unknown_shapes_are_refused(void **state)
+{
+    (void)state;
+    gn_graph *graph = fixture_graph();
+    gn_plan *plan = NULL;
+    gn_error err = {0};
+    gn_graph_add_output(graph, fixture_unary(graph, "Relu", fixture_input(graph, "open", gn_shape_make(2, -1, 3))));
+    assert_int_equal(gn_plan_create(graph, NULL, &plan, &err), GN_ESHAPE);
+    assert_non_null(strstr(err.message, "open"));
+    assert_null(plan);
+    gn_graph_destroy(&graph);
+}
+
 static void plans_are_printed(void **state)
 {
     (void)state;
@@ -324,6 +337,7 @@ int main(void)
         cmocka_unit_test(random_graphs_are_sound),
         cmocka_unit_test(networks_need_little_more_than_their_live_set),
         cmocka_unit_test(training_steps_are_sound),
+        cmocka_unit_test(unknown_shapes_are_refused),
         cmocka_unit_test(plans_are_printed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

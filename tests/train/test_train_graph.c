@@ -295,7 +295,7 @@ static void bind_pictures(gn_exec *exec, const gn_graph *graph, int value, float
 }
 
 /* Four pictures are learnt by heart. */
-static void check_learning(const char *model_name, gn_optimizer_kind kind, float lr)
+static void check_learning(const char *model_name, gn_optimizer_kind kind, float lr, int n_steps)
 {
     gn_graph *model = network(model_name, "box", 64);
     gn_train_rule rule = plain_rule;
@@ -318,7 +318,7 @@ static void check_learning(const char *model_name, gn_optimizer_kind kind, float
     gn_backend_cpu.bind(exec, t.hyper, hyper);
     if (t.rng >= 0)
         gn_backend_cpu.bind(exec, t.rng, rng);
-    for (int i = 1; i <= 60; i++) {
+    for (int i = 1; i <= n_steps; i++) {
         hyper[GN_HYPER_LR] = lr;
         hyper[GN_HYPER_BIAS1] = 1.0f - powf(0.9f, (float)i);
         hyper[GN_HYPER_BIAS2] = 1.0f - powf(0.999f, (float)i);
@@ -344,9 +344,9 @@ static void check_learning(const char *model_name, gn_optimizer_kind kind, float
 static void steps_learn(void **state)
 {
     (void)state;
-    check_learning("mobilenet_v2@0.35", GN_OPTIMIZER_ADAMW, 2e-3f);
-    check_learning("squeezenet1_1", GN_OPTIMIZER_ADAM, 1e-3f);
-    check_learning("resnet18", GN_OPTIMIZER_SGD, 5e-3f);
+    check_learning("mobilenet_v2@0.35", GN_OPTIMIZER_ADAMW, 2e-3f, 40);
+    check_learning("squeezenet1_1", GN_OPTIMIZER_ADAM, 1e-3f, 60);
+    check_learning("resnet18", GN_OPTIMIZER_SGD, 5e-3f, 20);
 }
 
 /* ---- memory, failures ---- */
