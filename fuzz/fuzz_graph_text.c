@@ -27,9 +27,11 @@ static void read_again(const gn_graph *graph)
     gn_text_init(&first);
     gn_text_init(&second);
     gn_graph_to_text(graph, &first);
-    require_that(gn_graph_from_text(first.data, first.len, gn_ops_registry(), &again, &err) == GN_OK, "written but not readable", &err);
+    require_that(gn_graph_from_text(first.data, first.len, gn_ops_registry(), &again, &err) == GN_OK,
+                 "written but not readable", &err);
     gn_graph_to_text(again, &second);
-    require_that(first.len == second.len && memcmp(first.data, second.data, first.len) == 0, "the second text differs", &err);
+    require_that(first.len == second.len && memcmp(first.data, second.data, first.len) == 0, "the second text differs",
+                 &err);
     gn_graph_destroy(&again);
     gn_text_deinit(&first);
     gn_text_deinit(&second);

@@ -13,7 +13,10 @@ struct gn_grad {
     int n_values; /* values that existed before differentiation */
 };
 
-gn_graph *gn_grad_graph(gn_grad *grad) { return grad->graph; }
+gn_graph *gn_grad_graph(gn_grad *grad)
+{
+    return grad->graph;
+}
 
 int gn_grad_of_out(gn_grad *grad, const gn_node *node, int i)
 {

@@ -45,14 +45,38 @@ void gn_graph_destroy(gn_graph **graph)
     *graph = NULL;
 }
 
-int gn_graph_value_count(const gn_graph *graph) { return (int)graph->n_values; }
-int gn_graph_node_count(const gn_graph *graph) { return (int)graph->n_nodes; }
-int gn_graph_input_count(const gn_graph *graph) { return (int)graph->n_inputs; }
-int gn_graph_output_count(const gn_graph *graph) { return (int)graph->n_outputs; }
-int gn_graph_update_count(const gn_graph *graph) { return (int)graph->n_updates; }
-int gn_graph_meta_count(const gn_graph *graph) { return (int)graph->n_metas; }
-gn_arena *gn_graph_arena(gn_graph *graph) { return graph->arena; }
-const gn_op_registry *gn_graph_registry(const gn_graph *graph) { return graph->registry; }
+int gn_graph_value_count(const gn_graph *graph)
+{
+    return (int)graph->n_values;
+}
+int gn_graph_node_count(const gn_graph *graph)
+{
+    return (int)graph->n_nodes;
+}
+int gn_graph_input_count(const gn_graph *graph)
+{
+    return (int)graph->n_inputs;
+}
+int gn_graph_output_count(const gn_graph *graph)
+{
+    return (int)graph->n_outputs;
+}
+int gn_graph_update_count(const gn_graph *graph)
+{
+    return (int)graph->n_updates;
+}
+int gn_graph_meta_count(const gn_graph *graph)
+{
+    return (int)graph->n_metas;
+}
+gn_arena *gn_graph_arena(gn_graph *graph)
+{
+    return graph->arena;
+}
+const gn_op_registry *gn_graph_registry(const gn_graph *graph)
+{
+    return graph->registry;
+}
 
 const gn_value *gn_graph_value(const gn_graph *graph, int value)
 {
@@ -155,7 +179,8 @@ static int add_value(gn_graph *graph, const char *name, gn_value_kind kind, gn_d
     const char *unique = unique_name(graph, &graph->value_names, name && *name ? name : bases[kind]);
     gn_value *value = gn_arena_alloc(graph->arena, sizeof *value);
     int id = (int)graph->n_values;
-    if (!unique || !value || gn_grow(&graph->values, &graph->cap_values, graph->n_values + 1, sizeof *graph->values) != GN_OK ||
+    if (!unique || !value ||
+        gn_grow(&graph->values, &graph->cap_values, graph->n_values + 1, sizeof *graph->values) != GN_OK ||
         gn_name_map_put(&graph->value_names, unique, id) != GN_OK)
         return out_of_memory(graph);
     *value = (gn_value){.name = unique, .kind = kind, .dtype = dtype, .producer = -1};
@@ -227,7 +252,8 @@ int gn_graph_add_state(gn_graph *graph, const char *name, gn_dtype dtype, const 
         gn_tensor_destroy(&tensor);
         char text[128];
         gn_shape_format(shape, text);
-        gn_graph_set_error(graph, status, "state %s of shape %s: %s", graph->values[id]->name, text, gn_status_sentence(status));
+        gn_graph_set_error(graph, status, "state %s of shape %s: %s", graph->values[id]->name, text,
+                           gn_status_sentence(status));
         return -1;
     }
     graph->values[id]->data = tensor;
@@ -236,12 +262,14 @@ int gn_graph_add_state(gn_graph *graph, const char *name, gn_dtype dtype, const 
 }
 
 /* Checks arity and that inputs exist; the message names op and node. */
-static bool node_arguments_fit(gn_graph *graph, const gn_op_def *def, const char *name, const int *in, int n_in, int n_out)
+static bool node_arguments_fit(gn_graph *graph, const gn_op_def *def, const char *name, const int *in, int n_in,
+                               int n_out)
 {
     if (n_in < def->min_in || (def->max_in >= 0 && n_in > def->max_in) || n_out < def->min_out ||
         (def->max_out >= 0 && n_out > def->max_out)) {
-        gn_graph_set_error(graph, GN_EFORMAT, "node %s (%s) has %d inputs and %d outputs; %d to %d and %d to %d are expected",
-                           name ? name : "?", def->name, n_in, n_out, def->min_in, def->max_in, def->min_out, def->max_out);
+        gn_graph_set_error(
+            graph, GN_EFORMAT, "node %s (%s) has %d inputs and %d outputs; %d to %d and %d to %d are expected",
+            name ? name : "?", def->name, n_in, n_out, def->min_in, def->max_in, def->min_out, def->max_out);
         return false;
     }
     for (int i = 0; i < n_in; i++) {
@@ -268,8 +296,8 @@ static gn_node *make_node(gn_graph *graph, const gn_op_def *def, const char *nam
     return node->name && node->in && node->out && node->attrs ? node : NULL;
 }
 
-int gn_graph_add_node(gn_graph *graph, const char *op, const char *domain, const char *name, const int *in, int n_in, int n_out,
-                      const gn_attr *attrs, int n_attrs)
+int gn_graph_add_node(gn_graph *graph, const char *op, const char *domain, const char *name, const int *in, int n_in,
+                      int n_out, const gn_attr *attrs, int n_attrs)
 {
     if (graph->error.status != GN_OK)
         return -1;
@@ -298,7 +326,8 @@ int gn_graph_add_node(gn_graph *graph, const char *op, const char *domain, const
             return -1;
         graph->values[node->out[i]]->producer = id;
     }
-    graph->order[id] = id > 0 ? graph->order[id - 1] + 1 : 0; /* nodes are kept sorted by order, so this is the largest */
+    graph->order[id] =
+        id > 0 ? graph->order[id - 1] + 1 : 0; /* nodes are kept sorted by order, so this is the largest */
     graph->nodes[graph->n_nodes++] = node;
     if (gn_node_inputs_known(graph, node)) {
         gn_error err = {0};
@@ -356,8 +385,8 @@ gn_status gn_graph_name_outputs(gn_graph *graph, int node_id, const char *const 
             continue;
         }
         if (!*names[i] || gn_name_map_find(&graph->value_names, names[i]) >= 0)
-            return gn_graph_set_error(graph, GN_EFORMAT, "node %s: its result is named \"%.200s\", which is %s", node->name, names[i],
-                                      *names[i] ? "taken" : "empty");
+            return gn_graph_set_error(graph, GN_EFORMAT, "node %s: its result is named \"%.200s\", which is %s",
+                                      node->name, names[i], *names[i] ? "taken" : "empty");
         v->name = gn_arena_strdup(graph->arena, names[i]);
         if (!v->name || gn_name_map_put(&graph->value_names, v->name, node->out[i]) != GN_OK) {
             out_of_memory(graph);
@@ -377,11 +406,15 @@ gn_status gn_graph_add_output(gn_graph *graph, int value)
     return GN_OK;
 }
 
-void gn_graph_clear_outputs(gn_graph *graph) { graph->n_outputs = 0; }
+void gn_graph_clear_outputs(gn_graph *graph)
+{
+    graph->n_outputs = 0;
+}
 
 gn_status gn_graph_add_update(gn_graph *graph, int state, int value)
 {
-    GN_ASSERT(gn_graph_value(graph, state)->kind == GN_VALUE_STATE && gn_graph_value(graph, value)->kind == GN_VALUE_TEMP);
+    GN_ASSERT(gn_graph_value(graph, state)->kind == GN_VALUE_STATE &&
+              gn_graph_value(graph, value)->kind == GN_VALUE_TEMP);
     GN_TRY(gn_grow(&graph->updates, &graph->cap_updates, graph->n_updates + 1, sizeof *graph->updates));
     graph->updates[graph->n_updates++] = (gn_update){state, value};
     return GN_OK;

@@ -20,7 +20,14 @@ typedef struct gn_op_registry gn_op_registry; /* graph/op.h */
 
 /* ---- attributes ---- */
 
-typedef enum gn_attr_type { GN_ATTR_INT, GN_ATTR_FLOAT, GN_ATTR_STRING, GN_ATTR_INTS, GN_ATTR_FLOATS, GN_ATTR_TENSOR } gn_attr_type;
+typedef enum gn_attr_type {
+    GN_ATTR_INT,
+    GN_ATTR_FLOAT,
+    GN_ATTR_STRING,
+    GN_ATTR_INTS,
+    GN_ATTR_FLOATS,
+    GN_ATTR_TENSOR
+} gn_attr_type;
 
 /* name and what the pointers show belong to the graph's arena once a node holds the attribute. */
 typedef struct gn_attr {
@@ -100,14 +107,15 @@ int gn_graph_output(const gn_graph *graph, int i);
 int gn_graph_add_input(gn_graph *graph, const char *name, gn_dtype dtype, const gn_shape *shape);
 /* The graph takes a copy of `tensor`'s contents. */
 int gn_graph_add_const(gn_graph *graph, const char *name, const gn_tensor *tensor);
-int gn_graph_add_const_f32(gn_graph *graph, const char *name, int n, const float *x); /* shape [n]; n 0: scalar of x[0] */
+int gn_graph_add_const_f32(gn_graph *graph, const char *name, int n,
+                           const float *x); /* shape [n]; n 0: scalar of x[0] */
 int gn_graph_add_const_s64(gn_graph *graph, const char *name, int n, const int64_t *x);
 /* State with owned, zeroed contents. */
 int gn_graph_add_state(gn_graph *graph, const char *name, gn_dtype dtype, const gn_shape *shape, bool trainable);
 /* Appends a node; its inputs exist already.  Shapes of the outputs are inferred at once where the inputs' are known.
  * Returns the node id.  Attributes are copied into the arena. */
-int gn_graph_add_node(gn_graph *graph, const char *op, const char *domain, const char *name, const int *in, int n_in, int n_out,
-                      const gn_attr *attrs, int n_attrs);
+int gn_graph_add_node(gn_graph *graph, const char *op, const char *domain, const char *name, const int *in, int n_in,
+                      int n_out, const gn_attr *attrs, int n_attrs);
 /* The usual case: one output; returns its value id. */
 int gn_graph_add_op(gn_graph *graph, const char *op, const char *domain, const char *name, const int *in, int n_in,
                     const gn_attr *attrs, int n_attrs);
@@ -129,7 +137,8 @@ void gn_graph_meta_at(const gn_graph *graph, int i, const char **key_out, const 
 /* First failure of any gn_graph_add_* call, GN_OK when none; fills `err`. */
 gn_status gn_graph_error(const gn_graph *graph, gn_error *err);
 /* For builders and shape rules: record a failure (the first one stays). */
-gn_status gn_graph_set_error(gn_graph *graph, gn_status status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+gn_status gn_graph_set_error(gn_graph *graph, gn_status status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Attributes of a node with ONNX's defaults given by the caller. */
 const gn_attr *gn_node_attr(const gn_node *node, const char *name); /* NULL when absent */
@@ -154,6 +163,7 @@ gn_status gn_graph_check(const gn_graph *graph, gn_error *err);
 
 /* Readable form of structure, constants and metadata (contents of state are left out); round-trips. */
 void gn_graph_to_text(const gn_graph *graph, gn_text *text);
-gn_status gn_graph_from_text(const char *text, size_t bytes, const gn_op_registry *registry, gn_graph **graph_out, gn_error *err);
+gn_status gn_graph_from_text(const char *text, size_t bytes, const gn_op_registry *registry, gn_graph **graph_out,
+                             gn_error *err);
 
 #endif

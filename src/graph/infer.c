@@ -16,8 +16,14 @@ const gn_op_def *gn_op_find(const gn_op_registry *registry, const char *domain, 
     return NULL;
 }
 
-bool gn_has_in(const gn_node *node, int i) { return i < node->n_in && node->in[i] >= 0; }
-bool gn_has_out(const gn_node *node, int i) { return i < node->n_out && node->out[i] >= 0; }
+bool gn_has_in(const gn_node *node, int i)
+{
+    return i < node->n_in && node->in[i] >= 0;
+}
+bool gn_has_out(const gn_node *node, int i)
+{
+    return i < node->n_out && node->out[i] >= 0;
+}
 
 const gn_shape *gn_in_shape(const gn_graph *graph, const gn_node *node, int i)
 {
@@ -100,7 +106,8 @@ gn_status gn_node_infer(gn_graph *graph, const gn_node *node, gn_error *err)
         if (gn_shape_count(&value->shape) < 0) {
             char shape[128];
             gn_shape_format(&value->shape, shape);
-            return gn_shape_fail(err, node, "its output %s would have the shape %s, which is not possible", value->name, shape);
+            return gn_shape_fail(err, node, "its output %s would have the shape %s, which is not possible", value->name,
+                                 shape);
         }
     }
     return GN_OK;
@@ -122,7 +129,8 @@ gn_status gn_graph_infer(gn_graph *graph, gn_error *err)
         if (!gn_shape_known(&value->shape)) {
             char shape[128];
             gn_shape_format(&value->shape, shape);
-            return gn_fail(err, GN_ESHAPE, "input %s has the shape %s: give its unknown dimensions a size first", value->name, shape);
+            return gn_fail(err, GN_ESHAPE, "input %s has the shape %s: give its unknown dimensions a size first",
+                           value->name, shape);
         }
     }
     for (size_t i = 0; i < graph->n_nodes; i++)

@@ -10,8 +10,8 @@
 typedef struct layouter {
     gn_graph *graph;
     const gn_plan_target *target;
-    gn_layout *of;     /* per value */
-    int *converted;    /* per original value: the value in the other layout, or -1 */
+    gn_layout *of;  /* per value */
+    int *converted; /* per original value: the value in the other layout, or -1 */
     size_t n_original;
 } layouter;
 
@@ -85,9 +85,9 @@ static gn_status layout_node(layouter *l, gn_node *node, int64_t order, gn_error
     for (int i = 0; i < node->n_out; i++) {
         if (node->out[i] < 0)
             continue;
-        bool nhwc = node->op->layout == GN_LAYOUT_RULE_SAME ? same == GN_LAYOUT_NHWC
-                                                            : i < 32 && node->op->layout == GN_LAYOUT_RULE_NHWC &&
-                                                                  (node->op->nhwc_out >> i & 1u);
+        bool nhwc = node->op->layout == GN_LAYOUT_RULE_SAME
+                        ? same == GN_LAYOUT_NHWC
+                        : i < 32 && node->op->layout == GN_LAYOUT_RULE_NHWC && (node->op->nhwc_out >> i & 1u);
         if (nhwc && l->graph->values[node->out[i]]->shape.rank == 4)
             l->of[node->out[i]] = GN_LAYOUT_NHWC;
     }

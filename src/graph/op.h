@@ -42,9 +42,9 @@ struct gn_op_def {
     gn_layout_rule layout;
     uint32_t nhwc_in, nhwc_out; /* bit i: operand i is an activation (RULE_NHWC) */
     uint32_t inplace_in;        /* bit i: output 0 may be written over input i when shape, type and layout agree */
-    bool is_view;               /* output 0 is input 0's plain memory under another shape (Reshape, Flatten, Identity, ...) */
-    bool renews;                /* outputs that update states may be written over the inputs that they renew (optimisers) */
-    bool is_host;               /* runs on the host between device steps (label assignment) */
+    bool is_view; /* output 0 is input 0's plain memory under another shape (Reshape, Flatten, Identity, ...) */
+    bool renews;  /* outputs that update states may be written over the inputs that they renew (optimisers) */
+    bool is_host; /* runs on the host between device steps (label assignment) */
     /* Sets shape and dtype of every output.  in/out shapes are known (no -1) when it is called.  Failure: gn_graph_set_error-like
      * message through err: what the node is, what was found, what was expected. */
     gn_status (*infer)(gn_graph *graph, const gn_node *node, gn_error *err);
@@ -70,7 +70,8 @@ const gn_shape *gn_in_shape(const gn_graph *graph, const gn_node *node, int i); 
 gn_dtype gn_in_dtype(const gn_graph *graph, const gn_node *node, int i);
 bool gn_has_in(const gn_node *node, int i);
 bool gn_has_out(const gn_node *node, int i);
-void gn_set_out(gn_graph *graph, const gn_node *node, int i, gn_dtype dtype, const gn_shape *shape); /* ignores outputs left out */
+void gn_set_out(gn_graph *graph, const gn_node *node, int i, gn_dtype dtype,
+                const gn_shape *shape); /* ignores outputs left out */
 /* Contents of an s64 input that is a CONST (shapes, axes): number of elements copied (up to n), or -1 when it is not constant. */
 int gn_in_const_s64(const gn_graph *graph, const gn_node *node, int i, int64_t *dst, int n);
 /* Shape failure with the node's op and name in front. */

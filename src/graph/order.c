@@ -166,13 +166,17 @@ static void count_edge(sorter *s, int from, int to)
     s->first[from + 1]++;
 }
 
-static void put_edge(sorter *s, int from, int to) { s->next[s->first[from]++] = to; }
+static void put_edge(sorter *s, int from, int to)
+{
+    s->next[s->first[from]++] = to;
+}
 
 int gn_viewed_value(const gn_graph *g, int value)
 {
     for (size_t steps = 0; steps < g->n_nodes; steps++) { /* a bound, for lists that hold a cycle */
         int producer = g->values[value]->producer;
-        if (producer < 0 || !g->nodes[producer]->op->is_view || g->nodes[producer]->out[0] != value || g->nodes[producer]->in[0] < 0)
+        if (producer < 0 || !g->nodes[producer]->op->is_view || g->nodes[producer]->out[0] != value ||
+            g->nodes[producer]->in[0] < 0)
             break;
         value = g->nodes[producer]->in[0];
     }
@@ -208,8 +212,8 @@ static gn_status name_cycle(const gn_graph *g, const sorter *s, gn_error *err)
         node++;
     for (int i = 0; i < s->n; i++)
         node = waits_for(s, node);
-    return gn_fail(err, GN_EFORMAT, "node %s (%s) waits for its own result: the graph has a cycle", g->nodes[node]->name,
-                   g->nodes[node]->op->name);
+    return gn_fail(err, GN_EFORMAT, "node %s (%s) waits for its own result: the graph has a cycle",
+                   g->nodes[node]->name, g->nodes[node]->op->name);
 }
 
 static gn_status apply_order(gn_graph *graph, const int *sorted)

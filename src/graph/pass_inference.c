@@ -9,9 +9,12 @@
 
 /* Results larger than this are computed at run time rather than stored. */
 #define GN_FOLD_LIMIT_BYTES ((size_t)64 << 20)
-#define GN_MAX_OPERANDS 16
+#define GN_MAX_OPERANDS     16
 
-static bool is_op(const gn_node *node, const char *name) { return strcmp(node->op->name, name) == 0; }
+static bool is_op(const gn_node *node, const char *name)
+{
+    return strcmp(node->op->name, name) == 0;
+}
 
 /* ---- constants ---- */
 
@@ -34,7 +37,8 @@ static bool is_foldable(const gn_graph *graph, const gn_node *node)
         if (node->out[k] >= 0) {
             const gn_value *v = graph->values[node->out[k]];
             int64_t count = gn_shape_count(&v->shape);
-            if (v->dtype == GN_DTYPE_NONE || is_update(graph, node->out[k]) || count < 0 || (size_t)count * gn_dtype_bytes(v->dtype) > GN_FOLD_LIMIT_BYTES)
+            if (v->dtype == GN_DTYPE_NONE || is_update(graph, node->out[k]) || count < 0 ||
+                (size_t)count * gn_dtype_bytes(v->dtype) > GN_FOLD_LIMIT_BYTES)
                 return false;
         }
     return true;
@@ -117,7 +121,10 @@ typedef struct chain {
     float lo, hi;
 } chain;
 
-static bool has_data(const gn_graph *graph, int value) { return value >= 0 && graph->values[value]->data != NULL; }
+static bool has_data(const gn_graph *graph, int value)
+{
+    return value >= 0 && graph->values[value]->data != NULL;
+}
 
 static bool is_renewed(const gn_graph *graph, int state)
 {
@@ -136,7 +143,10 @@ static bool bn_is_fixed(const gn_graph *graph, const gn_node *bn)
 }
 
 /* Where the producer of a value stands; new nodes inherit the place of what they replace. */
-static int64_t position_of(const gn_graph *graph, int value) { return graph->order[graph->values[value]->producer]; }
+static int64_t position_of(const gn_graph *graph, int value)
+{
+    return graph->order[graph->values[value]->producer];
+}
 
 static chain follow(const gn_graph *graph, const int *uses, int conv)
 {
@@ -153,7 +163,8 @@ static chain follow(const gn_graph *graph, const int *uses, int conv)
         const gn_node *add = graph->nodes[user];
         int other = add->in[0] == value ? add->in[1] : add->in[0];
         /* The other operand must be there before this convolution runs, and be an activation of the same shape. */
-        if (other != value && graph->values[other]->kind == GN_VALUE_TEMP && position_of(graph, other) < graph->order[conv] &&
+        if (other != value && graph->values[other]->kind == GN_VALUE_TEMP &&
+            position_of(graph, other) < graph->order[conv] &&
             gn_shape_equal(&graph->values[other]->shape, &graph->values[value]->shape)) {
             c.add = user;
             c.residual = other;

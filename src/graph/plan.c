@@ -54,12 +54,13 @@ static gn_status separate_updates(gn_graph *g, gn_error *err)
         int state = g->updates[i].state, value = g->updates[i].value;
         const gn_value *s = g->values[state], *v = g->values[value];
         if (s->dtype != v->dtype || !gn_shape_equal(&s->shape, &v->shape))
-            return gn_fail(err, GN_ESHAPE, "state %s cannot take the value of %s: their types or shapes differ", s->name, v->name);
+            return gn_fail(err, GN_ESHAPE, "state %s cannot take the value of %s: their types or shapes differ",
+                           s->name, v->name);
         bool taken = v->producer < 0;
         for (size_t k = 0; k < i; k++) {
             if (g->updates[k].state == state)
-                return gn_fail(err, GN_EFORMAT, "state %s has two new values, %s and %s", s->name, g->values[g->updates[k].value]->name,
-                               v->name);
+                return gn_fail(err, GN_EFORMAT, "state %s has two new values, %s and %s", s->name,
+                               g->values[g->updates[k].value]->name, v->name);
             taken = taken || g->updates[k].value == value;
         }
         if (!taken && may_renew(g, g->nodes[v->producer], state, value))
@@ -249,7 +250,10 @@ static int earlier_first(const void *a, const void *b)
     return larger_first(a, b);
 }
 
-static size_t rounded(size_t bytes) { return (bytes + GN_ALIGN_BYTES - 1) / GN_ALIGN_BYTES * GN_ALIGN_BYTES; }
+static size_t rounded(size_t bytes)
+{
+    return (bytes + GN_ALIGN_BYTES - 1) / GN_ALIGN_BYTES * GN_ALIGN_BYTES;
+}
 
 static size_t collect(const planner *p, buffer *list)
 {
@@ -415,20 +419,30 @@ static void describe_value(const gn_plan *plan, const gn_graph *graph, int value
     const gn_plan_value *pv = &plan->values[value];
     char shape[128];
     gn_shape_format(&v->shape, shape);
-    gn_text_printf(text, " %%%s %s%s%s", v->name, gn_dtype_name(v->dtype), shape, pv->layout == GN_LAYOUT_NHWC ? " nhwc" : "");
+    gn_text_printf(text, " %%%s %s%s%s", v->name, gn_dtype_name(v->dtype), shape,
+                   pv->layout == GN_LAYOUT_NHWC ? " nhwc" : "");
     switch (pv->place) {
-    case GN_PLACE_ARENA: gn_text_printf(text, " @%zu+%zu", pv->offset, pv->bytes); break;
-    case GN_PLACE_INPUT: gn_text_add(text, " @input"); break;
-    case GN_PLACE_DATA: gn_text_add(text, " @data"); break;
-    case GN_PLACE_STATE: gn_text_printf(text, " @state(%s)", graph->values[pv->of]->name); break;
-    case GN_PLACE_NONE: break;
+    case GN_PLACE_ARENA:
+        gn_text_printf(text, " @%zu+%zu", pv->offset, pv->bytes);
+        break;
+    case GN_PLACE_INPUT:
+        gn_text_add(text, " @input");
+        break;
+    case GN_PLACE_DATA:
+        gn_text_add(text, " @data");
+        break;
+    case GN_PLACE_STATE:
+        gn_text_printf(text, " @state(%s)", graph->values[pv->of]->name);
+        break;
+    case GN_PLACE_NONE:
+        break;
     }
 }
 
 void gn_plan_to_text(const gn_plan *plan, const gn_graph *graph, gn_text *text)
 {
-    gn_text_printf(text, "plan: %d steps, arena %zu bytes, largest live set %zu bytes at step %d\n", plan->n_steps, plan->arena_bytes,
-                   plan->live_bytes, plan->peak_step);
+    gn_text_printf(text, "plan: %d steps, arena %zu bytes, largest live set %zu bytes at step %d\n", plan->n_steps,
+                   plan->arena_bytes, plan->live_bytes, plan->peak_step);
     for (int i = 0; i < plan->n_steps; i++) {
         const gn_node *node = graph->nodes[plan->steps[i].node];
         gn_text_printf(text, "%4d %s(%s):", i, node->op->name, node->name);

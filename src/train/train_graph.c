@@ -249,7 +249,8 @@ static gn_status check_output(const builder *b)
         return GN_OK;
     char text[128];
     gn_shape_format(shape, text);
-    return gn_fail(b->err, GN_EUNSUPPORTED, "the model's output has the shape %s; [N,4] of a box head or [N,5] of box+score was expected", text);
+    return gn_fail(b->err, GN_EUNSUPPORTED,
+                   "the model's output has the shape %s; [N,4] of a box head or [N,5] of box+score was expected", text);
 }
 
 static gn_status build(builder *b, int batch)

@@ -192,7 +192,8 @@ double fixture_difference(const gn_graph *graph, int n_threads, int n_runs, uint
     for (int i = 0; i < gn_graph_update_count(graph); i++) {
         int state, value;
         gn_graph_update(graph, i, &state, &value);
-        note(&w, gn_graph_value(graph, state)->name, difference(gn_graph_value(run.graph, state)->data, gn_interpret_get(it, state)));
+        note(&w, gn_graph_value(graph, state)->name,
+             difference(gn_graph_value(run.graph, state)->data, gn_interpret_get(it, state)));
     }
     fixture_close(&run);
     gn_interpret_destroy(&it);

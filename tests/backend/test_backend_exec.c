@@ -56,7 +56,8 @@ static void outputs_of(const fixture_run *run, float *dst, size_t n)
 static void execs_share_an_arena(void **state)
 {
     (void)state;
-    gn_graph *small = fixture_network("squeezenet1_1", "box", 1, 64), *large = fixture_network("mobilenet_v2@0.35", "box", 2, 96);
+    gn_graph *small = fixture_network("squeezenet1_1", "box", 1, 64),
+             *large = fixture_network("mobilenet_v2@0.35", "box", 2, 96);
     gn_device *device = NULL;
     gn_error err = {0};
     fixture_run a, b, alone;
@@ -130,7 +131,8 @@ static void unbound_inputs_are_named(void **state)
     (void)state;
     gn_graph *graph = new_graph();
     gn_shape shape = gn_shape_make(1, 3);
-    int a = gn_graph_add_input(graph, "left", GN_DTYPE_F32, &shape), b = gn_graph_add_input(graph, "right", GN_DTYPE_F32, &shape);
+    int a = gn_graph_add_input(graph, "left", GN_DTYPE_F32, &shape),
+        b = gn_graph_add_input(graph, "right", GN_DTYPE_F32, &shape);
     int sum = one_op(graph, "Add", a, b);
     gn_graph_add_output(graph, sum);
     gn_device *device = NULL;
@@ -258,7 +260,8 @@ static void updates_are_plain(void **state)
     gn_shape shape = gn_shape_make(4, 2, 3, 5, 4);
     const int64_t one[2] = {1, 1};
     const gn_attr kernel = gn_attr_ints("kernel_shape", one, 2);
-    int s = gn_graph_add_state(graph, "s", GN_DTYPE_F32, &shape, false), x = gn_graph_add_input(graph, "x", GN_DTYPE_F32, &shape);
+    int s = gn_graph_add_state(graph, "s", GN_DTYPE_F32, &shape, false),
+        x = gn_graph_add_input(graph, "x", GN_DTYPE_F32, &shape);
     int pooled = gn_graph_add_op(graph, "MaxPool", "", NULL, &x, 1, &kernel, 1); /* lies N,H,W,C */
     gn_graph_add_update(graph, s, one_op(graph, "Add", pooled, s));
     gn_graph_add_output(graph, pooled);
@@ -313,7 +316,8 @@ static gn_status build_small(gn_graph **graph_out)
     if (status != GN_OK)
         return status;
     gn_shape image = gn_shape_make(4, 1, 3, 8, 8), filter = gn_shape_make(4, 5, 3, 3, 3), vector = gn_shape_make(1, 5);
-    int x = gn_graph_add_input(graph, "x", GN_DTYPE_F32, &image), w = gn_graph_add_state(graph, "w", GN_DTYPE_F32, &filter, true);
+    int x = gn_graph_add_input(graph, "x", GN_DTYPE_F32, &image),
+        w = gn_graph_add_state(graph, "w", GN_DTYPE_F32, &filter, true);
     const int conv_in[2] = {x, w};
     int conv = gn_graph_add_op(graph, "Conv", "", "conv", conv_in, 2, NULL, 0);
     int bn_in[5] = {conv, -1, -1, -1, -1};

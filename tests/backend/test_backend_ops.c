@@ -49,7 +49,8 @@ static int param(const char *name, int rank, const int *dim)
 
 #define PARAM(name, ...) param(name, (int)(sizeof(int[]){__VA_ARGS__} / sizeof(int)), (int[]){__VA_ARGS__})
 
-static int op(const char *domain, const char *name, int n_out, const int *in, int n_in, const gn_attr *attrs, int n_attrs)
+static int op(const char *domain, const char *name, int n_out, const int *in, int n_in, const gn_attr *attrs,
+              int n_attrs)
 {
     int node = gn_graph_add_node(g, name, domain, NULL, in, n_in, n_out, attrs, n_attrs);
     gn_error err = {0};
@@ -60,7 +61,10 @@ static int op(const char *domain, const char *name, int n_out, const int *in, in
     return node;
 }
 
-static int value_of(int node, int i) { return gn_graph_node(g, node)->out[i]; }
+static int value_of(int node, int i)
+{
+    return gn_graph_node(g, node)->out[i];
+}
 
 /* One result, no attributes. */
 #define OP(name, ...) op("", name, 1, (int[]){__VA_ARGS__}, (int)(sizeof(int[]){__VA_ARGS__} / sizeof(int)), NULL, 0)
@@ -103,17 +107,14 @@ typedef struct conv_case {
 } conv_case;
 
 static const conv_case convs[] = {
-    {1, 3, 9, 7, 5, 3, 3, 2, 1, 1, 1},  /* first layer */
-    {2, 3, 13, 11, 32, 3, 3, 2, 1, 1, 1},
-    {2, 1, 8, 9, 7, 5, 3, 1, 2, 1, 1},  /* one channel */
-    {2, 17, 7, 9, 19, 1, 1, 1, 0, 1, 1}, /* pointwise */
-    {1, 33, 8, 8, 16, 1, 1, 2, 0, 1, 1},
-    {2, 16, 9, 11, 24, 3, 3, 1, 1, 1, 1},
+    {1, 3, 9, 7, 5, 3, 3, 2, 1, 1, 1},                                         /* first layer */
+    {2, 3, 13, 11, 32, 3, 3, 2, 1, 1, 1},   {2, 1, 8, 9, 7, 5, 3, 1, 2, 1, 1}, /* one channel */
+    {2, 17, 7, 9, 19, 1, 1, 1, 0, 1, 1},                                       /* pointwise */
+    {1, 33, 8, 8, 16, 1, 1, 2, 0, 1, 1},    {2, 16, 9, 11, 24, 3, 3, 1, 1, 1, 1},
     {1, 8, 11, 9, 12, 3, 3, 1, 2, 2, 1},  /* dilated */
     {2, 12, 7, 8, 18, 3, 3, 2, 1, 1, 3},  /* grouped */
     {2, 19, 9, 8, 19, 3, 3, 1, 1, 1, 19}, /* depthwise */
-    {1, 32, 11, 12, 32, 5, 5, 2, 2, 1, 32},
-    {3, 5, 1, 1, 4, 1, 1, 1, 0, 1, 1},
+    {1, 32, 11, 12, 32, 5, 5, 2, 2, 1, 32}, {3, 5, 1, 1, 4, 1, 1, 1, 0, 1, 1},
     {1, 4, 20, 20, 70, 7, 7, 2, 3, 1, 1},
 };
 
@@ -143,8 +144,8 @@ static void attrs_of(const conv_case *c, conv_attrs *a)
 static const char *about(const char *what, const conv_case *c)
 {
     static char text[160];
-    snprintf(text, sizeof text, "%s [%d,%d,%d,%d] to %d, window %dx%d, stride %d, pad %d, dilation %d, group %d", what, c->n, c->c, c->h,
-             c->w, c->k, c->r, c->s, c->stride, c->pad, c->dilation, c->group);
+    snprintf(text, sizeof text, "%s [%d,%d,%d,%d] to %d, window %dx%d, stride %d, pad %d, dilation %d, group %d", what,
+             c->n, c->c, c->h, c->w, c->k, c->r, c->s, c->stride, c->pad, c->dilation, c->group);
     return text;
 }
 
@@ -156,7 +157,8 @@ static void conv_forward(void **state)
         conv_attrs a;
         attrs_of(c, &a);
         for (int form = 0; form < 4; form++) { /* bias or not; input in either layout */
-            int x = INPUT("x", c->n, c->c, c->h, c->w), w = PARAM("w", c->k, c->c / c->group, c->r, c->s), b = PARAM("b", c->k);
+            int x = INPUT("x", c->n, c->c, c->h, c->w), w = PARAM("w", c->k, c->c / c->group, c->r, c->s),
+                b = PARAM("b", c->k);
             const int in[3] = {form & 1 ? nhwc(x) : x, w, b};
             outputs_of(op("", "Conv", 1, in, form & 2 ? 3 : 2, a.list, a.n));
             check(about("Conv", c));
@@ -172,7 +174,8 @@ static void conv_of_computed_weights(void **state)
         const conv_case *c = &convs[i];
         conv_attrs a;
         attrs_of(c, &a);
-        int x = INPUT("x", c->n, c->c, c->h, c->w), w = INPUT("w", c->k, c->c / c->group, c->r, c->s), b = INPUT("b", c->k);
+        int x = INPUT("x", c->n, c->c, c->h, c->w), w = INPUT("w", c->k, c->c / c->group, c->r, c->s),
+            b = INPUT("b", c->k);
         const int in[3] = {x, w, b};
         outputs_of(op("", "Conv", 1, in, 3, a.list, a.n));
         check(about("Conv of computed weights", c));
@@ -187,7 +190,8 @@ static void fused_conv(void **state)
         conv_attrs a;
         attrs_of(c, &a);
         for (int form = 0; form < 8; form++) {
-            int x = INPUT("x", c->n, c->c, c->h, c->w), w = PARAM("w", c->k, c->c / c->group, c->r, c->s), b = PARAM("b", c->k);
+            int x = INPUT("x", c->n, c->c, c->h, c->w), w = PARAM("w", c->k, c->c / c->group, c->r, c->s),
+                b = PARAM("b", c->k);
             int scale = PARAM("scale", c->k);
             gn_shape y = gn_graph_value(g, value_of(op("", "Conv", 1, (int[]){x, w}, 2, a.list, a.n), 0))->shape;
             int residual = INPUT("residual", (int)y.dim[0], (int)y.dim[1], (int)y.dim[2], (int)y.dim[3]);
@@ -228,10 +232,12 @@ static void gemm(void **state)
     static const int sizes[][3] = {{1, 7, 5}, {3, 33, 17}, {8, 64, 40}, {5, 1, 1}, {17, 3, 4}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int form = 0; form < 64; form++) {
-            int M = sizes[i][0], K = sizes[i][1], N = sizes[i][2], ta = form & 1, tb = form >> 1 & 1, bias = form >> 2 & 3;
+            int M = sizes[i][0], K = sizes[i][1], N = sizes[i][2], ta = form & 1, tb = form >> 1 & 1,
+                bias = form >> 2 & 3;
             int a = ta ? INPUT("a", K, M) : INPUT("a", M, K), b = tb ? PARAM("b", N, K) : PARAM("b", K, N);
             int c = bias == 1 ? PARAM("c", N) : bias == 2 ? PARAM("c", 1, N) : bias == 3 ? PARAM("c", M, 1) : -1;
-            const gn_attr attrs[4] = {gn_attr_int("transA", ta), gn_attr_int("transB", tb), gn_attr_float("alpha", form & 16 ? 0.5f : 1.0f),
+            const gn_attr attrs[4] = {gn_attr_int("transA", ta), gn_attr_int("transB", tb),
+                                      gn_attr_float("alpha", form & 16 ? 0.5f : 1.0f),
                                       gn_attr_float("beta", form & 32 ? 2.0f : 1.0f)};
             outputs_of(op("", "Gemm", 1, (int[]){a, b, c}, c >= 0 ? 3 : 2, attrs, 4));
             char what[80];
@@ -292,17 +298,28 @@ static void binary(void **state)
     static const struct {
         int a_rank, a[4], b_rank, b[4];
     } shapes[] = {
-        {4, {2, 5, 3, 4}, 4, {2, 5, 3, 4}}, {4, {2, 5, 3, 4}, 4, {1, 5, 1, 1}}, {4, {2, 5, 3, 4}, 3, {5, 1, 1}},
-        {4, {2, 5, 3, 4}, 4, {2, 5, 1, 1}}, {4, {2, 5, 3, 4}, 1, {4}},          {4, {2, 5, 3, 4}, 4, {1, 1, 3, 4}},
-        {4, {2, 5, 3, 4}, 1, {1}},          {4, {2, 5, 3, 4}, 4, {2, 1, 3, 4}}, {2, {7, 6}, 1, {6}},
-        {2, {7, 6}, 2, {7, 1}},             {2, {7, 1}, 2, {1, 6}},             {2, {1, 6}, 1, {6}},
-        {1, {6}, 2, {1, 6}},                {1, {40000}, 1, {1}},               {4, {3, 1, 3, 4}, 4, {3, 5, 1, 1}},
+        {4, {2, 5, 3, 4}, 4, {2, 5, 3, 4}},
+        {4, {2, 5, 3, 4}, 4, {1, 5, 1, 1}},
+        {4, {2, 5, 3, 4}, 3, {5, 1, 1}},
+        {4, {2, 5, 3, 4}, 4, {2, 5, 1, 1}},
+        {4, {2, 5, 3, 4}, 1, {4}},
+        {4, {2, 5, 3, 4}, 4, {1, 1, 3, 4}},
+        {4, {2, 5, 3, 4}, 1, {1}},
+        {4, {2, 5, 3, 4}, 4, {2, 1, 3, 4}},
+        {2, {7, 6}, 1, {6}},
+        {2, {7, 6}, 2, {7, 1}},
+        {2, {7, 1}, 2, {1, 6}},
+        {2, {1, 6}, 1, {6}},
+        {1, {6}, 2, {1, 6}},
+        {1, {40000}, 1, {1}},
+        {4, {3, 1, 3, 4}, 4, {3, 5, 1, 1}},
         {4, {1, 8, 40, 50}, 4, {1, 8, 1, 1}},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (size_t k = 0; k < sizeof names / sizeof *names; k++)
             for (int form = 0; form < 8; form++) {
-                bool swap = form & 1, a_nhwc = form & 2 && shapes[i].a_rank == 4, b_nhwc = form & 4 && shapes[i].b_rank == 4;
+                bool swap = form & 1, a_nhwc = form & 2 && shapes[i].a_rank == 4,
+                     b_nhwc = form & 4 && shapes[i].b_rank == 4;
                 if (strcmp(names[k], "Div") == 0 && form > 3)
                     continue;
                 int a = input("a", shapes[i].a_rank, shapes[i].a), b = input("b.shift", shapes[i].b_rank, shapes[i].b);
@@ -336,13 +353,15 @@ static void softmax(void **state)
 static void pooling(void **state)
 {
     (void)state;
-    static const int cases[][5] = {{3, 2, 1, 1, 0}, {2, 2, 0, 1, 0}, {3, 1, 1, 1, 0}, {3, 2, 0, 1, 1}, {3, 1, 2, 2, 0}, {2, 3, 0, 1, 1}};
+    static const int cases[][5] = {{3, 2, 1, 1, 0}, {2, 2, 0, 1, 0}, {3, 1, 1, 1, 0},
+                                   {3, 2, 0, 1, 1}, {3, 1, 2, 2, 0}, {2, 3, 0, 1, 1}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int form = 0; form < 2; form++) {
-            int64_t kernel[2] = {cases[i][0], cases[i][0]}, strides[2] = {cases[i][1], cases[i][1]}, dilations[2] = {cases[i][3], cases[i][3]};
+            int64_t kernel[2] = {cases[i][0], cases[i][0]}, strides[2] = {cases[i][1], cases[i][1]},
+                    dilations[2] = {cases[i][3], cases[i][3]};
             int64_t pads[4] = {cases[i][2], cases[i][2], cases[i][2], cases[i][2]}, in_hw[2] = {11, 10};
-            gn_attr attrs[7] = {gn_attr_ints("kernel_shape", kernel, 2), gn_attr_ints("strides", strides, 2), gn_attr_ints("pads", pads, 4),
-                                gn_attr_int("ceil_mode", cases[i][4])};
+            gn_attr attrs[7] = {gn_attr_ints("kernel_shape", kernel, 2), gn_attr_ints("strides", strides, 2),
+                                gn_attr_ints("pads", pads, 4), gn_attr_int("ceil_mode", cases[i][4])};
             int x = INPUT("x", 2, 19, 11, 10), n = 4;
             attrs[n++] = gn_attr_int("count_include_pad", form && cases[i][4] == 0);
             if (pads[0] * 2 <= kernel[0] && dilations[0] == 1) {
@@ -394,17 +413,20 @@ static void batch_norm(void **state)
             int C = shapes[i][1];
             int x = input("x", 4, shapes[i]), scale = PARAM("scale", C), shift = PARAM("shift", C);
             int mean = PARAM("mean", C), var = PARAM("var", C);
-            const gn_attr attrs[4] = {gn_attr_float("epsilon", 1e-3f), gn_attr_float("momentum", 0.8f), gn_attr_float("lo", -0.4f),
-                                      gn_attr_float("hi", 0.8f)};
+            const gn_attr attrs[4] = {gn_attr_float("epsilon", 1e-3f), gn_attr_float("momentum", 0.8f),
+                                      gn_attr_float("lo", -0.4f), gn_attr_float("hi", 0.8f)};
             bool clamps = form & 1;
-            int bn = op("gannet", "BatchNormTrain", 5, (int[]){form & 2 ? nhwc(x) : x, scale, shift, mean, var}, 5, attrs, clamps ? 4 : 2);
+            int bn = op("gannet", "BatchNormTrain", 5, (int[]){form & 2 ? nhwc(x) : x, scale, shift, mean, var}, 5,
+                        attrs, clamps ? 4 : 2);
             outputs_of(bn);
             gn_graph_add_update(g, mean, value_of(bn, 1));
             gn_graph_add_update(g, var, value_of(bn, 2));
             int dy = input("dy", 4, shapes[i]);
             outputs_of(op("gannet", "BatchNormGrad", 3,
-                          (int[]){dy, x, clamps ? value_of(bn, 0) : -1, scale, value_of(bn, 3), value_of(bn, 4)}, 6, attrs + 2, clamps ? 2 : 0));
-            outputs_of(op("", "BatchNormalization", 1, (int[]){x, scale, shift, PARAM("m2", C), PARAM("var2", C)}, 5, attrs, 1));
+                          (int[]){dy, x, clamps ? value_of(bn, 0) : -1, scale, value_of(bn, 3), value_of(bn, 4)}, 6,
+                          attrs + 2, clamps ? 2 : 0));
+            outputs_of(op("", "BatchNormalization", 1, (int[]){x, scale, shift, PARAM("m2", C), PARAM("var2", C)}, 5,
+                          attrs, 1));
             check("batch normalisation");
         }
 }
@@ -511,7 +533,8 @@ static void optimisers(void **state)
             }
         const gn_attr attrs[5] = {gn_attr_int("n", 3), gn_attr_floats("weight_decay", decay, 3),
                                   adam ? gn_attr_float("beta1", 0.8f) : gn_attr_float("momentum", 0.9f),
-                                  adam ? gn_attr_int("decoupled", form >> 1 & 1) : gn_attr_int("nesterov", form >> 1 & 1),
+                                  adam ? gn_attr_int("decoupled", form >> 1 & 1)
+                                       : gn_attr_int("nesterov", form >> 1 & 1),
                                   gn_attr_float("beta2", 0.99f)};
         int step = op("gannet", adam ? "Adam" : "Sgd", groups * 3, in, n, attrs, adam ? 5 : 4);
         int ema[7] = {hyper}, averages[3];
@@ -544,8 +567,10 @@ static void losses(void **state)
         const gn_attr attrs[2] = {gn_attr_float("beta", 0.5f), gn_attr_string("kind", "ciou")};
         char grad[40];
         snprintf(grad, sizeof grad, "%sGrad", names[i]);
-        outputs_of(op("gannet", names[i], 1, (int[]){pred, target, weight}, 3, i == 2 ? attrs + 1 : attrs, i == 2 || i == 0));
-        outputs_of(op("gannet", grad, 1, (int[]){one, pred, target, weight}, 4, i == 2 ? attrs + 1 : attrs, i == 2 || i == 0));
+        outputs_of(
+            op("gannet", names[i], 1, (int[]){pred, target, weight}, 3, i == 2 ? attrs + 1 : attrs, i == 2 || i == 0));
+        outputs_of(
+            op("gannet", grad, 1, (int[]){one, pred, target, weight}, 4, i == 2 ? attrs + 1 : attrs, i == 2 || i == 0));
         check(names[i]);
     }
 }
@@ -554,9 +579,25 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        TEST(conv_forward), TEST(conv_of_computed_weights), TEST(fused_conv), TEST(conv_gradients), TEST(gemm), TEST(matmul), TEST(unary),
-        TEST(unary_gradients), TEST(binary), TEST(softmax), TEST(pooling), TEST(adaptive_pooling), TEST(batch_norm), TEST(concat_and_split),
-        TEST(views_and_copies), TEST(sums), TEST(dropout), TEST(optimisers), TEST(losses),
+        TEST(conv_forward),
+        TEST(conv_of_computed_weights),
+        TEST(fused_conv),
+        TEST(conv_gradients),
+        TEST(gemm),
+        TEST(matmul),
+        TEST(unary),
+        TEST(unary_gradients),
+        TEST(binary),
+        TEST(softmax),
+        TEST(pooling),
+        TEST(adaptive_pooling),
+        TEST(batch_norm),
+        TEST(concat_and_split),
+        TEST(views_and_copies),
+        TEST(sums),
+        TEST(dropout),
+        TEST(optimisers),
+        TEST(losses),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);

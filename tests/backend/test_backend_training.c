@@ -27,7 +27,8 @@ static gn_train_rule rule_of(gn_optimizer_kind optimizer)
 }
 
 /* model_out: to be destroyed after the training graph. */
-static gn_train_graph step_of(const char *model, const char *head, int batch, int size_px, const gn_train_rule *rule, gn_graph **model_out)
+static gn_train_graph step_of(const char *model, const char *head, int batch, int size_px, const gn_train_rule *rule,
+                              gn_graph **model_out)
 {
     gn_train_graph t;
     gn_error err = {0};
@@ -157,8 +158,10 @@ static void later_steps_allocate_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mobilenet_v2_trains),           cmocka_unit_test(resnet18_trains),
-        cmocka_unit_test(squeezenet_trains),             cmocka_unit_test(bits_do_not_depend_on_threads),
+        cmocka_unit_test(mobilenet_v2_trains),
+        cmocka_unit_test(resnet18_trains),
+        cmocka_unit_test(squeezenet_trains),
+        cmocka_unit_test(bits_do_not_depend_on_threads),
         cmocka_unit_test(later_steps_allocate_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

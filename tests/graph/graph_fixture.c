@@ -74,7 +74,10 @@ int fixture_op(gn_graph *graph, const char *name, const int *in, int n_in, const
     return value;
 }
 
-int fixture_unary(gn_graph *graph, const char *name, int a) { return fixture_op(graph, name, &a, 1, NULL, 0); }
+int fixture_unary(gn_graph *graph, const char *name, int a)
+{
+    return fixture_op(graph, name, &a, 1, NULL, 0);
+}
 
 int fixture_binary(gn_graph *graph, const char *name, int a, int b)
 {
@@ -159,7 +162,8 @@ double fixture_output_difference(const gn_graph *a, const gn_graph *b)
     double worst = 0.0, range = 1e-12;
     assert_int_equal(gn_graph_output_count(a), gn_graph_output_count(b));
     for (int i = 0; i < gn_graph_output_count(a); i++) {
-        const gn_tensor *x = gn_interpret_get(ia, gn_graph_output(a, i)), *y = gn_interpret_get(ib, gn_graph_output(b, i));
+        const gn_tensor *x = gn_interpret_get(ia, gn_graph_output(a, i)),
+                        *y = gn_interpret_get(ib, gn_graph_output(b, i));
         assert_true(gn_shape_equal(&x->shape, &y->shape));
         for (int64_t k = 0; k < gn_tensor_count(x); k++) {
             double e = gn_tensor_get(x, k), d = fabs(gn_tensor_get(y, k) - e);

@@ -135,10 +135,12 @@ static void broadcasts_are_summed(void **state)
 {
     (void)state;
     gn_graph *graph = fixture_graph();
-    int a = fixture_state(graph, "a", gn_shape_make(4, 2, 3, 2, 2)), c = fixture_state(graph, "c", gn_shape_make(3, 3, 1, 1));
+    int a = fixture_state(graph, "a", gn_shape_make(4, 2, 3, 2, 2)),
+        c = fixture_state(graph, "c", gn_shape_make(3, 3, 1, 1));
     int d = fixture_state(graph, "d", gn_shape_make(1, 1));
     int y = fixture_binary(graph, "Mul", fixture_binary(graph, "Add", a, c), fixture_binary(graph, "Sub", c, d));
-    check_gradient(graph, scalar_of(graph, fixture_binary(graph, "Div", y, fixture_unary(graph, "Sigmoid", c))), (const int[]){a, c, d}, 3);
+    check_gradient(graph, scalar_of(graph, fixture_binary(graph, "Div", y, fixture_unary(graph, "Sigmoid", c))),
+                   (const int[]){a, c, d}, 3);
     gn_graph_destroy(&graph);
 }
 
@@ -146,7 +148,8 @@ static void concat_and_split(void **state)
 {
     (void)state;
     gn_graph *graph = fixture_graph();
-    int a = fixture_state(graph, "a", gn_shape_make(3, 2, 3, 2)), b = fixture_state(graph, "b", gn_shape_make(3, 2, 1, 2));
+    int a = fixture_state(graph, "a", gn_shape_make(3, 2, 3, 2)),
+        b = fixture_state(graph, "b", gn_shape_make(3, 2, 1, 2));
     const gn_attr axis = gn_attr_int("axis", 1);
     int joined = fixture_op(graph, "Concat", (const int[]){a, b, a}, 3, &axis, 1);
     const int64_t sizes[2] = {2, 5};
@@ -163,7 +166,8 @@ static void what_does_not_matter_has_no_gradient(void **state)
     (void)state;
     gn_graph *graph = fixture_graph();
     gn_error err = {0};
-    int a = fixture_state(graph, "a", gn_shape_make(1, 3)), b = fixture_state(graph, "b", gn_shape_make(1, 3)), grads[3];
+    int a = fixture_state(graph, "a", gn_shape_make(1, 3)), b = fixture_state(graph, "b", gn_shape_make(1, 3)),
+        grads[3];
     int c = fixture_unary(graph, "Sigmoid", b);
     gn_graph_add_output(graph, c);
     int loss = scalar_of(graph, a);
@@ -198,9 +202,9 @@ static void failures_name_the_node(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_small_network),       cmocka_unit_test(fan_out_accumulates),
-        cmocka_unit_test(a_residual_block),      cmocka_unit_test(broadcasts_are_summed),
-        cmocka_unit_test(concat_and_split),      cmocka_unit_test(what_does_not_matter_has_no_gradient),
+        cmocka_unit_test(a_small_network),        cmocka_unit_test(fan_out_accumulates),
+        cmocka_unit_test(a_residual_block),       cmocka_unit_test(broadcasts_are_summed),
+        cmocka_unit_test(concat_and_split),       cmocka_unit_test(what_does_not_matter_has_no_gradient),
         cmocka_unit_test(failures_name_the_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

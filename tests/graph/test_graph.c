@@ -22,7 +22,8 @@ static void names_are_unique(void **state)
     (void)state;
     gn_graph *graph = fixture_graph();
     gn_shape shape = gn_shape_make(1, 2);
-    int a = gn_graph_add_input(graph, "x", GN_DTYPE_F32, &shape), b = gn_graph_add_input(graph, "x", GN_DTYPE_F32, &shape);
+    int a = gn_graph_add_input(graph, "x", GN_DTYPE_F32, &shape),
+        b = gn_graph_add_input(graph, "x", GN_DTYPE_F32, &shape);
     int c = gn_graph_add_input(graph, NULL, GN_DTYPE_F32, &shape);
     assert_string_equal(gn_graph_value(graph, a)->name, "x");
     assert_string_not_equal(gn_graph_value(graph, b)->name, "x");
@@ -67,7 +68,8 @@ static void shapes_follow_the_input(void **state)
     gn_graph *graph = fixture_graph();
     gn_error err = {0};
     gn_shape open = gn_shape_make(4, -1, 3, 8, 8), two = gn_shape_make(4, 2, 3, 8, 8), flat = gn_shape_make(1, 5);
-    int x = fixture_input(graph, "x", open), y = fixture_conv(graph, x, fixture_state(graph, "w", gn_shape_make(4, 5, 3, 3, 3)), -1, 0);
+    int x = fixture_input(graph, "x", open),
+        y = fixture_conv(graph, x, fixture_state(graph, "w", gn_shape_make(4, 5, 3, 3, 3)), -1, 0);
     gn_graph_add_output(graph, y);
     assert_int_equal(gn_graph_infer(graph, &err), GN_ESHAPE);
     assert_non_null(strstr(err.message, "input x"));
@@ -131,7 +133,8 @@ static gn_graph *odd_graph(void)
 {
     gn_graph *graph = fixture_graph();
     gn_shape open = gn_shape_make(2, -1, 3), scalar = gn_shape_make(0), none = gn_shape_make(1, 0);
-    int x = gn_graph_add_input(graph, "a \"name\"\\ with\n\t\x01 everything, (even) {this}; and \xc3\xa9", GN_DTYPE_F32, &open);
+    int x = gn_graph_add_input(graph, "a \"name\"\\ with\n\t\x01 everything, (even) {this}; and \xc3\xa9", GN_DTYPE_F32,
+                               &open);
     gn_graph_add_input(graph, "-", GN_DTYPE_S64, &scalar);
     gn_graph_add_input(graph, "empty", GN_DTYPE_U8, &none);
     const float numbers[5] = {NAN, INFINITY, -INFINITY, -0.0f, 1.17549435e-38f};
@@ -155,9 +158,14 @@ static gn_graph *odd_graph(void)
     assert_int_equal(gn_tensor_create(GN_DTYPE_F32, &matrix, &tensor), GN_OK);
     const int64_t list[2] = {INT64_MIN, 7};
     const float floats[3] = {0.1f, -INFINITY, 3.0f};
-    gn_attr attrs[8] = {gn_attr_int("whole", -5),         gn_attr_float("real", 0.1f),         gn_attr_string("text", "a \"b\"\n{;}"),
-                        gn_attr_ints("list", list, 2),    gn_attr_floats("reals", floats, 3), gn_attr_ints("no ints", NULL, 0),
-                        gn_attr_floats("no_reals", NULL, 0), {.name = "tensor: {odd}", .type = GN_ATTR_TENSOR, .u.t = tensor}};
+    gn_attr attrs[8] = {gn_attr_int("whole", -5),
+                        gn_attr_float("real", 0.1f),
+                        gn_attr_string("text", "a \"b\"\n{;}"),
+                        gn_attr_ints("list", list, 2),
+                        gn_attr_floats("reals", floats, 3),
+                        gn_attr_ints("no ints", NULL, 0),
+                        gn_attr_floats("no_reals", NULL, 0),
+                        {.name = "tensor: {odd}", .type = GN_ATTR_TENSOR, .u.t = tensor}};
     int y = gn_graph_add_op(graph, "Relu", "", "the node; \"one\"", &x, 1, attrs, 8);
     gn_tensor_destroy(&tensor);
     gn_graph_add_output(graph, y);
@@ -214,7 +222,8 @@ static void results_round_trip(void **state)
                                "state \"b\" f32 [3]\n"
                                "state \"mean\" f32 [3]\n"
                                "state \"var\" f32 [3]\n"
-                               "node \"BatchNormTrain\" \"gannet\" \"bn\" (\"x\" \"s\" \"b\" \"mean\" \"var\") -> (\"z\" \"m\" - \"bn\" \"y\") {}\n"
+                               "node \"BatchNormTrain\" \"gannet\" \"bn\" (\"x\" \"s\" \"b\" \"mean\" \"var\") -> "
+                               "(\"z\" \"m\" - \"bn\" \"y\") {}\n"
                                "node \"Relu\" \"\" \"\" (\"z\") -> (\"(left out)\") {}\n"
                                "output \"(left out)\"\n"
                                "update \"mean\" = \"m\"\n");
@@ -261,9 +270,12 @@ static void malformed_text_is_refused(void **state)
     refuse("gannet-graph 1\ninput \"x\" f32 [1]\nnode \"Relu\" \"\" \"r\" (\"x\") -> (\"\") {}", "empty");
     refuse("gannet-graph 1\ninput \"x\" f32 [1]\nnode \"Relu\" \"\" \"r\" () -> (\"y\") {}", "0 inputs");
     refuse("gannet-graph 1\ninput \"x\" f32 [1]\nnode \"Relu\" \"\" \"r\" (-) -> (\"y\") {}", "input 0 is missing");
-    refuse("gannet-graph 1\ninput \"x\" f32 [1]\nnode \"Relu\" \"\" \"r\" (\"x\") -> (\"y\") {a: what 1}", "attribute's type");
+    refuse("gannet-graph 1\ninput \"x\" f32 [1]\nnode \"Relu\" \"\" \"r\" (\"x\") -> (\"y\") {a: what 1}",
+           "attribute's type");
     refuse("gannet-graph 1\ninput \"x\" f32 [1]\nupdate \"x\" = \"x\"", "a state and");
-    refuse("gannet-graph 1\nstate \"s\" f32 [1]\ninput \"x\" f32 [2]\nnode \"Add\" \"\" \"a\" (\"s\" \"nowhere\") -> (\"y\") {}", "nowhere");
+    refuse("gannet-graph 1\nstate \"s\" f32 [1]\ninput \"x\" f32 [2]\nnode \"Add\" \"\" \"a\" (\"s\" \"nowhere\") -> "
+           "(\"y\") {}",
+           "nowhere");
 }
 
 /* Text that was damaged at random gives a graph or an error, nothing else. */
@@ -288,10 +300,18 @@ static void damaged_text_never_crashes(void **state)
         for (int64_t i = 1 + gn_rng_below(&rng, 4); i > 0; i--) {
             size_t at = (size_t)gn_rng_below(&rng, (int64_t)n);
             switch (gn_rng_below(&rng, 4)) {
-            case 0: damaged[at] = (char)gn_rng_below(&rng, 256); break;
-            case 1: damaged[at] = "\"\\\n{}()[]-?0123456789"[gn_rng_below(&rng, 20)]; break;
-            case 2: n = at + 1; break;
-            default: memmove(damaged + at, damaged + at / 2, n - at); break;
+            case 0:
+                damaged[at] = (char)gn_rng_below(&rng, 256);
+                break;
+            case 1:
+                damaged[at] = "\"\\\n{}()[]-?0123456789"[gn_rng_below(&rng, 20)];
+                break;
+            case 2:
+                n = at + 1;
+                break;
+            default:
+                memmove(damaged + at, damaged + at / 2, n - at);
+                break;
             }
         }
         gn_graph *back = NULL;
@@ -365,9 +385,14 @@ static void every_allocation_of_a_reader_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_are_unique),      cmocka_unit_test(the_first_error_stays),     cmocka_unit_test(shapes_follow_the_input),
-        cmocka_unit_test(odd_things_round_trip), cmocka_unit_test(networks_round_trip),       cmocka_unit_test(results_round_trip),
-        cmocka_unit_test(malformed_text_is_refused), cmocka_unit_test(damaged_text_never_crashes),
+        cmocka_unit_test(names_are_unique),
+        cmocka_unit_test(the_first_error_stays),
+        cmocka_unit_test(shapes_follow_the_input),
+        cmocka_unit_test(odd_things_round_trip),
+        cmocka_unit_test(networks_round_trip),
+        cmocka_unit_test(results_round_trip),
+        cmocka_unit_test(malformed_text_is_refused),
+        cmocka_unit_test(damaged_text_never_crashes),
         cmocka_unit_test(every_allocation_of_a_reader_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

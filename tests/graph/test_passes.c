@@ -12,7 +12,10 @@
 #include "graph/passes.h"
 #include "graph_fixture.h"
 
-static int position(const gn_graph *graph, int value) { return gn_graph_value(graph, value)->producer; }
+static int position(const gn_graph *graph, int value)
+{
+    return gn_graph_value(graph, value)->producer;
+}
 
 /* ---- order ---- */
 
@@ -96,7 +99,8 @@ static void constants_are_folded(void **state)
     gn_error err = {0};
     const float a[3] = {1, 2, 3}, b[3] = {10, 20, 30};
     int x = fixture_input(graph, "x", gn_shape_make(1, 3));
-    int sum = fixture_binary(graph, "Add", gn_graph_add_const_f32(graph, "a", 3, a), gn_graph_add_const_f32(graph, "b", 3, b));
+    int sum = fixture_binary(graph, "Add", gn_graph_add_const_f32(graph, "a", 3, a),
+                             gn_graph_add_const_f32(graph, "b", 3, b));
     int doubled = fixture_binary(graph, "Add", sum, sum);
     int y = fixture_binary(graph, "Mul", doubled, x);
     gn_graph_add_output(graph, y);
@@ -138,7 +142,8 @@ static gn_graph *infer_alike(gn_graph *graph)
     if (gn_graph_check(fused, &err) != GN_OK)
         fail_msg("%s", err.message);
     for (int i = 0; i < gn_graph_output_count(graph); i++)
-        assert_string_equal(gn_graph_value(fused, gn_graph_output(fused, i))->name, gn_graph_value(graph, gn_graph_output(graph, i))->name);
+        assert_string_equal(gn_graph_value(fused, gn_graph_output(fused, i))->name,
+                            gn_graph_value(graph, gn_graph_output(graph, i))->name);
     /* scale and shift are rounded to f32 once, so a fused network of depth d agrees to about d * 2^-24 */
     double d = fixture_output_difference(graph, fused);
     if (!(d < 1e-5))
@@ -169,7 +174,9 @@ static int block(gn_graph *graph, const char *name, int x, int channels, const c
     int in_channels = (int)gn_graph_value(graph, x)->shape.dim[1];
     strcpy(weight, name);
     strcat(weight, ".weight");
-    int y = fixture_batch_norm(graph, name, fixture_conv(graph, x, fixture_state(graph, weight, gn_shape_make(4, channels, in_channels, 3, 3)), -1, 1));
+    int y = fixture_batch_norm(
+        graph, name,
+        fixture_conv(graph, x, fixture_state(graph, weight, gn_shape_make(4, channels, in_channels, 3, 3)), -1, 1));
     return activation ? fixture_unary(graph, activation, y) : y;
 }
 
@@ -184,10 +191,11 @@ static void residual_blocks_become_one_node_per_convolution(void **state)
     int side = block(graph, "b.down", sum, 5, NULL); /* a block whose shortcut is a convolution, as in resnet18 */
     int three = block(graph, "b.1", sum, 5, "Relu"), four = block(graph, "b.2", three, 5, NULL);
     const float lo = 0.0f, hi = 6.0f;
-    int clipped = fixture_op(graph, "Clip",
-                             (const int[]){fixture_binary(graph, "Add", side, four), gn_graph_add_const_f32(graph, "lo", 0, &lo),
-                                           gn_graph_add_const_f32(graph, "hi", 0, &hi)},
-                             3, NULL, 0);
+    int clipped =
+        fixture_op(graph, "Clip",
+                   (const int[]){fixture_binary(graph, "Add", side, four), gn_graph_add_const_f32(graph, "lo", 0, &lo),
+                                 gn_graph_add_const_f32(graph, "hi", 0, &hi)},
+                   3, NULL, 0);
     gn_graph_add_output(graph, fixture_unary(graph, "Identity", clipped));
     exact_batch_norms(graph);
     gn_graph *fused = infer_alike(graph);
@@ -213,13 +221,15 @@ static void values_that_others_read_stay(void **state)
     (void)state;
     gn_graph *graph = fixture_graph();
     int x = fixture_input(graph, "x", gn_shape_make(4, 1, 3, 5, 5));
-    int w = fixture_state(graph, "w", gn_shape_make(4, 3, 3, 3, 3)), b = fixture_state(graph, "bias", gn_shape_make(1, 3));
+    int w = fixture_state(graph, "w", gn_shape_make(4, 3, 3, 3, 3)),
+        b = fixture_state(graph, "bias", gn_shape_make(1, 3));
     int conv = fixture_conv(graph, x, w, b, 1);
-    int relu = fixture_unary(graph, "Relu", conv); /* conv has a second reader */
+    int relu = fixture_unary(graph, "Relu", conv);    /* conv has a second reader */
     int norm = fixture_batch_norm(graph, "bn", relu); /* follows no convolution */
     int sum = fixture_binary(graph, "Add", norm, conv);
     int scaled = fixture_conv(graph, sum, w, b, 1);
-    int wide = fixture_binary(graph, "Add", scaled, fixture_unary(graph, "GlobalAveragePool", sum)); /* broadcasts: no residual */
+    int wide = fixture_binary(graph, "Add", scaled,
+                              fixture_unary(graph, "GlobalAveragePool", sum)); /* broadcasts: no residual */
     int last = fixture_conv(graph, wide, w, -1, 1); /* an output itself, so its Relu cannot be taken in */
     gn_graph_add_output(graph, last);
     gn_graph_add_output(graph, fixture_unary(graph, "Relu", last));
@@ -251,7 +261,8 @@ static void networks_infer_alike(void **state)
         assert_int_equal(fixture_count(fused, "Dropout"), 0);
         int residuals = 0;
         for (int k = 0; k < gn_graph_node_count(fused); k++)
-            residuals += strcmp(gn_graph_node(fused, k)->op->name, "FusedConv") == 0 && gn_has_in(gn_graph_node(fused, k), 3);
+            residuals +=
+                strcmp(gn_graph_node(fused, k)->op->name, "FusedConv") == 0 && gn_has_in(gn_graph_node(fused, k), 3);
         assert_int_equal(residuals, cases[i].residuals);
         assert_true(fixture_output_difference(graph, fused) < 1e-10);
         gn_graph_destroy(&fused);
@@ -285,8 +296,10 @@ static void normalisation_takes_its_activation_in(void **state)
     const float hi = 6.0f, lo = 0.0f;
     int x = fixture_input(graph, "x", gn_shape_make(4, 3, 3, 5, 5));
     int y = block(graph, "a", x, 4, NULL);
-    int clip = fixture_op(graph, "Clip", (const int[]){y, gn_graph_add_const_f32(graph, "lo", 0, &lo), gn_graph_add_const_f32(graph, "hi", 0, &hi)}, 3,
-                          NULL, 0);
+    int clip = fixture_op(
+        graph, "Clip",
+        (const int[]){y, gn_graph_add_const_f32(graph, "lo", 0, &lo), gn_graph_add_const_f32(graph, "hi", 0, &hi)}, 3,
+        NULL, 0);
     int z = block(graph, "b", clip, 4, "Relu");
     int open = block(graph, "c", z, 4, NULL);
     gn_graph_add_output(graph, fixture_binary(graph, "Add", open, clip));
@@ -295,7 +308,8 @@ static void normalisation_takes_its_activation_in(void **state)
     assert_int_equal(gn_graph_clone(graph, true, &plain), GN_OK);
     assert_int_equal(gn_pass_training(graph, &err), GN_OK);
     assert_int_equal(fixture_count(graph, "BatchNormTrain"), 3);
-    assert_int_equal(fixture_count(graph, "BatchNormalization") + fixture_count(graph, "Clip") + fixture_count(graph, "Relu"), 0);
+    assert_int_equal(
+        fixture_count(graph, "BatchNormalization") + fixture_count(graph, "Clip") + fixture_count(graph, "Relu"), 0);
     assert_int_equal(gn_graph_update_count(graph), 6);
     assert_int_equal(gn_graph_check(graph, &err), GN_OK);
     int clamped = 0;

@@ -59,7 +59,10 @@ static void find_lives(checker *c)
         touch(c, gn_graph_output(c->graph, i), c->plan->n_steps);
 }
 
-static bool in_arena(const checker *c, int value) { return c->plan->values[value].place == GN_PLACE_ARENA; }
+static bool in_arena(const checker *c, int value)
+{
+    return c->plan->values[value].place == GN_PLACE_ARENA;
+}
 
 static void check_overlaps(const checker *c)
 {
@@ -71,15 +74,18 @@ static void check_overlaps(const checker *c)
         assert_true(x->offset + x->bytes <= c->plan->arena_bytes);
         for (int b = a + 1; b < c->plan->n_values; b++) {
             const gn_plan_value *y = &c->plan->values[b];
-            if (!in_arena(c, b) || y->of >= 0 || c->first[b] < 0 || c->last[a] < c->first[b] || c->last[b] < c->first[a])
+            if (!in_arena(c, b) || y->of >= 0 || c->first[b] < 0 || c->last[a] < c->first[b] ||
+                c->last[b] < c->first[a])
                 continue;
             if (x->offset < y->offset + y->bytes && y->offset < x->offset + x->bytes)
-                fail_msg("%s and %s are live at the same time and overlap", gn_graph_value(c->graph, a)->name, gn_graph_value(c->graph, b)->name);
+                fail_msg("%s and %s are live at the same time and overlap", gn_graph_value(c->graph, a)->name,
+                         gn_graph_value(c->graph, b)->name);
         }
         for (int s = c->first[a]; s <= c->last[a] && s < c->plan->n_steps; s++) {
             const gn_plan_step *step = &c->plan->steps[s];
             assert_true(step->scratch_bytes == 0 || step->scratch_offset + step->scratch_bytes <= c->plan->arena_bytes);
-            if (step->scratch_bytes > 0 && x->offset < step->scratch_offset + step->scratch_bytes && step->scratch_offset < x->offset + x->bytes)
+            if (step->scratch_bytes > 0 && x->offset < step->scratch_offset + step->scratch_bytes &&
+                step->scratch_offset < x->offset + x->bytes)
                 fail_msg("%s overlaps the scratch of step %d", gn_graph_value(c->graph, a)->name, s);
         }
     }
@@ -119,7 +125,8 @@ static void check_sharing(const checker *c, const gn_node *node, int s)
                 bool before = in != out;
                 for (int v = in; v >= 0 && before; v = c->plan->values[v].of)
                     before = v != out;
-                if (before && root_of(c->plan, in) == root_of(c->plan, of) && !(later == s && in == of && node->op->layout == GN_LAYOUT_RULE_SAME))
+                if (before && root_of(c->plan, in) == root_of(c->plan, of) &&
+                    !(later == s && in == of && node->op->layout == GN_LAYOUT_RULE_SAME))
                     fail_msg("%s is overwritten by %s and read again", gn_graph_value(c->graph, of)->name, node->name);
             }
         }
@@ -140,7 +147,8 @@ static void check_plan(const gn_graph *graph, const gn_plan *plan)
     gn_error err = {0};
     if (gn_graph_check(graph, &err) != GN_OK)
         fail_msg("%s", err.message);
-    checker c = {graph, plan, malloc((size_t)plan->n_values * sizeof *c.last), malloc((size_t)plan->n_values * sizeof *c.first)};
+    checker c = {graph, plan, malloc((size_t)plan->n_values * sizeof *c.last),
+                 malloc((size_t)plan->n_values * sizeof *c.first)};
     find_lives(&c);
     check_overlaps(&c);
     for (int s = 0; s < plan->n_steps; s++) {
@@ -273,10 +281,12 @@ static void training_steps_are_sound(void **state)
         gn_graph *graph = fixture_network(models[i], "box", 2, 96);
         gn_error err = {0};
         assert_int_equal(gn_pass_training(graph, &err), GN_OK);
-        int target = fixture_input(graph, "target", gn_shape_make(2, 2, 4)), weight = fixture_input(graph, "weight", gn_shape_make(1, 2));
+        int target = fixture_input(graph, "target", gn_shape_make(2, 2, 4)),
+            weight = fixture_input(graph, "weight", gn_shape_make(1, 2));
         const int in[3] = {gn_graph_output(graph, 0), target, weight};
         int loss = gn_graph_add_op(graph, "MSELoss", "gannet", "loss", in, 3, NULL, 0), n = 0;
-        int *wrt = calloc((size_t)gn_graph_value_count(graph), sizeof *wrt), *grads = calloc((size_t)gn_graph_value_count(graph), sizeof *grads);
+        int *wrt = calloc((size_t)gn_graph_value_count(graph), sizeof *wrt),
+            *grads = calloc((size_t)gn_graph_value_count(graph), sizeof *grads);
         for (int v = 0; v < gn_graph_value_count(graph); v++)
             if (gn_graph_value(graph, v)->trainable)
                 wrt[n++] = v;
@@ -313,7 +323,8 @@ static void plans_are_printed(void **state)
 {
     (void)state;
     gn_graph *graph = fixture_graph();
-    int x = fixture_input(graph, "x", gn_shape_make(4, 1, 3, 4, 4)), s = fixture_state(graph, "s", gn_shape_make(4, 1, 3, 4, 4));
+    int x = fixture_input(graph, "x", gn_shape_make(4, 1, 3, 4, 4)),
+        s = fixture_state(graph, "s", gn_shape_make(4, 1, 3, 4, 4));
     int w = fixture_state(graph, "w", gn_shape_make(4, 3, 3, 1, 1));
     int y = fixture_unary(graph, "Relu", fixture_conv(graph, x, w, -1, 0));
     gn_graph_add_output(graph, y);
@@ -322,7 +333,15 @@ static void plans_are_printed(void **state)
     gn_text text;
     gn_text_init(&text);
     gn_plan_to_text(plan, graph, &text);
-    static const char *const parts[] = {"plan: 5 steps, arena ", "ToNhwc(", "ToPlain(", "%x f32[1,3,4,4] @input", "-> %Relu f32[1,3,4,4] @", "@state(s)", "nhwc", "scratch @", "@data"};
+    static const char *const parts[] = {"plan: 5 steps, arena ",
+                                        "ToNhwc(",
+                                        "ToPlain(",
+                                        "%x f32[1,3,4,4] @input",
+                                        "-> %Relu f32[1,3,4,4] @",
+                                        "@state(s)",
+                                        "nhwc",
+                                        "scratch @",
+                                        "@data"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!strstr(text.data, parts[i]))
             fail_msg("\"%s\" is not in the plan:\n%s", parts[i], text.data);
@@ -334,10 +353,8 @@ static void plans_are_printed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_graphs_are_sound),
-        cmocka_unit_test(networks_need_little_more_than_their_live_set),
-        cmocka_unit_test(training_steps_are_sound),
-        cmocka_unit_test(unknown_shapes_are_refused),
+        cmocka_unit_test(random_graphs_are_sound),  cmocka_unit_test(networks_need_little_more_than_their_live_set),
+        cmocka_unit_test(training_steps_are_sound), cmocka_unit_test(unknown_shapes_are_refused),
         cmocka_unit_test(plans_are_printed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,7 +66,8 @@ static int count_states(const gn_graph *graph, const char *prefix)
 {
     int n = 0;
     for (int v = 0; v < gn_graph_value_count(graph); v++)
-        n += gn_graph_value(graph, v)->kind == GN_VALUE_STATE && strncmp(gn_graph_value(graph, v)->name, prefix, strlen(prefix)) == 0;
+        n += gn_graph_value(graph, v)->kind == GN_VALUE_STATE &&
+             strncmp(gn_graph_value(graph, v)->name, prefix, strlen(prefix)) == 0;
     return n;
 }
 
@@ -92,7 +93,10 @@ static void the_step_has_its_parts(void **state)
         double momentum;
         int states;
         const char *op;
-    } cases[] = {{GN_OPTIMIZER_SGD, 0.9, 1, "Sgd"}, {GN_OPTIMIZER_SGD, 0.0, 0, "Sgd"}, {GN_OPTIMIZER_ADAM, 0.9, 2, "Adam"}, {GN_OPTIMIZER_ADAMW, 0.9, 2, "Adam"}};
+    } cases[] = {{GN_OPTIMIZER_SGD, 0.9, 1, "Sgd"},
+                 {GN_OPTIMIZER_SGD, 0.0, 0, "Sgd"},
+                 {GN_OPTIMIZER_ADAM, 0.9, 2, "Adam"},
+                 {GN_OPTIMIZER_ADAMW, 0.9, 2, "Adam"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         rule.optimizer = cases[i].kind;
         rule.momentum = cases[i].momentum;
@@ -140,7 +144,8 @@ static void weights_are_the_models_own(void **state)
         assert_true(id >= 0 && average >= 0);
         assert_ptr_equal(gn_graph_value(t.graph, id)->data->data, mine->data->data);
         assert_ptr_not_equal(gn_graph_value(t.graph, average)->data->data, mine->data->data);
-        assert_memory_equal(gn_graph_value(t.graph, average)->data->data, mine->data->data, gn_tensor_bytes(mine->data));
+        assert_memory_equal(gn_graph_value(t.graph, average)->data->data, mine->data->data,
+                            gn_tensor_bytes(mine->data));
     }
     gn_train_graph_deinit(&t);
     gn_graph_destroy(&model);
@@ -206,7 +211,8 @@ static gn_graph *small_model(score_form form)
     return graph;
 }
 
-static const double target[12] = {0.1, 0.2, 0.5, 0.7, 0.3, 0.3, 0.9, 0.8, 0, 0, 1, 1}, has_box[3] = {1, 1, 0}, weight[3] = {1, 0.5, 1};
+static const double target[12] = {0.1, 0.2, 0.5, 0.7, 0.3, 0.3, 0.9, 0.8, 0, 0, 1, 1}, has_box[3] = {1, 1, 0},
+                    weight[3] = {1, 0.5, 1};
 
 /* By the interpreter, of a batch of three. */
 static double loss_of(const gn_graph *model, const gn_train_rule *rule)
@@ -268,7 +274,8 @@ static void both_forms_of_a_score_are_understood(void **state)
     assert_true(fabs(loss_of(squashed, &rule) - alone) < 1e-12);
     /* the logit of the one is the fifth row of the other */
     const float *from = gn_graph_value(raw, gn_graph_find_value(raw, "box.weight"))->data->data;
-    memcpy(gn_graph_value(squashed, gn_graph_find_value(squashed, "score.weight"))->data->data, from + 12, 3 * sizeof *from);
+    memcpy(gn_graph_value(squashed, gn_graph_find_value(squashed, "score.weight"))->data->data, from + 12,
+           3 * sizeof *from);
     from = gn_graph_value(raw, gn_graph_find_value(raw, "box.bias"))->data->data;
     memcpy(gn_graph_value(squashed, gn_graph_find_value(squashed, "score.bias"))->data->data, from + 4, sizeof *from);
     rule.loss.score_gain = 1;
@@ -282,7 +289,10 @@ static void both_forms_of_a_score_are_understood(void **state)
 
 /* ---- learning ---- */
 
-static float noise(int64_t i) { return (float)((unsigned)i * 2654435761u >> 8) / 16777216.0f - 0.5f; }
+static float noise(int64_t i)
+{
+    return (float)((unsigned)i * 2654435761u >> 8) / 16777216.0f - 0.5f;
+}
 
 /* Pictures of one colour each, with noise. */
 static void bind_pictures(gn_exec *exec, const gn_graph *graph, int value, float **memory)
@@ -306,7 +316,8 @@ static void check_learning(const char *model_name, gn_optimizer_kind kind, float
     gn_device *device = NULL;
     gn_exec *exec = NULL;
     gn_error err = {0};
-    float *images = NULL, boxes[16 + 16] = {0.1f, 0.1f, 0.5f, 0.5f, 0.5f, 0.4f, 0.9f, 0.8f, 0.2f, 0.6f, 0.4f, 0.9f, 0.0f, 0.0f, 1.0f, 1.0f};
+    float *images = NULL, boxes[16 + 16] = {0.1f, 0.1f, 0.5f, 0.5f, 0.5f, 0.4f, 0.9f, 0.8f,
+                                            0.2f, 0.6f, 0.4f, 0.9f, 0.0f, 0.0f, 1.0f, 1.0f};
     float all[4 + 16] = {1, 1, 1, 1}, hyper[GN_HYPER_COUNT + 16] = {0}, first = 0, last = 0, norm = 0;
     int64_t rng[2 + 8] = {1, 0};
     assert_int_equal(gn_backend_cpu.open(2, &device, &err), GN_OK);
@@ -381,7 +392,8 @@ static void refuse(const gn_graph *model, const gn_train_rule *rule, gn_status e
     gn_error err = {0};
     gn_status status = gn_train_graph_build(model, 2, 64, 64, rule, &t, &err);
     if (status != expected || !strstr(err.message, message))
-        fail_msg("%s \"%s\", where %s \"%s\" is expected", gn_status_name(status), err.message, gn_status_name(expected), message);
+        fail_msg("%s \"%s\", where %s \"%s\" is expected", gn_status_name(status), err.message,
+                 gn_status_name(expected), message);
     assert_null(t.graph);
 }
 

@@ -16,7 +16,7 @@
 #include "step_golden.h"
 
 /* Of a single gradient (or twice what PyTorch's own f32 is off by, where that is more), and of all on average. */
-#define TOLERANCE 3e-3
+#define TOLERANCE      3e-3
 #define TOLERANCE_MEAN 5e-4
 
 /* |got - expected| / |expected|, Euclidean norms. */
@@ -82,7 +82,8 @@ static void step_in_f32_is_as_good_as_pytorchs(void **state)
         const step_tensor *ref = step_golden_find(&golden, gn_graph_value(step.graph, step.params[i])->name, true);
         assert_non_null(ref);
         double norm;
-        const double error = relative_error(gn_interpret_get(it, step.grads[i]), gn_backend_cpu.output(exec, 1 + i), &norm);
+        const double error =
+            relative_error(gn_interpret_get(it, step.grads[i]), gn_backend_cpu.output(exec, 1 + i), &norm);
         if (ref->norm < STEP_TRULY_ZERO) { /* rounding is all there is */
             assert_true(error * STEP_TRULY_ZERO <= fmax(1e-6, 2 * ref->f32_error));
             continue;
@@ -90,9 +91,11 @@ static void step_in_f32_is_as_good_as_pytorchs(void **state)
         worst = error > worst ? error : worst;
         sum += error;
         if (!(error <= fmax(TOLERANCE, 2 * ref->f32_error)))
-            fail_msg("%s: the gradient of %s is off by %.3g of its norm %.3g, PyTorch's own f32 by %.3g", model, ref->name, error, norm, ref->f32_error);
+            fail_msg("%s: the gradient of %s is off by %.3g of its norm %.3g, PyTorch's own f32 by %.3g", model,
+                     ref->name, error, norm, ref->f32_error);
     }
-    print_message("%s: the worst gradient is off by %.2g of its norm, all of them by %.2g on average\n", model, worst, sum / step.n);
+    print_message("%s: the worst gradient is off by %.2g of its norm, all of them by %.2g on average\n", model, worst,
+                  sum / step.n);
     assert_true(sum / step.n <= TOLERANCE_MEAN);
     gn_backend_cpu.destroy(&exec);
     gn_backend_cpu.close(&device);

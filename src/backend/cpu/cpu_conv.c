@@ -12,17 +12,29 @@ static gn_conv conv_sizes(const gn_node *node, const gn_shape *x, const gn_shape
     gn_node_ints(node, "pads", pads, 4, 0);
     gn_node_ints(node, "dilations", dilations, 2, 1);
     return (gn_conv){
-        .N = (int)x->dim[0], .H = (int)x->dim[2], .W = (int)x->dim[3], .C = (int)x->dim[1],
-        .P = (int)y->dim[2], .Q = (int)y->dim[3], .K = (int)y->dim[1],
-        .R = (int)w->dim[2], .S = (int)w->dim[3],
-        .stride_h = (int)strides[0], .stride_w = (int)strides[1],
-        .pad_top = (int)pads[0], .pad_left = (int)pads[1],
-        .dil_h = (int)dilations[0], .dil_w = (int)dilations[1],
+        .N = (int)x->dim[0],
+        .H = (int)x->dim[2],
+        .W = (int)x->dim[3],
+        .C = (int)x->dim[1],
+        .P = (int)y->dim[2],
+        .Q = (int)y->dim[3],
+        .K = (int)y->dim[1],
+        .R = (int)w->dim[2],
+        .S = (int)w->dim[3],
+        .stride_h = (int)strides[0],
+        .stride_w = (int)strides[1],
+        .pad_top = (int)pads[0],
+        .pad_left = (int)pads[1],
+        .dil_h = (int)dilations[0],
+        .dil_w = (int)dilations[1],
         .groups = (int)gn_node_int(node, "group", 1),
     };
 }
 
-static bool is_depthwise(const gn_conv *p) { return p->groups > 1 && p->groups == p->C && p->groups == p->K; }
+static bool is_depthwise(const gn_conv *p)
+{
+    return p->groups > 1 && p->groups == p->C && p->groups == p->K;
+}
 
 static const gn_shape *out_shape(const gn_graph *graph, const gn_node *node, int i)
 {
@@ -57,7 +69,10 @@ static bool forward_packs_each_run(const gn_graph *graph, const gn_node *node)
            (gn_has_in(node, 4) && weight_changes(graph, node->in[4]));
 }
 
-static size_t forward_pack_bytes(const gn_conv *p) { return is_depthwise(p) ? gn_dw_pack_bytes(p) : gn_conv_pack_bytes(p); }
+static size_t forward_pack_bytes(const gn_conv *p)
+{
+    return is_depthwise(p) ? gn_dw_pack_bytes(p) : gn_conv_pack_bytes(p);
+}
 
 static size_t forward_scratch(const gn_graph *graph, const gn_node *node)
 {
@@ -92,13 +107,15 @@ static void pack_task(void *ctx, int task, int thread)
         gn_conv_pack(job->p, job->w, job->bias, job->scale, job->packed, begin, end);
 }
 
-static void pack(const gn_exec *exec, const gn_conv *p, const float *w, const float *bias, const float *scale, void *packed, bool backward)
+static void pack(const gn_exec *exec, const gn_conv *p, const float *w, const float *bias, const float *scale,
+                 void *packed, bool backward)
 {
     if (is_depthwise(p)) {
         gn_dw_pack(p, w, bias, scale, packed);
         return;
     }
-    pack_job job = {p, w, bias, scale, packed, backward ? gn_conv_bwd_data_pack_panels(p) : gn_conv_pack_panels(p), 1, backward};
+    pack_job job = {
+        p, w, bias, scale, packed, backward ? gn_conv_bwd_data_pack_panels(p) : gn_conv_pack_panels(p), 1, backward};
     int64_t weights = (int64_t)p->K * (p->C / p->groups) * p->R * p->S;
     job.per_task = weights < 32768 ? job.panels : 1; /* small filters are packed by one thread */
     gn_pool_run(exec->device->pool, (job.panels + job.per_task - 1) / job.per_task, pack_task, &job);
@@ -125,7 +142,8 @@ static gn_status prepare_forward(gn_exec *exec, gn_cpu_step *step, gn_error *err
     step->packed_bytes = forward_pack_bytes(p);
     step->packed = gn_alloc(step->packed_bytes);
     if (!step->packed)
-        return gn_fail(err, GN_ENOMEM, "node %s: out of memory for packed weights (%zu bytes)", node->name, step->packed_bytes);
+        return gn_fail(err, GN_ENOMEM, "node %s: out of memory for packed weights (%zu bytes)", node->name,
+                       step->packed_bytes);
     pack(exec, p, gn_cpu_in(exec, step, 1), gn_cpu_in(exec, step, 2), gn_cpu_in(exec, step, 4), step->packed, false);
     return GN_OK;
 }
@@ -257,7 +275,8 @@ static gn_status prepare_weight(gn_exec *exec, gn_cpu_step *step, gn_error *err)
     (void)err;
     step->p.conv = weight_sizes(exec->graph, step->node);
     step->is_depthwise = is_depthwise(&step->p.conv);
-    step->src_is_plain = !step->is_depthwise && reads_plain(exec, step->node->in[1]) && gn_conv_fwd_takes_plain(&step->p.conv);
+    step->src_is_plain =
+        !step->is_depthwise && reads_plain(exec, step->node->in[1]) && gn_conv_fwd_takes_plain(&step->p.conv);
     step->thread_bytes = step->is_depthwise ? 0 : gn_conv_bwd_weight_scratch_bytes(&step->p.conv);
     return GN_OK;
 }
@@ -312,8 +331,10 @@ static void run_weight(gn_exec *exec, const gn_cpu_step *step)
 }
 
 static const gn_cpu_op conv_op = {"", "Conv", forward_scratch, prepare_forward, run_forward, forward_takes_plain};
-static const gn_cpu_op fused_op = {"gannet", "FusedConv", forward_scratch, prepare_forward, run_forward, forward_takes_plain};
+static const gn_cpu_op fused_op = {"gannet",        "FusedConv", forward_scratch,
+                                   prepare_forward, run_forward, forward_takes_plain};
 static const gn_cpu_op data_op = {"gannet", "ConvGradData", data_scratch, prepare_data, run_data, NULL};
-static const gn_cpu_op weight_op = {"gannet", "ConvGradWeight", weight_scratch, prepare_weight, run_weight, weight_takes_plain};
+static const gn_cpu_op weight_op = {"gannet",       "ConvGradWeight", weight_scratch,
+                                    prepare_weight, run_weight,       weight_takes_plain};
 
 const gn_cpu_op *const gn_cpu_conv_ops[] = {&conv_op, &fused_op, &data_op, &weight_op, NULL};

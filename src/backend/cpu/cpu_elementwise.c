@@ -75,12 +75,30 @@ static void run_flat(gn_exec *exec, const gn_cpu_step *step, gn_cpu_range_fn fn)
     gn_cpu_for_range(exec, (size_t)gn_cpu_elements(exec, step->node->out[0]), GN_CPU_CHUNK, fn, &job);
 }
 
-static void run_clamp(gn_exec *exec, const gn_cpu_step *step) { run_flat(exec, step, relu_range); }
-static void run_clamp_grad(gn_exec *exec, const gn_cpu_step *step) { run_flat(exec, step, clamp_grad_range); }
-static void run_sigmoid(gn_exec *exec, const gn_cpu_step *step) { run_flat(exec, step, sigmoid_range); }
-static void run_sigmoid_grad(gn_exec *exec, const gn_cpu_step *step) { run_flat(exec, step, sigmoid_grad_range); }
-static void run_hardswish(gn_exec *exec, const gn_cpu_step *step) { run_flat(exec, step, hardswish_range); }
-static void run_hardswish_grad(gn_exec *exec, const gn_cpu_step *step) { run_flat(exec, step, hardswish_grad_range); }
+static void run_clamp(gn_exec *exec, const gn_cpu_step *step)
+{
+    run_flat(exec, step, relu_range);
+}
+static void run_clamp_grad(gn_exec *exec, const gn_cpu_step *step)
+{
+    run_flat(exec, step, clamp_grad_range);
+}
+static void run_sigmoid(gn_exec *exec, const gn_cpu_step *step)
+{
+    run_flat(exec, step, sigmoid_range);
+}
+static void run_sigmoid_grad(gn_exec *exec, const gn_cpu_step *step)
+{
+    run_flat(exec, step, sigmoid_grad_range);
+}
+static void run_hardswish(gn_exec *exec, const gn_cpu_step *step)
+{
+    run_flat(exec, step, hardswish_range);
+}
+static void run_hardswish_grad(gn_exec *exec, const gn_cpu_step *step)
+{
+    run_flat(exec, step, hardswish_grad_range);
+}
 
 static gn_status prepare_relu(gn_exec *exec, gn_cpu_step *step, gn_error *err)
 {
@@ -99,7 +117,8 @@ static gn_status prepare_clip(gn_exec *exec, gn_cpu_step *step, gn_error *err)
             continue;
         const gn_value *bound = gn_graph_value(exec->graph, step->node->in[i]);
         if (!gn_cpu_is_fixed(exec, step->node->in[i]) || !bound->data)
-            return gn_fail(err, GN_EUNSUPPORTED, "node %s (Clip): its bounds are computed; constants are expected", step->node->name);
+            return gn_fail(err, GN_EUNSUPPORTED, "node %s (Clip): its bounds are computed; constants are expected",
+                           step->node->name);
         *(i == 1 ? &step->clamp.lo : &step->clamp.hi) = (float)gn_tensor_get(bound->data, 0);
     }
     return GN_OK;
@@ -112,9 +131,9 @@ typedef enum meeting { MEET_FLAT, MEET_ROWS, MEET_IMAGES, MEET_SCALAR, MEET_OTHE
 
 typedef struct binary_detail {
     meeting how;
-    bool swapped;        /* the small operand came first */
-    size_t rows, width;  /* MEET_ROWS: dst is [rows, width], the small operand [width] */
-    size_t images;       /* MEET_IMAGES: dst is [images, rows, width], the small operand [images, width] */
+    bool swapped;       /* the small operand came first */
+    size_t rows, width; /* MEET_ROWS: dst is [rows, width], the small operand [width] */
+    size_t images;      /* MEET_IMAGES: dst is [images, rows, width], the small operand [images, width] */
 } binary_detail;
 
 static bool ends_alike(const gn_shape *big, const gn_shape *small, size_t *width)
@@ -141,8 +160,8 @@ static binary_detail meet(const gn_shape *a, const gn_shape *b, const gn_shape *
     else if (ends_alike(big, small, &d.width)) {
         d.how = MEET_ROWS;
         d.rows = (size_t)gn_shape_count(big) / d.width;
-    } else if (big->rank == 4 && small->rank == 4 && small->dim[0] == big->dim[0] && small->dim[1] == 1 && small->dim[2] == 1 &&
-               small->dim[3] == big->dim[3]) {
+    } else if (big->rank == 4 && small->rank == 4 && small->dim[0] == big->dim[0] && small->dim[1] == 1 &&
+               small->dim[2] == 1 && small->dim[3] == big->dim[3]) {
         d.how = MEET_IMAGES;
         d.images = (size_t)big->dim[0];
         d.rows = (size_t)(big->dim[1] * big->dim[2]);
@@ -158,7 +177,8 @@ static gn_status prepare_binary(gn_exec *exec, gn_cpu_step *step, gn_error *err)
     binary_detail *d = gn_alloc(sizeof *d);
     if (!d)
         return gn_fail(err, GN_ENOMEM, "node %s: out of memory", node->name);
-    gn_shape a = gn_cpu_permuted(exec, node->in[0], nhwc), b = gn_cpu_permuted(exec, node->in[1], nhwc), dst = gn_cpu_permuted(exec, node->out[0], nhwc);
+    gn_shape a = gn_cpu_permuted(exec, node->in[0], nhwc), b = gn_cpu_permuted(exec, node->in[1], nhwc),
+             dst = gn_cpu_permuted(exec, node->out[0], nhwc);
     *d = meet(&a, &b, &dst);
     if (gn_graph_value(exec->graph, node->out[0])->dtype != GN_DTYPE_F32)
         d->how = MEET_OTHER;
@@ -190,7 +210,8 @@ static void rows_range(void *ctx, size_t begin, size_t end)
 static void run_rows(gn_exec *exec, const gn_cpu_step *step, rows_fn fn)
 {
     const binary_detail *d = step->detail;
-    rows_job job = {d, gn_cpu_in(exec, step, d->swapped ? 1 : 0), gn_cpu_in(exec, step, d->swapped ? 0 : 1), gn_cpu_out(exec, step, 0), fn};
+    rows_job job = {d, gn_cpu_in(exec, step, d->swapped ? 1 : 0), gn_cpu_in(exec, step, d->swapped ? 0 : 1),
+                    gn_cpu_out(exec, step, 0), fn};
     size_t rows = d->how == MEET_IMAGES ? d->rows * d->images : d->rows;
     size_t chunk = GN_CPU_CHUNK / d->width + 1;
     gn_cpu_for_range(exec, rows, chunk, rows_range, &job);
@@ -329,6 +350,6 @@ static const gn_cpu_op sub_op = {"", "Sub", NULL, prepare_binary, run_sub, NULL}
 static const gn_cpu_op div_op = {"", "Div", NULL, prepare_binary, run_div, NULL};
 static const gn_cpu_op softmax_op = {"", "Softmax", NULL, NULL, run_softmax, NULL};
 
-const gn_cpu_op *const gn_cpu_elementwise_ops[] = {&relu_op,      &clip_op,           &clamp_grad_op, &sigmoid_op, &sigmoid_grad_op,
-                                                   &hardswish_op, &hardswish_grad_op, &add_op,        &mul_op,     &sub_op,
-                                                   &div_op,       &softmax_op,        NULL};
+const gn_cpu_op *const gn_cpu_elementwise_ops[] = {
+    &relu_op, &clip_op, &clamp_grad_op, &sigmoid_op, &sigmoid_grad_op, &hardswish_op, &hardswish_grad_op,
+    &add_op,  &mul_op,  &sub_op,        &div_op,     &softmax_op,      NULL};

@@ -43,11 +43,20 @@ void *gn_cpu_out(const gn_exec *exec, const gn_cpu_step *step, int i)
     return i < step->node->n_out ? gn_cpu_ptr(exec, step->node->out[i]) : NULL;
 }
 
-const gn_shape *gn_cpu_shape(const gn_exec *exec, int value) { return &gn_graph_value(exec->graph, value)->shape; }
+const gn_shape *gn_cpu_shape(const gn_exec *exec, int value)
+{
+    return &gn_graph_value(exec->graph, value)->shape;
+}
 
-int64_t gn_cpu_elements(const gn_exec *exec, int value) { return gn_shape_count(gn_cpu_shape(exec, value)); }
+int64_t gn_cpu_elements(const gn_exec *exec, int value)
+{
+    return gn_shape_count(gn_cpu_shape(exec, value));
+}
 
-void *gn_cpu_step_scratch(const gn_exec *exec, const gn_cpu_step *step) { return exec->device->arena + step->scratch_offset; }
+void *gn_cpu_step_scratch(const gn_exec *exec, const gn_cpu_step *step)
+{
+    return exec->device->arena + step->scratch_offset;
+}
 
 void *gn_cpu_thread_scratch(const gn_exec *exec, int thread)
 {
@@ -105,8 +114,9 @@ void gn_cpu_for_range(const gn_exec *exec, size_t n, size_t chunk, gn_cpu_range_
 
 const gn_cpu_op *gn_cpu_op_find(const gn_graph *graph, const gn_node *node)
 {
-    static const gn_cpu_op *const *const lists[] = {gn_cpu_conv_ops, gn_cpu_linear_ops,      gn_cpu_norm_ops,     gn_cpu_pool_ops,
-                                                    gn_cpu_elementwise_ops, gn_cpu_move_ops, gn_cpu_optimizer_ops};
+    static const gn_cpu_op *const *const lists[] = {gn_cpu_conv_ops,     gn_cpu_linear_ops,      gn_cpu_norm_ops,
+                                                    gn_cpu_pool_ops,     gn_cpu_elementwise_ops, gn_cpu_move_ops,
+                                                    gn_cpu_optimizer_ops};
     /* Handlers that compute do so in f32; those that only move data take any type. */
     bool is_f32 = node->n_in == 0 || gn_in_dtype(graph, node, 0) == GN_DTYPE_F32;
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
@@ -138,7 +148,8 @@ static gn_status open_device(int n_threads, gn_device **device_out, gn_error *er
     device->n_threads = n_threads;
     gn_status status = gn_pool_create(n_threads, &device->pool);
     if (status != GN_OK) {
-        gn_fail(err, status, "opening the cpu with %d threads: %s (1 to 256 are possible)", n_threads, gn_status_sentence(status));
+        gn_fail(err, status, "opening the cpu with %d threads: %s (1 to 256 are possible)", n_threads,
+                gn_status_sentence(status));
         close_device(&device);
         return status;
     }
@@ -146,7 +157,10 @@ static gn_status open_device(int n_threads, gn_device **device_out, gn_error *er
     return GN_OK;
 }
 
-static int device_threads(const gn_device *device) { return device->n_threads; }
+static int device_threads(const gn_device *device)
+{
+    return device->n_threads;
+}
 
 static gn_status enlarge(unsigned char **block, size_t *have, size_t want, size_t count)
 {
@@ -219,7 +233,8 @@ static gn_status values_have_elements(const gn_graph *graph, gn_error *err)
         if (value->dtype == GN_DTYPE_F32 && value->kind != GN_VALUE_CONST && gn_shape_count(&value->shape) == 0) {
             char shape[128];
             gn_shape_format(&value->shape, shape);
-            return gn_fail(err, GN_ESHAPE, "compiling a graph: value %s has the shape %s, which holds nothing", value->name, shape);
+            return gn_fail(err, GN_ESHAPE, "compiling a graph: value %s has the shape %s, which holds nothing",
+                           value->name, shape);
         }
     }
     return GN_OK;
@@ -318,7 +333,8 @@ static gn_status inputs_are_bound(const gn_exec *exec, gn_error *err)
     for (int i = 0; i < gn_graph_input_count(exec->graph); i++) {
         int value = gn_graph_input(exec->graph, i);
         if (!exec->bound[value])
-            return gn_fail(err, GN_EINVAL, "running a graph: input %s is not bound", gn_graph_value(exec->graph, value)->name);
+            return gn_fail(err, GN_EINVAL, "running a graph: input %s is not bound",
+                           gn_graph_value(exec->graph, value)->name);
     }
     return GN_OK;
 }
@@ -342,9 +358,15 @@ static gn_status run_timed(gn_exec *exec, int64_t *step_ns, gn_error *err)
     return GN_OK;
 }
 
-static const void *output(const gn_exec *exec, int i) { return gn_cpu_ptr(exec, gn_graph_output(exec->graph, i)); }
+static const void *output(const gn_exec *exec, int i)
+{
+    return gn_cpu_ptr(exec, gn_graph_output(exec->graph, i));
+}
 
-static const gn_plan *plan_of(const gn_exec *exec) { return exec->plan; }
+static const gn_plan *plan_of(const gn_exec *exec)
+{
+    return exec->plan;
+}
 
 static size_t memory_bytes(const gn_exec *exec)
 {

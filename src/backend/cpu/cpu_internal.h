@@ -40,7 +40,7 @@ struct gn_cpu_step {
     size_t thread_bytes;   /* scratch that each thread needs */
     void *packed;          /* owned: weights packed at compile time, or NULL */
     size_t packed_bytes;
-    void *detail;          /* owned: prepared by the handler */
+    void *detail; /* owned: prepared by the handler */
     union {
         gn_conv conv;
         gn_window window;

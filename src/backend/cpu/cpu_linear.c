@@ -31,18 +31,34 @@ static product product_of(const gn_graph *graph, const gn_node *node)
 /* N pixels of C channels into K. */
 static gn_conv pixels(int64_t N, int64_t C, int64_t K)
 {
-    return (gn_conv){.N = (int)N, .H = 1, .W = 1, .C = (int)C, .P = 1, .Q = 1, .K = (int)K, .R = 1, .S = 1,
-                     .stride_h = 1, .stride_w = 1, .dil_h = 1, .dil_w = 1, .groups = 1};
+    return (gn_conv){.N = (int)N,
+                     .H = 1,
+                     .W = 1,
+                     .C = (int)C,
+                     .P = 1,
+                     .Q = 1,
+                     .K = (int)K,
+                     .R = 1,
+                     .S = 1,
+                     .stride_h = 1,
+                     .stride_w = 1,
+                     .dil_h = 1,
+                     .dil_w = 1,
+                     .groups = 1};
 }
 
 static gn_conv sizes(const gn_graph *graph, const gn_node *node, product kind)
 {
     const gn_shape *a = gn_in_shape(graph, node, 0), *b = gn_in_shape(graph, node, 1);
     switch (kind) {
-    case PRODUCT_ABT: return pixels(a->dim[0], a->dim[1], b->dim[0]);
-    case PRODUCT_AB: return pixels(a->dim[0], b->dim[1], a->dim[1]);
-    case PRODUCT_ATB: return pixels(a->dim[0], b->dim[1], a->dim[1]);
-    case PRODUCT_REFERENCE: break;
+    case PRODUCT_ABT:
+        return pixels(a->dim[0], a->dim[1], b->dim[0]);
+    case PRODUCT_AB:
+        return pixels(a->dim[0], b->dim[1], a->dim[1]);
+    case PRODUCT_ATB:
+        return pixels(a->dim[0], b->dim[1], a->dim[1]);
+    case PRODUCT_REFERENCE:
+        break;
     }
     return pixels(1, 1, 1);
 }
@@ -72,10 +88,14 @@ static size_t scratch_bytes(const gn_graph *graph, const gn_node *node)
     product kind = product_of(graph, node);
     gn_conv p = sizes(graph, node, kind);
     switch (kind) {
-    case PRODUCT_ABT: return packs_each_run(graph, node) ? gn_conv_pack_bytes(&p) : 0;
-    case PRODUCT_AB: return packs_each_run(graph, node) ? gn_conv_bwd_data_pack_bytes(&p) : 0;
-    case PRODUCT_ATB: return gn_conv_bwd_weight_partial_bytes(&p);
-    case PRODUCT_REFERENCE: break;
+    case PRODUCT_ABT:
+        return packs_each_run(graph, node) ? gn_conv_pack_bytes(&p) : 0;
+    case PRODUCT_AB:
+        return packs_each_run(graph, node) ? gn_conv_bwd_data_pack_bytes(&p) : 0;
+    case PRODUCT_ATB:
+        return gn_conv_bwd_weight_partial_bytes(&p);
+    case PRODUCT_REFERENCE:
+        break;
     }
     return 0;
 }
@@ -106,7 +126,8 @@ static void pack_data_task(void *ctx, int task, int thread)
 
 static void pack(const gn_exec *exec, const gn_cpu_step *step, product kind, void *packed)
 {
-    linear_job job = {.p = &step->p.conv, .w = gn_cpu_in(exec, step, 1), .bias = gn_cpu_in(exec, step, 2), .packed = packed};
+    linear_job job = {
+        .p = &step->p.conv, .w = gn_cpu_in(exec, step, 1), .bias = gn_cpu_in(exec, step, 2), .packed = packed};
     if (kind == PRODUCT_ABT)
         gn_pool_run(exec->device->pool, gn_conv_pack_panels(job.p), pack_forward_task, &job);
     else
@@ -131,7 +152,8 @@ static gn_status prepare(gn_exec *exec, gn_cpu_step *step, gn_error *err)
     step->packed_bytes = kind == PRODUCT_ABT ? gn_conv_pack_bytes(p) : gn_conv_bwd_data_pack_bytes(p);
     step->packed = gn_alloc(step->packed_bytes);
     if (!step->packed)
-        return gn_fail(err, GN_ENOMEM, "node %s: out of memory for packed weights (%zu bytes)", step->node->name, step->packed_bytes);
+        return gn_fail(err, GN_ENOMEM, "node %s: out of memory for packed weights (%zu bytes)", step->node->name,
+                       step->packed_bytes);
     pack(exec, step, kind, step->packed);
     return GN_OK;
 }

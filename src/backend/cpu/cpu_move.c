@@ -43,7 +43,8 @@ static void copy_small(const gn_exec *exec, const gn_cpu_step *step, size_t elem
 {
     const gn_shape *s = gn_cpu_shape(exec, step->node->in[0]);
     bool to_nhwc = strcmp(step->node->op->name, "ToNhwc") == 0;
-    size_t C = (size_t)s->dim[1], HW = (size_t)(s->dim[2] * s->dim[3]), rows = to_nhwc ? HW : C, columns = to_nhwc ? C : HW;
+    size_t C = (size_t)s->dim[1], HW = (size_t)(s->dim[2] * s->dim[3]), rows = to_nhwc ? HW : C,
+           columns = to_nhwc ? C : HW;
     const unsigned char *src = gn_cpu_in(exec, step, 0);
     unsigned char *dst = gn_cpu_out(exec, step, 0);
     for (size_t n = 0; n < (size_t)s->dim[0]; n++) /* dst is [N, rows, columns], src [N, columns, rows] */
@@ -60,8 +61,8 @@ static void run_layout(gn_exec *exec, const gn_cpu_step *step)
         copy_small(exec, step, elem);
         return;
     }
-    layout_job job = {gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), (size_t)s->dim[1], (size_t)(s->dim[2] * s->dim[3]),
-                      strcmp(step->node->op->name, "ToNhwc") == 0};
+    layout_job job = {gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), (size_t)s->dim[1],
+                      (size_t)(s->dim[2] * s->dim[3]), strcmp(step->node->op->name, "ToNhwc") == 0};
     gn_pool_run(exec->device->pool, (int)s->dim[0], layout_task, &job);
 }
 
@@ -103,7 +104,8 @@ static void copy_rows(void *ctx, size_t begin, size_t end)
 static void run_parts(gn_exec *exec, const gn_cpu_step *step, int whole, const int *parts, int n_parts, bool gather)
 {
     int axis = physical_axis(exec, step->node, whole);
-    bool is_nhwc = exec->plan->values[whole].layout == GN_LAYOUT_NHWC; /* parts with one channel or pixel may say otherwise */
+    bool is_nhwc =
+        exec->plan->values[whole].layout == GN_LAYOUT_NHWC; /* parts with one channel or pixel may say otherwise */
     gn_shape all = gn_cpu_permuted(exec, whole, is_nhwc);
     size_t elem = gn_dtype_bytes(gn_graph_value(exec->graph, whole)->dtype);
     size_t rows = product_of(&all, 0, axis), stride = product_of(&all, axis, all.rank) * elem, at = 0;
@@ -165,8 +167,14 @@ static void run_dropout(gn_exec *exec, const gn_cpu_step *step)
 {
     const int64_t *rng = gn_cpu_in(exec, step, 1);
     float ratio = gn_node_float(step->node, "ratio", 0.5f);
-    dropout_job job = {gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), gn_cpu_out(exec, step, 1), {0}, ratio,
-                       (float)(1 / (1 - (double)ratio)), 1, 1};
+    dropout_job job = {gn_cpu_in(exec, step, 0),
+                       gn_cpu_out(exec, step, 0),
+                       gn_cpu_out(exec, step, 1),
+                       {0},
+                       ratio,
+                       (float)(1 / (1 - (double)ratio)),
+                       1,
+                       1};
     const gn_shape *s = gn_cpu_shape(exec, step->node->in[0]);
     if (s->rank == 4 && exec->plan->values[step->node->out[0]].layout == GN_LAYOUT_NHWC) {
         job.C = s->dim[1];
@@ -185,7 +193,8 @@ static void run_sum_to(gn_exec *exec, const gn_cpu_step *step)
     bool rows = in.rank > 0 && out.rank > 0 && width == in.dim[in.rank - 1] && out.dim[out.rank - 1] == width &&
                 gn_graph_value(exec->graph, step->node->in[0])->dtype == GN_DTYPE_F32;
     if (rows)
-        gn_f32_sum_rows(gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), (size_t)(gn_shape_count(&in) / width), (size_t)width);
+        gn_f32_sum_rows(gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), (size_t)(gn_shape_count(&in) / width),
+                        (size_t)width);
     else
         gn_cpu_reference_op.run(exec, step);
 }
@@ -201,8 +210,8 @@ static gn_status prepare_reference(gn_exec *exec, gn_cpu_step *step, gn_error *e
     if (!node->op->reference)
         return gn_fail(err, GN_EUNSUPPORTED, "node %s: operator %s cannot run on the cpu", node->name, node->op->name);
     if (node->n_in > GN_MAX_REFERENCE_OPERANDS || node->n_out > GN_MAX_REFERENCE_OPERANDS)
-        return gn_fail(err, GN_ELIMIT, "node %s (%s) has %d inputs and %d outputs; at most %d are possible", node->name, node->op->name,
-                       node->n_in, node->n_out, GN_MAX_REFERENCE_OPERANDS);
+        return gn_fail(err, GN_ELIMIT, "node %s (%s) has %d inputs and %d outputs; at most %d are possible", node->name,
+                       node->op->name, node->n_in, node->n_out, GN_MAX_REFERENCE_OPERANDS);
     return GN_OK;
 }
 
@@ -251,6 +260,6 @@ static const gn_cpu_op split_op = {"", "Split", NULL, NULL, run_split, NULL};
 static const gn_cpu_op dropout_op = {"gannet", "DropoutTrain", NULL, NULL, run_dropout, NULL};
 static const gn_cpu_op sum_to_op = {"gannet", "SumTo", NULL, NULL, run_sum_to, NULL};
 
-const gn_cpu_op *const gn_cpu_move_ops[] = {&reshape_op,  &flatten_op, &identity_op, &squeeze_op, &unsqueeze_op, &to_nhwc_op,
-                                            &to_plain_op, &concat_op,  &split_op,    &sum_to_op,   &dropout_op,
-                                            NULL};
+const gn_cpu_op *const gn_cpu_move_ops[] = {&reshape_op,   &flatten_op, &identity_op, &squeeze_op,
+                                            &unsqueeze_op, &to_nhwc_op, &to_plain_op, &concat_op,
+                                            &split_op,     &sum_to_op,  &dropout_op,  NULL};

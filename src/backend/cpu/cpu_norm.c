@@ -59,10 +59,16 @@ static void run_train(gn_exec *exec, const gn_cpu_step *step)
     }
     gn_bn_fwd call = {
         .p = step->p.bn,
-        .x = gn_cpu_in(exec, step, 0), .scale = gn_cpu_in(exec, step, 1), .shift = gn_cpu_in(exec, step, 2),
-        .running_mean_in = gn_cpu_in(exec, step, 3), .running_var_in = gn_cpu_in(exec, step, 4),
-        .y = gn_cpu_out(exec, step, 0), .running_mean = gn_cpu_out(exec, step, 1), .running_var = gn_cpu_out(exec, step, 2),
-        .mean = gn_cpu_out(exec, step, 3), .invstd = gn_cpu_out(exec, step, 4),
+        .x = gn_cpu_in(exec, step, 0),
+        .scale = gn_cpu_in(exec, step, 1),
+        .shift = gn_cpu_in(exec, step, 2),
+        .running_mean_in = gn_cpu_in(exec, step, 3),
+        .running_var_in = gn_cpu_in(exec, step, 4),
+        .y = gn_cpu_out(exec, step, 0),
+        .running_mean = gn_cpu_out(exec, step, 1),
+        .running_var = gn_cpu_out(exec, step, 2),
+        .mean = gn_cpu_out(exec, step, 3),
+        .invstd = gn_cpu_out(exec, step, 4),
         .partial = gn_cpu_step_scratch(exec, step),
     };
     int tasks = gn_bn_tasks(&call.p);
@@ -92,9 +98,15 @@ static void run_grad(gn_exec *exec, const gn_cpu_step *step)
     }
     gn_bn_bwd call = {
         .p = step->p.bn,
-        .dy = gn_cpu_in(exec, step, 0), .x = gn_cpu_in(exec, step, 1), .y = gn_cpu_in(exec, step, 2),
-        .scale = gn_cpu_in(exec, step, 3), .mean = gn_cpu_in(exec, step, 4), .invstd = gn_cpu_in(exec, step, 5),
-        .dx = gn_cpu_out(exec, step, 0), .dscale = gn_cpu_out(exec, step, 1), .dshift = gn_cpu_out(exec, step, 2),
+        .dy = gn_cpu_in(exec, step, 0),
+        .x = gn_cpu_in(exec, step, 1),
+        .y = gn_cpu_in(exec, step, 2),
+        .scale = gn_cpu_in(exec, step, 3),
+        .mean = gn_cpu_in(exec, step, 4),
+        .invstd = gn_cpu_in(exec, step, 5),
+        .dx = gn_cpu_out(exec, step, 0),
+        .dscale = gn_cpu_out(exec, step, 1),
+        .dshift = gn_cpu_out(exec, step, 2),
         .partial = gn_cpu_step_scratch(exec, step),
     };
     int tasks = gn_bn_tasks(&call.p);
@@ -131,7 +143,8 @@ static void run_fixed(gn_exec *exec, const gn_cpu_step *step)
         gn_cpu_reference_op.run(exec, step);
         return;
     }
-    const float *scale = gn_cpu_in(exec, step, 1), *b = gn_cpu_in(exec, step, 2), *mean = gn_cpu_in(exec, step, 3), *var = gn_cpu_in(exec, step, 4);
+    const float *scale = gn_cpu_in(exec, step, 1), *b = gn_cpu_in(exec, step, 2), *mean = gn_cpu_in(exec, step, 3),
+                *var = gn_cpu_in(exec, step, 4);
     float *factor = gn_cpu_step_scratch(exec, step), *shift = factor + C;
     for (size_t c = 0; c < C; c++) {
         double f = (double)scale[c] / sqrt((double)var[c] + (double)step->p.bn.epsilon);

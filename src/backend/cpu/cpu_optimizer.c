@@ -96,8 +96,11 @@ static void run_sgd(gn_exec *exec, const gn_cpu_step *step)
 {
     const float *hyper = gn_cpu_in(exec, step, 0), *scale = gn_cpu_in(exec, step, 1);
     optimizer_job job = {.exec = exec, .step = step, .all = step->detail, .hyper = hyper};
-    job.sgd = (gn_sgd_step){.lr = hyper[GN_HYPER_LR], .momentum = gn_node_float(step->node, "momentum", 0.0f), .grad_scale = *scale,
-                                 .nesterov = gn_node_int(step->node, "nesterov", 0) != 0, .first = hyper[GN_HYPER_FIRST] != 0.0f};
+    job.sgd = (gn_sgd_step){.lr = hyper[GN_HYPER_LR],
+                            .momentum = gn_node_float(step->node, "momentum", 0.0f),
+                            .grad_scale = *scale,
+                            .nesterov = gn_node_int(step->node, "nesterov", 0) != 0,
+                            .first = hyper[GN_HYPER_FIRST] != 0.0f};
     gn_pool_run(exec->device->pool, job.all->n_pieces, sgd_task, &job);
 }
 
@@ -111,7 +114,8 @@ static void adam_task(void *ctx, int task, int thread)
     int n = j->all->n_tensors;
     gn_adam_step rule = j->adam;
     rule.weight_decay = j->all->weight_decay[p->tensor];
-    gn_f32_adam(&rule, updated(j, 2, 0, p), tensor_in(j, 2 + n, p), updated(j, 2 + 2 * n, 1, p), updated(j, 2 + 3 * n, 2, p), p->n);
+    gn_f32_adam(&rule, updated(j, 2, 0, p), tensor_in(j, 2 + n, p), updated(j, 2 + 2 * n, 1, p),
+                updated(j, 2 + 3 * n, 2, p), p->n);
 }
 
 static void run_adam(gn_exec *exec, const gn_cpu_step *step)
@@ -119,10 +123,14 @@ static void run_adam(gn_exec *exec, const gn_cpu_step *step)
     const gn_node *node = step->node;
     const float *hyper = gn_cpu_in(exec, step, 0), *scale = gn_cpu_in(exec, step, 1);
     optimizer_job job = {.exec = exec, .step = step, .all = step->detail, .hyper = hyper};
-    job.adam = (gn_adam_step){.lr = hyper[GN_HYPER_LR], .bias1 = hyper[GN_HYPER_BIAS1], .bias2 = hyper[GN_HYPER_BIAS2], .grad_scale = *scale,
-                                   .beta1 = gn_node_float(node, "beta1", 0.9f), .beta2 = gn_node_float(node, "beta2", 0.999f),
-                                   .epsilon = gn_node_float(node, "epsilon", 1e-8f),
-                                   .decoupled = gn_node_int(node, "decoupled", 0) != 0};
+    job.adam = (gn_adam_step){.lr = hyper[GN_HYPER_LR],
+                              .bias1 = hyper[GN_HYPER_BIAS1],
+                              .bias2 = hyper[GN_HYPER_BIAS2],
+                              .grad_scale = *scale,
+                              .beta1 = gn_node_float(node, "beta1", 0.9f),
+                              .beta2 = gn_node_float(node, "beta2", 0.999f),
+                              .epsilon = gn_node_float(node, "epsilon", 1e-8f),
+                              .decoupled = gn_node_int(node, "decoupled", 0) != 0};
     gn_pool_run(exec->device->pool, job.all->n_pieces, adam_task, &job);
 }
 
@@ -157,7 +165,10 @@ static size_t clip_scratch(const gn_graph *graph, const gn_node *node)
     return (count + 1) * sizeof(double);
 }
 
-static gn_status prepare_clip(gn_exec *exec, gn_cpu_step *step, gn_error *err) { return cut(exec, step, 0, step->node->n_in, err); }
+static gn_status prepare_clip(gn_exec *exec, gn_cpu_step *step, gn_error *err)
+{
+    return cut(exec, step, 0, step->node->n_in, err);
+}
 
 static void squares_task(void *ctx, int task, int thread)
 {

@@ -13,11 +13,20 @@ static gn_window window_sizes(const gn_node *node, const gn_shape *x, const gn_s
     gn_node_ints(node, "pads", pads, 4, 0);
     gn_node_ints(node, "dilations", dilations, 2, 1);
     return (gn_window){
-        .N = (int)x->dim[0], .H = (int)x->dim[2], .W = (int)x->dim[3], .C = (int)x->dim[1],
-        .P = (int)y->dim[2], .Q = (int)y->dim[3], .R = (int)kernel[0], .S = (int)kernel[1],
-        .stride_h = (int)strides[0], .stride_w = (int)strides[1],
-        .pad_top = (int)pads[0], .pad_left = (int)pads[1],
-        .dil_h = (int)dilations[0], .dil_w = (int)dilations[1],
+        .N = (int)x->dim[0],
+        .H = (int)x->dim[2],
+        .W = (int)x->dim[3],
+        .C = (int)x->dim[1],
+        .P = (int)y->dim[2],
+        .Q = (int)y->dim[3],
+        .R = (int)kernel[0],
+        .S = (int)kernel[1],
+        .stride_h = (int)strides[0],
+        .stride_w = (int)strides[1],
+        .pad_top = (int)pads[0],
+        .pad_left = (int)pads[1],
+        .dil_h = (int)dilations[0],
+        .dil_w = (int)dilations[1],
         .count_padding = gn_node_int(node, "count_include_pad", 0) != 0,
     };
 }
@@ -25,14 +34,16 @@ static gn_window window_sizes(const gn_node *node, const gn_shape *x, const gn_s
 static gn_status prepare_forward(gn_exec *exec, gn_cpu_step *step, gn_error *err)
 {
     (void)err;
-    step->p.window = window_sizes(step->node, gn_cpu_shape(exec, step->node->in[0]), gn_cpu_shape(exec, step->node->out[0]));
+    step->p.window =
+        window_sizes(step->node, gn_cpu_shape(exec, step->node->in[0]), gn_cpu_shape(exec, step->node->out[0]));
     return GN_OK;
 }
 
 static gn_status prepare_backward(gn_exec *exec, gn_cpu_step *step, gn_error *err)
 {
     (void)err;
-    step->p.window = window_sizes(step->node, gn_cpu_shape(exec, step->node->out[0]), gn_cpu_shape(exec, step->node->in[0]));
+    step->p.window =
+        window_sizes(step->node, gn_cpu_shape(exec, step->node->out[0]), gn_cpu_shape(exec, step->node->in[0]));
     return GN_OK;
 }
 
@@ -137,7 +148,8 @@ static const gn_cpu_op average_op = {"", "AveragePool", NULL, prepare_forward, r
 static const gn_cpu_op average_grad_op = {"gannet", "AveragePoolGrad", NULL, prepare_backward, run_average_grad, NULL};
 static const gn_cpu_op global_op = {"", "GlobalAveragePool", NULL, prepare_forward, run_adaptive, NULL};
 static const gn_cpu_op adaptive_op = {"gannet", "AdaptiveAveragePool", NULL, prepare_forward, run_adaptive, NULL};
-static const gn_cpu_op adaptive_grad_op = {"gannet", "AdaptiveAveragePoolGrad", NULL, prepare_backward, run_adaptive_grad, NULL};
+static const gn_cpu_op adaptive_grad_op = {"gannet",         "AdaptiveAveragePoolGrad", NULL,
+                                           prepare_backward, run_adaptive_grad,         NULL};
 
 const gn_cpu_op *const gn_cpu_pool_ops[] = {&max_op,    &max_train_op, &max_grad_op,      &average_op, &average_grad_op,
                                             &global_op, &adaptive_op,  &adaptive_grad_op, NULL};
