@@ -22,7 +22,7 @@ typedef struct gn_backend {
     void (*destroy)(gn_exec **exec);
     /* Memory of an INPUT value (plain layout), borrowed until it is bound anew. */
     gn_status (*bind)(gn_exec *exec, int value, const void *data);
-    /* Runs all steps.  GN_EINVAL when an input is not bound. */
+    /* Runs all steps.  GN_EINVAL when an input is not bound, GN_EUNSUPPORTED names a node whose types nobody can compute. */
     gn_status (*run)(gn_exec *exec, gn_error *err);
     /* Result of graph output i in plain layout, valid until the next run or compilation on the device. */
     const void *(*output)(const gn_exec *exec, int i);

@@ -173,6 +173,39 @@ static void empty_values_are_refused(void **state)
     gn_graph_destroy(&graph);
 }
 
+/* Types that no handler takes are left to the reference, which may refuse. */
+static void other_types_do_not_meet_f32_kernels(void **state)
+{
+    (void)state;
+    gn_graph *graph = new_graph();
+    gn_shape image = gn_shape_make(4, 1, 3, 5, 5), filter = gn_shape_make(4, 2, 3, 3, 3);
+    int x = gn_graph_add_input(graph, "x", GN_DTYPE_F16, &image);
+    gn_graph_add_output(graph, one_op(graph, "Add", one_op(graph, "Relu", x, -1), x));
+    gn_device *device = NULL;
+    gn_exec *exec = NULL;
+    gn_error err = {0};
+    uint16_t pixels[75 + 32] = {0x3c00, 0xc000}; /* 1 and -2 */
+    assert_int_equal(gn_backend_cpu.open(1, &device, &err), GN_OK);
+    if (gn_backend_cpu.compile(device, graph, &exec, &err) != GN_OK)
+        fail_msg("%s", err.message);
+    gn_backend_cpu.bind(exec, x, pixels);
+    if (gn_backend_cpu.run(exec, &err) != GN_OK)
+        fail_msg("%s", err.message);
+    const uint16_t *y = gn_backend_cpu.output(exec, 0);
+    assert_true(y[0] == 0x4000 && y[1] == 0xc000);
+    gn_backend_cpu.destroy(&exec);
+    const int in[2] = {x, gn_graph_add_state(graph, "filter", GN_DTYPE_F16, &filter, false)};
+    gn_graph_add_output(graph, gn_graph_add_op(graph, "Conv", "", "odd.conv", in, 2, NULL, 0));
+    assert_int_equal(gn_graph_error(graph, &err), GN_OK);
+    assert_int_equal(gn_backend_cpu.compile(device, graph, &exec, &err), GN_OK);
+    gn_backend_cpu.bind(exec, x, pixels);
+    assert_int_equal(gn_backend_cpu.run(exec, &err), GN_EUNSUPPORTED);
+    assert_non_null(strstr(err.message, "odd.conv"));
+    gn_backend_cpu.destroy(&exec);
+    gn_backend_cpu.close(&device);
+    gn_graph_destroy(&graph);
+}
+
 /* Per-step times, one for each step. */
 static void steps_are_timed(void **state)
 {
@@ -401,6 +434,7 @@ int main(void)
         cmocka_unit_test(a_graph_is_compiled_twice),
         cmocka_unit_test(unbound_inputs_are_named),
         cmocka_unit_test(empty_values_are_refused),
+        cmocka_unit_test(other_types_do_not_meet_f32_kernels),
         cmocka_unit_test(steps_are_timed),
         cmocka_unit_test(a_product_does_not_overwrite_its_operand),
         cmocka_unit_test(readers_come_before_the_update),

@@ -330,11 +330,25 @@ static void run_weight(gn_exec *exec, const gn_cpu_step *step)
     gn_pool_run(pool, gn_conv_bwd_weight_reduce_tasks(p), weight_reduce_task, &job);
 }
 
-static const gn_cpu_op conv_op = {"", "Conv", forward_scratch, prepare_forward, run_forward, forward_takes_plain};
-static const gn_cpu_op fused_op = {"gannet",        "FusedConv", forward_scratch,
-                                   prepare_forward, run_forward, forward_takes_plain};
-static const gn_cpu_op data_op = {"gannet", "ConvGradData", data_scratch, prepare_data, run_data, NULL};
-static const gn_cpu_op weight_op = {"gannet",       "ConvGradWeight", weight_scratch,
-                                    prepare_weight, run_weight,       weight_takes_plain};
+static const gn_cpu_op conv_op = {.domain = "",
+                                  .name = "Conv",
+                                  .step_scratch = forward_scratch,
+                                  .prepare = prepare_forward,
+                                  .run = run_forward,
+                                  .takes_plain = forward_takes_plain};
+static const gn_cpu_op fused_op = {.domain = "gannet",
+                                   .name = "FusedConv",
+                                   .step_scratch = forward_scratch,
+                                   .prepare = prepare_forward,
+                                   .run = run_forward,
+                                   .takes_plain = forward_takes_plain};
+static const gn_cpu_op data_op = {
+    .domain = "gannet", .name = "ConvGradData", .step_scratch = data_scratch, .prepare = prepare_data, .run = run_data};
+static const gn_cpu_op weight_op = {.domain = "gannet",
+                                    .name = "ConvGradWeight",
+                                    .step_scratch = weight_scratch,
+                                    .prepare = prepare_weight,
+                                    .run = run_weight,
+                                    .takes_plain = weight_takes_plain};
 
 const gn_cpu_op *const gn_cpu_conv_ops[] = {&conv_op, &fused_op, &data_op, &weight_op, NULL};

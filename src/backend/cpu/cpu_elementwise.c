@@ -337,18 +337,18 @@ static void run_softmax(gn_exec *exec, const gn_cpu_step *step)
     gn_f32_softmax_rows(gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), (size_t)gn_shape_count(s) / n, n);
 }
 
-static const gn_cpu_op relu_op = {"", "Relu", NULL, prepare_relu, run_clamp, NULL};
-static const gn_cpu_op clip_op = {"", "Clip", NULL, prepare_clip, run_clamp, NULL};
-static const gn_cpu_op clamp_grad_op = {"gannet", "ClampGrad", NULL, NULL, run_clamp_grad, NULL};
-static const gn_cpu_op sigmoid_op = {"", "Sigmoid", NULL, NULL, run_sigmoid, NULL};
-static const gn_cpu_op sigmoid_grad_op = {"gannet", "SigmoidGrad", NULL, NULL, run_sigmoid_grad, NULL};
-static const gn_cpu_op hardswish_op = {"", "HardSwish", NULL, NULL, run_hardswish, NULL};
-static const gn_cpu_op hardswish_grad_op = {"gannet", "HardSwishGrad", NULL, NULL, run_hardswish_grad, NULL};
-static const gn_cpu_op add_op = {"", "Add", NULL, prepare_binary, run_add, NULL};
-static const gn_cpu_op mul_op = {"", "Mul", NULL, prepare_binary, run_mul, NULL};
-static const gn_cpu_op sub_op = {"", "Sub", NULL, prepare_binary, run_sub, NULL};
-static const gn_cpu_op div_op = {"", "Div", NULL, prepare_binary, run_div, NULL};
-static const gn_cpu_op softmax_op = {"", "Softmax", NULL, NULL, run_softmax, NULL};
+static const gn_cpu_op relu_op = {.domain = "", .name = "Relu", .prepare = prepare_relu, .run = run_clamp};
+static const gn_cpu_op clip_op = {.domain = "", .name = "Clip", .prepare = prepare_clip, .run = run_clamp};
+static const gn_cpu_op clamp_grad_op = {.domain = "gannet", .name = "ClampGrad", .run = run_clamp_grad};
+static const gn_cpu_op sigmoid_op = {.domain = "", .name = "Sigmoid", .run = run_sigmoid};
+static const gn_cpu_op sigmoid_grad_op = {.domain = "gannet", .name = "SigmoidGrad", .run = run_sigmoid_grad};
+static const gn_cpu_op hardswish_op = {.domain = "", .name = "HardSwish", .run = run_hardswish};
+static const gn_cpu_op hardswish_grad_op = {.domain = "gannet", .name = "HardSwishGrad", .run = run_hardswish_grad};
+static const gn_cpu_op add_op = {.domain = "", .name = "Add", .prepare = prepare_binary, .run = run_add};
+static const gn_cpu_op mul_op = {.domain = "", .name = "Mul", .prepare = prepare_binary, .run = run_mul};
+static const gn_cpu_op sub_op = {.domain = "", .name = "Sub", .prepare = prepare_binary, .run = run_sub};
+static const gn_cpu_op div_op = {.domain = "", .name = "Div", .prepare = prepare_binary, .run = run_div};
+static const gn_cpu_op softmax_op = {.domain = "", .name = "Softmax", .run = run_softmax};
 
 const gn_cpu_op *const gn_cpu_elementwise_ops[] = {
     &relu_op, &clip_op, &clamp_grad_op, &sigmoid_op, &sigmoid_grad_op, &hardswish_op, &hardswish_grad_op,

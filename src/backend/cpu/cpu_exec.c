@@ -112,17 +112,27 @@ void gn_cpu_for_range(const gn_exec *exec, size_t n, size_t chunk, gn_cpu_range_
     gn_pool_run(exec->device->pool, (int)((n + chunk - 1) / chunk), range_task, &job);
 }
 
+static bool takes_types(const gn_graph *graph, const gn_node *node, gn_cpu_types types)
+{
+    for (int k = 0; k < node->n_in && types != GN_CPU_TYPES_ANY; k++) {
+        if (k > 0 && types == GN_CPU_TYPES_F32_FIRST)
+            break;
+        gn_dtype expected = types == GN_CPU_TYPES_ALIKE ? gn_in_dtype(graph, node, 0) : GN_DTYPE_F32;
+        if (gn_has_in(node, k) && gn_in_dtype(graph, node, k) != expected)
+            return false;
+    }
+    return true;
+}
+
 const gn_cpu_op *gn_cpu_op_find(const gn_graph *graph, const gn_node *node)
 {
     static const gn_cpu_op *const *const lists[] = {gn_cpu_conv_ops,     gn_cpu_linear_ops,      gn_cpu_norm_ops,
                                                     gn_cpu_pool_ops,     gn_cpu_elementwise_ops, gn_cpu_move_ops,
                                                     gn_cpu_optimizer_ops};
-    /* Handlers that compute do so in f32; those that only move data take any type. */
-    bool is_f32 = node->n_in == 0 || gn_in_dtype(graph, node, 0) == GN_DTYPE_F32;
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
         for (const gn_cpu_op *const *op = lists[l]; *op; op++)
             if (strcmp((*op)->name, node->op->name) == 0 && strcmp((*op)->domain, node->op->domain) == 0)
-                return is_f32 || lists[l] == gn_cpu_move_ops ? *op : &gn_cpu_reference_op;
+                return takes_types(graph, node, (*op)->types) ? *op : &gn_cpu_reference_op;
     return &gn_cpu_reference_op;
 }
 
@@ -225,17 +235,20 @@ static void destroy_exec(gn_exec **exec)
     *exec = NULL;
 }
 
-/* Kernels divide by sizes, and nothing useful comes out of nothing. */
-static gn_status values_have_elements(const gn_graph *graph, gn_error *err)
+/* Kernels divide by sizes, and hold them in ints. */
+static gn_status check_sizes(const gn_graph *graph, gn_error *err)
 {
     for (int v = 0; v < gn_graph_value_count(graph); v++) {
         const gn_value *value = gn_graph_value(graph, v);
-        if (value->dtype == GN_DTYPE_F32 && value->kind != GN_VALUE_CONST && gn_shape_count(&value->shape) == 0) {
-            char shape[128];
-            gn_shape_format(&value->shape, shape);
-            return gn_fail(err, GN_ESHAPE, "compiling a graph: value %s has the shape %s, which holds nothing",
-                           value->name, shape);
-        }
+        int64_t count = gn_shape_count(&value->shape);
+        bool is_live = value->kind != GN_VALUE_TEMP || value->producer >= 0;
+        bool is_empty = count == 0 && value->dtype == GN_DTYPE_F32 && value->kind != GN_VALUE_CONST;
+        if (!is_live || (!is_empty && count <= INT32_MAX))
+            continue;
+        char shape[128];
+        gn_shape_format(&value->shape, shape);
+        return gn_fail(err, is_empty ? GN_ESHAPE : GN_ELIMIT, "compiling a graph: value %s has the shape %s, %s",
+                       value->name, shape, is_empty ? "which holds nothing" : "at most 2^31-1 elements are possible");
     }
     return GN_OK;
 }
@@ -300,7 +313,7 @@ static gn_status compile(gn_device *device, gn_graph *graph, gn_exec **exec_out,
     exec->device = device;
     exec->graph = graph;
     const gn_plan_target target = {step_scratch_bytes, takes_plain, NULL};
-    gn_status status = values_have_elements(graph, err);
+    gn_status status = check_sizes(graph, err);
     if (status == GN_OK)
         status = gn_plan_create(graph, &target, &exec->plan, err);
     if (status == GN_OK)
@@ -339,11 +352,22 @@ static gn_status inputs_are_bound(const gn_exec *exec, gn_error *err)
     return GN_OK;
 }
 
+/* References may meet a type that they do not know. */
+static gn_status run_step(gn_exec *exec, const gn_cpu_step *step, gn_error *err)
+{
+    exec->status = GN_OK;
+    step->op->run(exec, step);
+    if (exec->status == GN_OK)
+        return GN_OK;
+    return gn_fail(err, exec->status, "node %s (%s) cannot run on the cpu: %s", step->node->name, step->node->op->name,
+                   gn_status_sentence(exec->status));
+}
+
 static gn_status run(gn_exec *exec, gn_error *err)
 {
     GN_TRY(inputs_are_bound(exec, err));
     for (int i = 0; i < exec->plan->n_steps; i++)
-        exec->steps[i].op->run(exec, &exec->steps[i]);
+        GN_TRY(run_step(exec, &exec->steps[i], err));
     return GN_OK;
 }
 
@@ -352,7 +376,7 @@ static gn_status run_timed(gn_exec *exec, int64_t *step_ns, gn_error *err)
     GN_TRY(inputs_are_bound(exec, err));
     for (int i = 0; i < exec->plan->n_steps; i++) {
         int64_t begin = gn_now_ns();
-        exec->steps[i].op->run(exec, &exec->steps[i]);
+        GN_TRY(run_step(exec, &exec->steps[i], err));
         step_ns[i] = gn_now_ns() - begin;
     }
     return GN_OK;

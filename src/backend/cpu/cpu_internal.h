@@ -22,6 +22,14 @@ struct gn_device {
 
 typedef struct gn_cpu_step gn_cpu_step;
 
+/* Element types of the inputs that a handler takes; for others the reference runs. */
+typedef enum gn_cpu_types {
+    GN_CPU_TYPES_F32 = 0,   /* all f32 */
+    GN_CPU_TYPES_F32_FIRST, /* the first f32; the shape rule has checked the others */
+    GN_CPU_TYPES_ALIKE,     /* any, all the same */
+    GN_CPU_TYPES_ANY,
+} gn_cpu_types;
+
 /* What a handler knows about a node before memory is planned. */
 typedef struct gn_cpu_op {
     const char *domain, *name;
@@ -31,6 +39,7 @@ typedef struct gn_cpu_op {
     gn_status (*prepare)(gn_exec *exec, gn_cpu_step *step, gn_error *err);
     void (*run)(gn_exec *exec, const gn_cpu_step *step);
     bool (*takes_plain)(const gn_graph *graph, const gn_node *node, int i); /* NULL: never */
+    gn_cpu_types types;
 } gn_cpu_op;
 
 struct gn_cpu_step {
@@ -58,6 +67,7 @@ struct gn_exec {
     const void **bound; /* per value: memory of INPUT values */
     int *root;          /* per value: the value whose memory it lies in */
     bool *changes;      /* per value: a STATE that this graph updates */
+    gn_status status;   /* of the step that runs: what its reference said */
 };
 
 /* Handler of an operator; the reference handler when there is no better one. */

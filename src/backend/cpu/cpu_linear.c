@@ -214,7 +214,9 @@ static void run(gn_exec *exec, const gn_cpu_step *step)
     }
 }
 
-static const gn_cpu_op gemm_op = {"", "Gemm", scratch_bytes, prepare, run, NULL};
-static const gn_cpu_op matmul_op = {"", "MatMul", scratch_bytes, prepare, run, NULL};
+static const gn_cpu_op gemm_op = {
+    .domain = "", .name = "Gemm", .step_scratch = scratch_bytes, .prepare = prepare, .run = run};
+static const gn_cpu_op matmul_op = {
+    .domain = "", .name = "MatMul", .step_scratch = scratch_bytes, .prepare = prepare, .run = run};
 
 const gn_cpu_op *const gn_cpu_linear_ops[] = {&gemm_op, &matmul_op, NULL};

@@ -241,24 +241,25 @@ static void run_reference(gn_exec *exec, const gn_cpu_step *step)
             out_ptr[i] = &out[i];
         }
     gn_ref_call call = {.graph = exec->graph, .node = node, .in = in_ptr, .out = out_ptr};
-    gn_status status = node->op->reference(&call);
-    GN_ASSERT(status == GN_OK);
-    (void)status;
+    exec->status = node->op->reference(&call);
 }
 
-const gn_cpu_op gn_cpu_reference_op = {"", "", NULL, prepare_reference, run_reference, NULL};
+const gn_cpu_op gn_cpu_reference_op = {.domain = "", .name = "", .prepare = prepare_reference, .run = run_reference};
 
-static const gn_cpu_op reshape_op = {"", "Reshape", NULL, NULL, run_view, NULL};
-static const gn_cpu_op flatten_op = {"", "Flatten", NULL, NULL, run_view, NULL};
-static const gn_cpu_op identity_op = {"", "Identity", NULL, NULL, run_view, NULL};
-static const gn_cpu_op squeeze_op = {"", "Squeeze", NULL, NULL, run_view, NULL};
-static const gn_cpu_op unsqueeze_op = {"", "Unsqueeze", NULL, NULL, run_view, NULL};
-static const gn_cpu_op to_nhwc_op = {"gannet", "ToNhwc", NULL, NULL, run_layout, NULL};
-static const gn_cpu_op to_plain_op = {"gannet", "ToPlain", NULL, NULL, run_layout, NULL};
-static const gn_cpu_op concat_op = {"", "Concat", NULL, NULL, run_concat, NULL};
-static const gn_cpu_op split_op = {"", "Split", NULL, NULL, run_split, NULL};
-static const gn_cpu_op dropout_op = {"gannet", "DropoutTrain", NULL, NULL, run_dropout, NULL};
-static const gn_cpu_op sum_to_op = {"gannet", "SumTo", NULL, NULL, run_sum_to, NULL};
+static const gn_cpu_op reshape_op = {.domain = "", .name = "Reshape", .run = run_view, .types = GN_CPU_TYPES_ANY};
+static const gn_cpu_op flatten_op = {.domain = "", .name = "Flatten", .run = run_view, .types = GN_CPU_TYPES_ANY};
+static const gn_cpu_op identity_op = {.domain = "", .name = "Identity", .run = run_view, .types = GN_CPU_TYPES_ANY};
+static const gn_cpu_op squeeze_op = {.domain = "", .name = "Squeeze", .run = run_view, .types = GN_CPU_TYPES_ANY};
+static const gn_cpu_op unsqueeze_op = {.domain = "", .name = "Unsqueeze", .run = run_view, .types = GN_CPU_TYPES_ANY};
+static const gn_cpu_op to_nhwc_op = {
+    .domain = "gannet", .name = "ToNhwc", .run = run_layout, .types = GN_CPU_TYPES_ANY};
+static const gn_cpu_op to_plain_op = {
+    .domain = "gannet", .name = "ToPlain", .run = run_layout, .types = GN_CPU_TYPES_ANY};
+static const gn_cpu_op concat_op = {.domain = "", .name = "Concat", .run = run_concat, .types = GN_CPU_TYPES_ALIKE};
+static const gn_cpu_op split_op = {.domain = "", .name = "Split", .run = run_split, .types = GN_CPU_TYPES_ANY};
+static const gn_cpu_op dropout_op = {
+    .domain = "gannet", .name = "DropoutTrain", .run = run_dropout, .types = GN_CPU_TYPES_F32_FIRST};
+static const gn_cpu_op sum_to_op = {.domain = "gannet", .name = "SumTo", .run = run_sum_to, .types = GN_CPU_TYPES_ANY};
 
 const gn_cpu_op *const gn_cpu_move_ops[] = {&reshape_op,   &flatten_op, &identity_op, &squeeze_op,
                                             &unsqueeze_op, &to_nhwc_op, &to_plain_op, &concat_op,

@@ -155,8 +155,11 @@ static void run_fixed(gn_exec *exec, const gn_cpu_step *step)
     gn_cpu_for_range(exec, rows, GN_CPU_CHUNK / C + 1, fixed_range, &job);
 }
 
-static const gn_cpu_op fixed_op = {"", "BatchNormalization", fixed_scratch, prepare, run_fixed, NULL};
-static const gn_cpu_op train_op = {"gannet", "BatchNormTrain", scratch_bytes, prepare, run_train, NULL};
-static const gn_cpu_op grad_op = {"gannet", "BatchNormGrad", scratch_bytes, prepare, run_grad, NULL};
+static const gn_cpu_op fixed_op = {
+    .domain = "", .name = "BatchNormalization", .step_scratch = fixed_scratch, .prepare = prepare, .run = run_fixed};
+static const gn_cpu_op train_op = {
+    .domain = "gannet", .name = "BatchNormTrain", .step_scratch = scratch_bytes, .prepare = prepare, .run = run_train};
+static const gn_cpu_op grad_op = {
+    .domain = "gannet", .name = "BatchNormGrad", .step_scratch = scratch_bytes, .prepare = prepare, .run = run_grad};
 
 const gn_cpu_op *const gn_cpu_norm_ops[] = {&fixed_op, &train_op, &grad_op, NULL};

@@ -194,9 +194,10 @@ static void run_clip(gn_exec *exec, const gn_cpu_step *step)
         *norm_out = (float)norm;
 }
 
-static const gn_cpu_op sgd_op = {"gannet", "Sgd", NULL, prepare_step, run_sgd, NULL};
-static const gn_cpu_op adam_op = {"gannet", "Adam", NULL, prepare_step, run_adam, NULL};
-static const gn_cpu_op ema_op = {"gannet", "Ema", NULL, prepare_ema, run_ema, NULL};
-static const gn_cpu_op clip_op = {"gannet", "GradClip", clip_scratch, prepare_clip, run_clip, NULL};
+static const gn_cpu_op sgd_op = {.domain = "gannet", .name = "Sgd", .prepare = prepare_step, .run = run_sgd};
+static const gn_cpu_op adam_op = {.domain = "gannet", .name = "Adam", .prepare = prepare_step, .run = run_adam};
+static const gn_cpu_op ema_op = {.domain = "gannet", .name = "Ema", .prepare = prepare_ema, .run = run_ema};
+static const gn_cpu_op clip_op = {
+    .domain = "gannet", .name = "GradClip", .step_scratch = clip_scratch, .prepare = prepare_clip, .run = run_clip};
 
 const gn_cpu_op *const gn_cpu_optimizer_ops[] = {&sgd_op, &adam_op, &ema_op, &clip_op, NULL};

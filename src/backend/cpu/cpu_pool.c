@@ -141,15 +141,24 @@ static void run_adaptive_grad(gn_exec *exec, const gn_cpu_step *step)
     gn_pool_run(exec->device->pool, gn_adaptive_tasks(job.p), adaptive_backward_task, &job);
 }
 
-static const gn_cpu_op max_op = {"", "MaxPool", NULL, prepare_forward, run_max, NULL};
-static const gn_cpu_op max_train_op = {"gannet", "MaxPoolTrain", NULL, prepare_forward, run_max, NULL};
-static const gn_cpu_op max_grad_op = {"gannet", "MaxPoolGrad", NULL, prepare_backward, run_max_grad, NULL};
-static const gn_cpu_op average_op = {"", "AveragePool", NULL, prepare_forward, run_average, NULL};
-static const gn_cpu_op average_grad_op = {"gannet", "AveragePoolGrad", NULL, prepare_backward, run_average_grad, NULL};
-static const gn_cpu_op global_op = {"", "GlobalAveragePool", NULL, prepare_forward, run_adaptive, NULL};
-static const gn_cpu_op adaptive_op = {"gannet", "AdaptiveAveragePool", NULL, prepare_forward, run_adaptive, NULL};
-static const gn_cpu_op adaptive_grad_op = {"gannet",         "AdaptiveAveragePoolGrad", NULL,
-                                           prepare_backward, run_adaptive_grad,         NULL};
+static const gn_cpu_op max_op = {.domain = "", .name = "MaxPool", .prepare = prepare_forward, .run = run_max};
+static const gn_cpu_op max_train_op = {
+    .domain = "gannet", .name = "MaxPoolTrain", .prepare = prepare_forward, .run = run_max};
+static const gn_cpu_op max_grad_op = {.domain = "gannet",
+                                      .name = "MaxPoolGrad",
+                                      .prepare = prepare_backward,
+                                      .run = run_max_grad,
+                                      .types = GN_CPU_TYPES_F32_FIRST};
+static const gn_cpu_op average_op = {
+    .domain = "", .name = "AveragePool", .prepare = prepare_forward, .run = run_average};
+static const gn_cpu_op average_grad_op = {
+    .domain = "gannet", .name = "AveragePoolGrad", .prepare = prepare_backward, .run = run_average_grad};
+static const gn_cpu_op global_op = {
+    .domain = "", .name = "GlobalAveragePool", .prepare = prepare_forward, .run = run_adaptive};
+static const gn_cpu_op adaptive_op = {
+    .domain = "gannet", .name = "AdaptiveAveragePool", .prepare = prepare_forward, .run = run_adaptive};
+static const gn_cpu_op adaptive_grad_op = {
+    .domain = "gannet", .name = "AdaptiveAveragePoolGrad", .prepare = prepare_backward, .run = run_adaptive_grad};
 
 const gn_cpu_op *const gn_cpu_pool_ops[] = {&max_op,    &max_train_op, &max_grad_op,      &average_op, &average_grad_op,
                                             &global_op, &adaptive_op,  &adaptive_grad_op, NULL};
