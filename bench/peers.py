@@ -4,8 +4,9 @@
   bench/peers.py latency [--gannet build/gannet] [--models mobilenet_v2 resnet18 squeezenet1_1] [--imgsz 224] [--threads 1 2]
       batch-1 latency of the network alone: ONNX Runtime on the very ONNX file that `gannet export` wrote, against `gannet bench`
   bench/peers.py train [--models mobilenet_v2 resnet18] [--imgsz 128] [--batch 32] [--threads 2]
-      pictures per second of a training step (forward, backward, step of the optimiser): PyTorch with torchvision's networks and the
-      same box head, in contiguous and channels_last memory (the better counts), against `gannet train` on data of one's own
+      pictures per second of training: steps (forward, backward, optimiser) on random pictures in PyTorch with torchvision's networks and the
+      same box head, contiguous and channels_last (the better counts), against whole epochs of `gannet train`, pictures included
+      (median of three, the first of which decodes them)
 
 Rounds alternate (A B A B ...); medians and spreads over rounds are printed.  Needs torch, torchvision, onnxruntime, numpy.
 SPDX-License-Identifier: Apache-2.0
@@ -121,7 +122,7 @@ def train_of_gannet(program, name, data, folder, imgsz, batch, threads):
     optimizer = ["--optimizer", "sgd", "--lr0", "0.01", "--weight-decay", "5e-4", "--decay-all"] if name.startswith("resnet") \
         else ["--optimizer", "adam", "--lr0", "1e-3", "--weight-decay", "0"]
     out = gannet(program, "train", "--data", data, "--model", name, "--imgsz", imgsz, "--batch", batch, "--threads", threads,
-                 "--epochs", 1, "--schedule", "constant", "--warmup-epochs", 0, "--no-ema", "--clip", 0, "--iou", "none", "--scale", 0,
+                 "--epochs", 3, "--schedule", "constant", "--warmup-epochs", 0, "--no-ema", "--clip", 0, "--iou", "none", "--scale", 0,
                  "--translate", 0, "--hsv-h", 0, "--hsv-s", 0, "--hsv-v", 0, "--no-val", "--no-pictures", "--project", folder, "--name", "speed", "--exist-ok", *optimizer,
                  "--json")
     return json.loads(out)["images_per_s"]
