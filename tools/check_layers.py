@@ -12,8 +12,9 @@ SPDX-License-Identifier: Apache-2.0
 """
 import pathlib
 import re
-import subprocess
 import sys
+
+from tree_files import repository_files
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -129,12 +130,6 @@ def check_calls(path, text, report):
     if not is_within(path, STREAMS[0]):
         for match in STREAMS[1].finditer(code):
             report(path, line_of(code, match.start()), f"uses {match.group(0)}; the library never prints")
-
-
-def repository_files():
-    out = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
-                         capture_output=True, text=True).stdout
-    return [name for name in out.splitlines() if (ROOT / name).is_file()]
 
 
 def check_names(names, report):

@@ -8,8 +8,9 @@ SPDX-License-Identifier: Apache-2.0
 import argparse
 import pathlib
 import re
-import subprocess
 import sys
+
+from tree_files import repository_files
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MAX_FILE = 800
@@ -47,12 +48,10 @@ def main():
     parser.add_argument("--check", action="store_true", help="fail when a file or function is over budget")
     parser.add_argument("--top", type=int, default=10, help="how many of the longest functions to list")
     args = parser.parse_args()
-    out = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.c", "*.h", "*.inc"],
-                         cwd=ROOT, check=True, capture_output=True, text=True).stdout
     folders, longest, over = {}, [], []
-    for name in sorted(set(out.split())):
+    for name in repository_files():
         path = ROOT / name
-        if not path.is_file():
+        if path.suffix not in (".c", ".h", ".inc"):
             continue
         text = path.read_text(encoding="utf-8")
         n_lines = text.count("\n")
