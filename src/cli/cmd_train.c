@@ -9,6 +9,7 @@
 #include "cli/accuracy_output.h"
 #include "cli/cli_args.h"
 #include "cli/cli_json.h"
+#include "cli/model_source.h"
 #include "cli/run_folder_pictures.h"
 #include "gannet/train_api.h"
 #include "gannet/formats_api.h"
@@ -293,25 +294,6 @@ static const gn_args_spec spec = {
 
 /* ---- options to settings ---- */
 
-static gn_status parse_imgsz(const char *text, int *width, int *height, gn_error *err)
-{
-    char copy[64];
-    int64_t w, h;
-    snprintf(copy, sizeof copy, "%s", text);
-    char *comma = strchr(copy, ',');
-    if (comma)
-        *comma = 0;
-    bool good = gn_parse_i64(copy, &w);
-    h = w;
-    if (good && comma)
-        good = gn_parse_i64(comma + 1, &h);
-    if (!good || w < 8 || h < 8 || w > 4096 || h > 4096)
-        return gn_fail(err, GN_EUSAGE, "--imgsz %s: one size or W,H in pixels, 8 to 4096, is expected", text);
-    *width = (int)w;
-    *height = (int)h;
-    return GN_OK;
-}
-
 static gn_augment augment_of(const gn_args *a)
 {
     return (gn_augment){
@@ -373,7 +355,10 @@ static gn_status options_of(const gn_args *a, gn_train_options *o, gn_error *err
     o->threads = gn_cli_threads(a);
     o->has_val = gn_args_flag(a, "val");
     o->resume = gn_args_flag(a, "resume");
-    GN_TRY(parse_imgsz(gn_args_str(a, "imgsz"), &o->loader.imgsz_w, &o->loader.imgsz_h, err));
+    gn_cli_size size;
+    GN_TRY(gn_cli_parse_imgsz(gn_args_str(a, "imgsz"), &size, err));
+    o->loader.imgsz_w = size.width;
+    o->loader.imgsz_h = size.height;
     o->loader.fit = strcmp(gn_args_str(a, "fit"), "letterbox") == 0 ? GN_FIT_LETTERBOX : GN_FIT_STRETCH;
     o->loader.batch = gn_args_int(a, "batch");
     o->loader.seed = (uint64_t)gn_args_int64(a, "seed");
@@ -426,7 +411,7 @@ static gn_status set_metadata(gn_graph *graph, const gn_args *args, const gn_dat
 static gn_status open_model(const gn_args *args, const gn_train_options *o, gn_graph **model_out, gn_error *err)
 {
     const char *name = gn_args_str(args, "model");
-    if (gn_has_suffix(name, ".onnx"))
+    if (gn_cli_is_model_file(name))
         return gn_onnx_read(name, gn_ops_registry(), model_out, err);
     const gn_zoo_options zoo = {.model = name,
                                 .head = gn_args_str(args, "head"),
