@@ -126,8 +126,9 @@ static gn_latency_options latency_options(const gn_args *args, const gn_image *i
 }
 
 /* The session lives in *session_out until the result has been shown, since its layers name nodes of it. */
-static gn_status measure_model(const gn_args *args, const char *model, int threads, const gn_image *image, result *r,
-                               gn_session **session_out, gn_error *err)
+/* lock: taken before the first measurement, when the model is known to be fine, and kept for the next ones. */
+static gn_status measure_model(const gn_args *args, const char *model, int threads, const gn_image *image, gn_machine_lock **lock,
+                               result *r, gn_session **session_out, gn_error *err)
 {
     gn_graph *graph = NULL;
     GN_TRY(gn_cli_model_load(model, args, &graph, err));
@@ -138,6 +139,8 @@ static gn_status measure_model(const gn_args *args, const char *model, int threa
     GN_TRY(gn_session_prepare(*session_out, 1, err));
     GN_TRY(gn_session_prepare(*session_out, o.batch, err));
     gn_session_release_weights(*session_out);
+    if (!*lock)
+        GN_TRY(gn_machine_lock_take(GN_MACHINE_MEASURE, gn_args_double(args, "wait"), lock, err));
     GN_TRY(gn_measure_latency(*session_out, &o, &r->latency, err));
     if (gn_args_flag(args, "layers")) {
         GN_TRY(gn_session_prepare(*session_out, o.batch, err));
@@ -244,8 +247,8 @@ static void say_result(const result *r)
 
 /* ---- the verb ---- */
 
-static gn_status bench_all(const gn_args *args, int threads, const gn_image *image, gn_jsonw *j, bool *is_valid,
-                           gn_error *err)
+static gn_status bench_all(const gn_args *args, int threads, const gn_image *image, gn_machine_lock **lock, gn_jsonw *j,
+                           bool *is_valid, gn_error *err)
 {
     int n = gn_args_n_positional(args);
     bool is_json = gn_args_flag(args, "json");
@@ -254,7 +257,7 @@ static gn_status bench_all(const gn_args *args, int threads, const gn_image *ima
     for (int i = 0; i < n; i++) {
         result r = {0};
         gn_session *session = NULL;
-        gn_status status = measure_model(args, gn_args_positional(args, i), threads, image, &r, &session, err);
+        gn_status status = measure_model(args, gn_args_positional(args, i), threads, image, lock, &r, &session, err);
         if (status == GN_OK && is_json) {
             if (n > 1)
                 gn_jsonw_object(j, NULL);
@@ -291,9 +294,7 @@ static int run(int argc, char **argv)
     if (status == GN_OK && gn_args_has(args, "image"))
         status = gn_image_load(gn_args_str(args, "image"), NULL, &image, &err);
     if (status == GN_OK)
-        status = gn_machine_lock_take(GN_MACHINE_MEASURE, gn_args_double(args, "wait"), &lock, &err);
-    if (status == GN_OK)
-        status = bench_all(args, threads, &image, &j, &is_valid, &err);
+        status = bench_all(args, threads, &image, &lock, &j, &is_valid, &err);
     gn_machine_lock_give(&lock);
     gn_image_deinit(&image);
     if (status == GN_OK && gn_args_flag(args, "json")) {
