@@ -54,6 +54,8 @@ gn_build build-test all -DCMAKE_BUILD_TYPE=Release -DGN_WERROR=ON || exit 1
 stage "rules of the house"
 check layers python3 tools/check_layers.py
 check size python3 tools/size.py --check
+# The edge runtime exports what gannet.h declares, and nothing else.
+check symbols bash -c '! nm -D --defined-only build-test/libgannet_run.so | awk "{print \$3}" | grep -vE "^gn_(model_[a-z_]+|version|code_text)\$"'
 stage "tests"
 run_tests build-test .
 stage "build with address and undefined-behaviour sanitizers"
