@@ -20,7 +20,8 @@ static int64_t walk(const gn_yaml_node *node)
     gn_yaml_as_bool(node, &flag);
     for (int64_t i = 0; i < gn_yaml_count(node); i++) {
         const char *key = gn_yaml_key(node, i);
-        if (gn_yaml_kind_of(node) == GN_YAML_MAP && gn_yaml_count(node) < 100 && gn_yaml_find(node, key) != gn_yaml_item(node, i))
+        if (gn_yaml_kind_of(node) == GN_YAML_MAP && gn_yaml_count(node) < 100 &&
+            gn_yaml_find(node, key) != gn_yaml_item(node, i))
             abort();
         n += walk(gn_yaml_item(node, i));
     }

@@ -22,7 +22,7 @@
 
 typedef struct gn_jsonw {
     gn_text text;
-    int depth;                         /* open objects and arrays, the outermost included */
+    int depth;                          /* open objects and arrays, the outermost included */
     char closer[GN_JSONW_MAX_DEPTH];    /* '}' or ']' of each */
     bool has_items[GN_JSONW_MAX_DEPTH]; /* a comma is due before the next item */
 } gn_jsonw;
@@ -31,10 +31,11 @@ void gn_jsonw_init(gn_jsonw *j);
 void gn_jsonw_deinit(gn_jsonw *j);
 void gn_jsonw_object(gn_jsonw *j, const char *key);
 void gn_jsonw_array(gn_jsonw *j, const char *key);
-void gn_jsonw_end(gn_jsonw *j); /* closes the innermost object or array */
+void gn_jsonw_end(gn_jsonw *j);                                     /* closes the innermost object or array */
 void gn_jsonw_str(gn_jsonw *j, const char *key, const char *value); /* NULL gives null */
 void gn_jsonw_int(gn_jsonw *j, const char *key, int64_t value);
-void gn_jsonw_num(gn_jsonw *j, const char *key, double value); /* shortest text that reads back; NaN and Inf give null */
+void gn_jsonw_num(gn_jsonw *j, const char *key,
+                  double value); /* shortest text that reads back; NaN and Inf give null */
 void gn_jsonw_bool(gn_jsonw *j, const char *key, bool value);
 void gn_jsonw_null(gn_jsonw *j, const char *key);
 /* Closes all, writes the object and a newline to standard output, frees.  GN_ENOMEM, GN_EIO. */

@@ -127,8 +127,8 @@ static gn_latency_options latency_options(const gn_args *args, const gn_image *i
 
 /* The session lives in *session_out until the result has been shown, since its layers name nodes of it. */
 /* lock: taken before the first measurement, when the model is known to be fine, and kept for the next ones. */
-static gn_status measure_model(const gn_args *args, const char *model, int threads, const gn_image *image, gn_machine_lock **lock,
-                               result *r, gn_session **session_out, gn_error *err)
+static gn_status measure_model(const gn_args *args, const char *model, int threads, const gn_image *image,
+                               gn_machine_lock **lock, result *r, gn_session **session_out, gn_error *err)
 {
     gn_graph *graph = NULL;
     GN_TRY(gn_cli_model_load(model, args, &graph, err));

@@ -14,8 +14,8 @@
 #include "gannet/data_api.h"
 
 #define SHOWN_PROBLEMS 20
-#define SHOWN_CLASSES 20
-#define N_QUANTILES 5
+#define SHOWN_CLASSES  20
+#define N_QUANTILES    5
 
 static const double quantiles[N_QUANTILES] = {0, 0.1, 0.5, 0.9, 1};
 static const char *const quantile_names[N_QUANTILES] = {"min", "p10", "p50", "p90", "max"};
@@ -32,9 +32,9 @@ typedef struct spread {
 typedef struct set_facts {
     const gn_dataset *set;
     split_facts split[GN_SPLIT_COUNT];
-    int64_t *class_boxes;              /* [classes] */
-    spread width, height, side_px;     /* of boxes: fractions of the picture; the shorter side in pixels */
-    spread image_width, image_height;  /* pixels */
+    int64_t *class_boxes;             /* [classes] */
+    spread width, height, side_px;    /* of boxes: fractions of the picture; the shorter side in pixels */
+    spread image_width, image_height; /* pixels */
 } set_facts;
 
 static int compare_doubles(const void *a, const void *b)
@@ -152,8 +152,8 @@ static void print_splits(const set_facts *f)
     gn_cli_print("\n%-10s %9s %9s %9s %9s %9s\n", "split", "pictures", "no box", "one box", "more", "boxes");
     for (int s = 0; s < GN_SPLIT_COUNT; s++) {
         const split_facts *k = &f->split[s];
-        gn_cli_print("%-10s %9" PRId64 " %9" PRId64 " %9" PRId64 " %9" PRId64 " %9" PRId64 "\n", gn_split_name((gn_split)s),
-                     k->images, k->without, k->with_one, k->with_many, k->boxes);
+        gn_cli_print("%-10s %9" PRId64 " %9" PRId64 " %9" PRId64 " %9" PRId64 " %9" PRId64 "\n",
+                     gn_split_name((gn_split)s), k->images, k->without, k->with_one, k->with_many, k->boxes);
     }
 }
 
@@ -197,7 +197,8 @@ static void print_text(const set_facts *f, bool all)
 {
     const gn_dataset *set = f->set;
     const int classes = gn_dataset_classes(set);
-    gn_cli_print("%s  (%s, hash %016" PRIx64 ")\n\n", gn_dataset_path(set), gn_dataset_format(set), gn_dataset_hash(set));
+    gn_cli_print("%s  (%s, hash %016" PRIx64 ")\n\n", gn_dataset_path(set), gn_dataset_format(set),
+                 gn_dataset_hash(set));
     gn_cli_print("%-22s %9s\n", "class", "boxes");
     for (int c = 0; c < classes && c < SHOWN_CLASSES; c++)
         gn_cli_print("%3d %-18s %9" PRId64 "\n", c, gn_dataset_class_name(set, c), f->class_boxes[c]);
@@ -361,14 +362,36 @@ static gn_status write_splits(const gn_dataset *set, const char *folder, gn_erro
 /* --- the verb ------------------------------------------------------------------------------------------------------- */
 
 static const gn_opt options[] = {
-    {.name = "verify", .type = GN_OPT_FLAG, .init = "true", .group = "Reading",
+    {.name = "verify",
+     .type = GN_OPT_FLAG,
+     .init = "true",
+     .group = "Reading",
      .help = "decode every picture; with --no-verify only look at headers"},
-    {.name = "val-frac", .type = GN_OPT_DOUBLE, .metavar = "F", .init = "0.15", .min = 0, .max = 0.5,
+    {.name = "val-frac",
+     .type = GN_OPT_DOUBLE,
+     .metavar = "F",
+     .init = "0.15",
+     .min = 0,
+     .max = 0.5,
      .help = "share of pictures for val when the set names no val"},
-    {.name = "test-frac", .type = GN_OPT_DOUBLE, .metavar = "F", .init = "0.15", .min = 0, .max = 0.5,
+    {.name = "test-frac",
+     .type = GN_OPT_DOUBLE,
+     .metavar = "F",
+     .init = "0.15",
+     .min = 0,
+     .max = 0.5,
      .help = "share of pictures for test when the set names neither val nor test"},
-    {.name = "seed", .type = GN_OPT_INT, .metavar = "N", .init = "0", .min = 0, .max = 2147483647.0, .help = "of the split"},
-    {.name = "split", .type = GN_OPT_STRING, .metavar = "DIR", .group = "Output",
+    {.name = "seed",
+     .type = GN_OPT_INT,
+     .metavar = "N",
+     .init = "0",
+     .min = 0,
+     .max = 2147483647.0,
+     .help = "of the split"},
+    {.name = "split",
+     .type = GN_OPT_STRING,
+     .metavar = "DIR",
+     .group = "Output",
      .help = "write the splits as lists and a data.yaml into DIR"},
     {.name = "all", .type = GN_OPT_FLAG, .help = "list every problem, not only the first 20"},
     GN_OPT_ROW_JSON,
@@ -377,8 +400,10 @@ static const gn_opt options[] = {
 static const gn_args_spec spec = {
     .verb = "data",
     .usage = "D [options]",
-    .about = "Tells what a data set holds: classes, splits, sizes of boxes and pictures, and everything that is wrong with it, by file "
-             "and line.  D is a data.yaml (Ultralytics), a folder that holds one, a folder with images/ and labels/, or a CSV of "
+    .about = "Tells what a data set holds: classes, splits, sizes of boxes and pictures, and everything that is wrong "
+             "with it, by file "
+             "and line.  D is a data.yaml (Ultralytics), a folder that holds one, a folder with images/ and labels/, "
+             "or a CSV of "
              "boxes (image,x1,y1,x2,y2[,class], pixels).",
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -15,7 +15,7 @@
 #include "data/sample_prepare.h"
 
 #define MAX_WORKERS 64
-#define RNG_ORDER 0x6f726465u
+#define RNG_ORDER   0x6f726465u
 
 /* What is known about one picture.  Only the thread that builds its batch touches it (each picture stands in one batch per epoch),
  * but for the message, which the lock guards. */
@@ -109,8 +109,8 @@ static gn_status check_options(const gn_loader_options *o, gn_error *err)
         GN_TRY(check_range(ranges[i].name, ranges[i].value, ranges[i].low, ranges[i].high, err));
     for (int c = 0; c < 3; c++)
         if (!isfinite(o->mean[c]) || !(o->std[c] > 0))
-            return gn_fail(err, GN_EINVAL, "channel %d: mean %g, deviation %g; the deviation must be above 0", c, (double)o->mean[c],
-                           (double)o->std[c]);
+            return gn_fail(err, GN_EINVAL, "channel %d: mean %g, deviation %g; the deviation must be above 0", c,
+                           (double)o->mean[c], (double)o->std[c]);
     return GN_OK;
 }
 
@@ -286,17 +286,19 @@ static gn_status create_buffers(gn_loader *l)
     return start_workers(l);
 }
 
-gn_status gn_loader_create(const gn_dataset *dataset, const gn_loader_options *options, gn_loader **loader_out, gn_error *err)
+gn_status gn_loader_create(const gn_dataset *dataset, const gn_loader_options *options, gn_loader **loader_out,
+                           gn_error *err)
 {
     GN_TRY(check_options(options, err));
     int64_t n = gn_dataset_count(dataset, options->split);
     if (n == 0)
-        return gn_fail(err, GN_EDATA, "the %s split of %s is empty", gn_split_name(options->split), gn_dataset_path(dataset));
+        return gn_fail(err, GN_EDATA, "the %s split of %s is empty", gn_split_name(options->split),
+                       gn_dataset_path(dataset));
     if (options->limit > 0 && options->limit < n)
         n = options->limit;
     if (options->drop_last && n < options->batch)
-        return gn_fail(err, GN_EDATA, "the %s split of %s has %lld pictures, fewer than one batch of %d", gn_split_name(options->split),
-                       gn_dataset_path(dataset), (long long)n, options->batch);
+        return gn_fail(err, GN_EDATA, "the %s split of %s has %lld pictures, fewer than one batch of %d",
+                       gn_split_name(options->split), gn_dataset_path(dataset), (long long)n, options->batch);
     gn_loader *l = gn_calloc(1, sizeof *l);
     if (l == NULL)
         return gn_fail(err, GN_ENOMEM, "out of memory for the loader");
@@ -315,8 +317,8 @@ gn_status gn_loader_create(const gn_dataset *dataset, const gn_loader_options *o
     const gn_status status = create_buffers(l);
     if (status != GN_OK) {
         gn_loader_destroy(&l);
-        return gn_fail(err, status, "out of memory for batches of %d pictures of %d x %d", options->batch, options->imgsz_w,
-                       options->imgsz_h);
+        return gn_fail(err, status, "out of memory for batches of %d pictures of %d x %d", options->batch,
+                       options->imgsz_w, options->imgsz_h);
     }
     *loader_out = l;
     return GN_OK;

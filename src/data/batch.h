@@ -24,16 +24,17 @@ typedef enum gn_fit {
 
 /* All zero: none. */
 typedef struct gn_augment {
-    double fliplr;    /* probability 0..1 of a horizontal flip */
-    double scale;     /* 0..0.9: zoom factor drawn from 1-scale .. 1+scale around the centre */
-    double translate; /* 0..0.9: shift drawn from -translate .. translate of the width and of the height */
-    double hsv_h;     /* 0..1: hue shift +- hsv_h turns of the colour circle */
-    double hsv_s;     /* 0..1: saturation factor 1 +- hsv_s */
-    double hsv_v;     /* 0..1: value factor 1 +- hsv_v */
+    double fliplr;     /* probability 0..1 of a horizontal flip */
+    double scale;      /* 0..0.9: zoom factor drawn from 1-scale .. 1+scale around the centre */
+    double translate;  /* 0..0.9: shift drawn from -translate .. translate of the width and of the height */
+    double hsv_h;      /* 0..1: hue shift +- hsv_h turns of the colour circle */
+    double hsv_s;      /* 0..1: saturation factor 1 +- hsv_s */
+    double hsv_v;      /* 0..1: value factor 1 +- hsv_v */
     double brightness; /* 0..1: brightness factor 1 +- brightness */
     double contrast;   /* 0..1: contrast factor 1 +- contrast about the mean grey */
-    double crop;       /* 0..1: probability of a random crop (zoom 1..1/0.6, aspect kept) that keeps the centre of the target box */
-    double erase;      /* 0..1: probability of a grey rectangle of 2..20% of the area */
+    double
+        crop; /* 0..1: probability of a random crop (zoom 1..1/0.6, aspect kept) that keeps the centre of the target box */
+    double erase; /* 0..1: probability of a grey rectangle of 2..20% of the area */
 } gn_augment;
 
 /* A cut target box is kept when at least this fraction of its area is still in the picture. */
@@ -44,14 +45,14 @@ typedef struct gn_loader_options {
     int imgsz_w, imgsz_h; /* 8..4096; default 224 */
     gn_fit fit;
     float mean[3], std[3]; /* RGB of 0..1; default ImageNet's */
-    int batch;            /* 1..4096; default 16 */
-    bool drop_last;       /* drop a last partial batch */
+    int batch;             /* 1..4096; default 16 */
+    bool drop_last;        /* drop a last partial batch */
     bool shuffle;
     uint64_t seed;
     gn_augment augment;
-    int workers;          /* 0: in the caller; 1..64 threads; default 1 */
-    size_t cache_bytes;   /* decoded pictures kept; 0: none; default 1 GiB */
-    int64_t limit;        /* use only the first `limit` pictures of the split; 0: all */
+    int workers;        /* 0: in the caller; 1..64 threads; default 1 */
+    size_t cache_bytes; /* decoded pictures kept; 0: none; default 1 GiB */
+    int64_t limit;      /* use only the first `limit` pictures of the split; 0: all */
 } gn_loader_options;
 
 gn_loader_options gn_loader_default_options(void);
@@ -66,11 +67,13 @@ typedef struct gn_geometry {
 
 /* Filled by gn_loader_next; pointers belong to the loader and are valid until the next call on it. */
 typedef struct gn_batch {
-    int n;                       /* pictures in this batch, <= options.batch */
-    const float *images;         /* [n,3,H,W] plain, RGB, (x/255 - mean) / std */
-    const float *boxes;          /* [n,4] the box with the largest visible area as x1 y1 x2 y2 in 0..1 of the network's input; 0 without one */
-    const float *has_box;        /* [n] 1: boxes holds a target; 0: background, or the box was cut away */
-    const float *weight;         /* [n] 1; 0 for a picture that could not be decoded (grey, no box): it must not count in a loss or metric */
+    int n;               /* pictures in this batch, <= options.batch */
+    const float *images; /* [n,3,H,W] plain, RGB, (x/255 - mean) / std */
+    const float *
+        boxes; /* [n,4] the box with the largest visible area as x1 y1 x2 y2 in 0..1 of the network's input; 0 without one */
+    const float *has_box; /* [n] 1: boxes holds a target; 0: background, or the box was cut away */
+    const float *
+        weight; /* [n] 1; 0 for a picture that could not be decoded (grey, no box): it must not count in a loss or metric */
     const int64_t *sample;       /* [n] index for gn_dataset_sample */
     const gn_geometry *geometry; /* [n] */
 } gn_batch;
@@ -79,7 +82,8 @@ typedef struct gn_loader gn_loader;
 
 /* dataset: borrowed, must outlive the loader.  GN_EINVAL: an option out of its range, with a message.  GN_EDATA: the split is empty, or holds
  * fewer pictures than one batch with drop_last.  GN_ENOMEM. */
-gn_status gn_loader_create(const gn_dataset *dataset, const gn_loader_options *options, gn_loader **loader_out, gn_error *err);
+gn_status gn_loader_create(const gn_dataset *dataset, const gn_loader_options *options, gn_loader **loader_out,
+                           gn_error *err);
 void gn_loader_destroy(gn_loader **loader);
 
 int64_t gn_loader_images(const gn_loader *loader);  /* pictures per epoch (with drop_last: in whole batches) */

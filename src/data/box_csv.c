@@ -98,8 +98,10 @@ static bool take_header(csv_reader *r, char *const *field, int n, gn_status *sta
     }
     for (int c = 0; c < COL_CLASS; c++)
         if (r->column[c] < 0)
-            *status = gn_fail_at(err, GN_EFORMAT, r->file, 1, "the header lacks a column; expected image,x1,y1,x2,y2[,class], found '%.60s,%.60s,...'",
-                                 field[0], field[1]);
+            *status =
+                gn_fail_at(err, GN_EFORMAT, r->file, 1,
+                           "the header lacks a column; expected image,x1,y1,x2,y2[,class], found '%.60s,%.60s,...'",
+                           field[0], field[1]);
     return true;
 }
 
@@ -122,7 +124,8 @@ static gn_status find_picture(csv_reader *r, const char *name, int64_t line, int
     bool found = gn_path_join(r->folder, name, path, sizeof path) == GN_OK && gn_path_exists(path);
     if (!found && gn_path_join(r->folder, "images", path, sizeof path) == GN_OK) {
         const size_t used = strlen(path);
-        found = snprintf(path + used, sizeof path - used, "/%s", name) < (int)(sizeof path - used) && gn_path_exists(path);
+        found =
+            snprintf(path + used, sizeof path - used, "/%s", name) < (int)(sizeof path - used) && gn_path_exists(path);
     }
     if (!found) {
         r->d->counts.missing_pictures++;
@@ -158,7 +161,8 @@ static gn_status add_row(csv_reader *r, char *const *field, int n, int64_t line)
             return skip_line(r, line, message);
         }
     if (!is_empty && (v[2] <= v[0] || v[3] <= v[1])) {
-        snprintf(message, sizeof message, "%s size: %g x %g", v[2] < v[0] || v[3] < v[1] ? "negative" : "empty", v[2] - v[0], v[3] - v[1]);
+        snprintf(message, sizeof message, "%s size: %g x %g", v[2] < v[0] || v[3] < v[1] ? "negative" : "empty",
+                 v[2] - v[0], v[3] - v[1]);
         return skip_line(r, line, message);
     }
     csv_row row = {.line = line, .has_box = !is_empty};

@@ -8,7 +8,7 @@
 #include "data/dataset_private.h"
 
 #define ALL_PAIRS_MAX 30000 /* above, only equal hashes are compared */
-#define BLANK_HASHES 8      /* a hash with this few or this many bits set tells nothing: a nearly flat picture */
+#define BLANK_HASHES  8     /* a hash with this few or this many bits set tells nothing: a nearly flat picture */
 
 /* A usable picture on its way into a split. */
 typedef struct split_item {
@@ -123,7 +123,8 @@ static int compare_groups(const void *pa, const void *pb)
 
 /* Deals whole groups, in an order drawn from names and seed: test until it has its share, then val, the rest is train.  A group that
  * would overfill a split goes on to the next. */
-static gn_status deal(gn_dataset *d, split_item *item, int64_t n, int64_t want_val, int64_t want_test, int64_t got[GN_SPLIT_COUNT])
+static gn_status deal(gn_dataset *d, split_item *item, int64_t n, int64_t want_val, int64_t want_test,
+                      int64_t got[GN_SPLIT_COUNT])
 {
     split_group *groups = gn_calloc((size_t)n + 1, sizeof *groups);
     if (groups == NULL)

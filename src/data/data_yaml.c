@@ -44,8 +44,8 @@ static bool locate(const char *folder, const char *root, const char *name, char 
 }
 
 /* One line of a list of pictures: [line, end) without the line's end. */
-static gn_status add_listed(gn_dataset *d, const char *list, const char *folder, const char *root, gn_split split, const char *line,
-                            size_t n, int64_t number)
+static gn_status add_listed(gn_dataset *d, const char *list, const char *folder, const char *root, gn_split split,
+                            const char *line, size_t n, int64_t number)
 {
     while (n > 0 && isspace((unsigned char)line[n - 1]))
         n--;
@@ -103,13 +103,13 @@ static gn_status add_list(gn_dataset *d, const char *path, const char *root, gn_
 }
 
 /* What data.yaml gives for a split: a folder or a list, relative to the root. */
-static gn_status add_source(gn_dataset *d, const gn_yaml *yaml, const char *root, gn_split split, const gn_yaml_node *node,
-                            gn_error *err)
+static gn_status add_source(gn_dataset *d, const gn_yaml *yaml, const char *root, gn_split split,
+                            const gn_yaml_node *node, gn_error *err)
 {
     const char *name = gn_yaml_text(node);
     if (name == NULL)
-        return gn_fail_at(err, GN_EFORMAT, gn_yaml_name(yaml), gn_yaml_line(node), "%s must be a folder, a list file or a list of these",
-                          gn_split_name(split));
+        return gn_fail_at(err, GN_EFORMAT, gn_yaml_name(yaml), gn_yaml_line(node),
+                          "%s must be a folder, a list file or a list of these", gn_split_name(split));
     char path[GN_DATA_PATH_BYTES];
     bool found = locate(root, NULL, name, path);
     /* Exporters write ../train/images into a data.yaml that lies beside train/; Ultralytics reads that as train/images. */
@@ -118,15 +118,16 @@ static gn_status add_source(gn_dataset *d, const gn_yaml *yaml, const char *root
     if (!found) {
         const char *file = gn_arena_strdup(d->arena, gn_yaml_name(yaml));
         d->counts.missing_pictures++;
-        return gn_dataset_note(d, file != NULL ? file : "data.yaml", gn_yaml_line(node), "%s: there is no folder or list '%.200s' in %.150s",
-                               gn_split_name(split), name, root);
+        return gn_dataset_note(d, file != NULL ? file : "data.yaml", gn_yaml_line(node),
+                               "%s: there is no folder or list '%.200s' in %.150s", gn_split_name(split), name, root);
     }
     if (gn_path_is_dir(path))
         return add_folder(d, path, split, 0, err);
     return add_list(d, path, root, split, err);
 }
 
-static gn_status add_split(gn_dataset *d, const gn_yaml *yaml, const char *root, gn_split split, const gn_yaml_node *node, gn_error *err)
+static gn_status add_split(gn_dataset *d, const gn_yaml *yaml, const char *root, gn_split split,
+                           const gn_yaml_node *node, gn_error *err)
 {
     if (gn_yaml_kind_of(node) == GN_YAML_NULL)
         return GN_OK;
@@ -142,9 +143,11 @@ static gn_status set_name(gn_dataset *d, const gn_yaml *yaml, int64_t i, const g
 {
     const char *name = gn_yaml_text(node);
     if (name == NULL)
-        return gn_fail_at(err, GN_EFORMAT, gn_yaml_name(yaml), gn_yaml_line(node), "the name of class %lld must be text", (long long)i);
+        return gn_fail_at(err, GN_EFORMAT, gn_yaml_name(yaml), gn_yaml_line(node),
+                          "the name of class %lld must be text", (long long)i);
     if (d->class_name[i] != NULL)
-        return gn_fail_at(err, GN_EFORMAT, gn_yaml_name(yaml), gn_yaml_line(node), "class %lld is named twice", (long long)i);
+        return gn_fail_at(err, GN_EFORMAT, gn_yaml_name(yaml), gn_yaml_line(node), "class %lld is named twice",
+                          (long long)i);
     d->class_name[i] = gn_arena_strdup(d->arena, name);
     return d->class_name[i] != NULL ? GN_OK : gn_fail(err, GN_ENOMEM, "out of memory");
 }
@@ -158,7 +161,8 @@ static gn_status read_names(gn_dataset *d, const gn_yaml *yaml, gn_error *err)
         return gn_fail_at(err, GN_EFORMAT, gn_yaml_name(yaml), gn_yaml_line(names != NULL ? names : root),
                           "no `names`; expected the class names as a list or a map, e.g. names: {0: face}");
     if (n > GN_DATASET_MAX_CLASSES)
-        return gn_fail_at(err, GN_ELIMIT, gn_yaml_name(yaml), gn_yaml_line(names), "more than %d classes", GN_DATASET_MAX_CLASSES);
+        return gn_fail_at(err, GN_ELIMIT, gn_yaml_name(yaml), gn_yaml_line(names), "more than %d classes",
+                          GN_DATASET_MAX_CLASSES);
     d->class_name = gn_arena_alloc(d->arena, (size_t)n * sizeof *d->class_name);
     if (d->class_name == NULL)
         return gn_fail(err, GN_ENOMEM, "out of memory");
@@ -194,7 +198,8 @@ static gn_status find_root(const gn_yaml *yaml, char *root, gn_error *err)
     }
     if (locate(folder, NULL, path, root) && gn_path_is_dir(root))
         return GN_OK;
-    return gn_fail_at(err, GN_EDATA, gn_yaml_name(yaml), gn_yaml_line(gn_yaml_find(top, "path")), "path: there is no folder '%.200s'", path);
+    return gn_fail_at(err, GN_EDATA, gn_yaml_name(yaml), gn_yaml_line(gn_yaml_find(top, "path")),
+                      "path: there is no folder '%.200s'", path);
 }
 
 gn_status gn_data_yaml_read(gn_dataset *d, const char *yaml_path, gn_error *err)
@@ -203,7 +208,7 @@ gn_status gn_data_yaml_read(gn_dataset *d, const char *yaml_path, gn_error *err)
         const char *key;
         gn_split split;
     } keys[] = {
-        {"train", GN_SPLIT_TRAIN},  {"val", GN_SPLIT_VAL},   {"valid", GN_SPLIT_VAL},
+        {"train", GN_SPLIT_TRAIN},    {"val", GN_SPLIT_VAL},   {"valid", GN_SPLIT_VAL},
         {"validation", GN_SPLIT_VAL}, {"test", GN_SPLIT_TEST},
     };
     gn_yaml *yaml = NULL;
@@ -212,7 +217,8 @@ gn_status gn_data_yaml_read(gn_dataset *d, const char *yaml_path, gn_error *err)
     const gn_yaml_node *top = gn_yaml_root(yaml);
     gn_status status;
     if (gn_yaml_kind_of(top) != GN_YAML_MAP) {
-        status = gn_fail_at(err, GN_EFORMAT, yaml_path, gn_yaml_line(top), "a data set description must be a map with train, val and names");
+        status = gn_fail_at(err, GN_EFORMAT, yaml_path, gn_yaml_line(top),
+                            "a data set description must be a map with train, val and names");
         goto cleanup;
     }
     status = read_names(d, yaml, err);
@@ -222,7 +228,8 @@ gn_status gn_data_yaml_read(gn_dataset *d, const char *yaml_path, gn_error *err)
         if (!d->has_split[keys[i].split])
             status = add_split(d, yaml, root, keys[i].split, gn_yaml_find(top, keys[i].key), err);
     if (status == GN_OK && !d->has_split[GN_SPLIT_TRAIN] && !d->has_split[GN_SPLIT_VAL] && !d->has_split[GN_SPLIT_TEST])
-        status = gn_fail_at(err, GN_EFORMAT, yaml_path, gn_yaml_line(top), "no `train`, `val` or `test`: which pictures belong to the set?");
+        status = gn_fail_at(err, GN_EFORMAT, yaml_path, gn_yaml_line(top),
+                            "no `train`, `val` or `test`: which pictures belong to the set?");
 
 cleanup:
     gn_yaml_destroy(&yaml);
@@ -243,7 +250,8 @@ static gn_status read_classes_txt(gn_dataset *d, const char *folder, gn_error *e
     gn_status status = GN_OK;
     char *save = NULL;
     for (char *line = strtok_r(text, "\r\n", &save); line != NULL; line = strtok_r(NULL, "\r\n", &save)) {
-        status = count < GN_DATASET_MAX_CLASSES ? gn_grow(&names, &capacity, (size_t)count + 1, sizeof *names) : GN_ELIMIT;
+        status =
+            count < GN_DATASET_MAX_CLASSES ? gn_grow(&names, &capacity, (size_t)count + 1, sizeof *names) : GN_ELIMIT;
         if (status != GN_OK)
             break;
         names[count++] = gn_arena_strdup(d->arena, line);
@@ -269,14 +277,16 @@ gn_status gn_data_folder_read(gn_dataset *d, const char *folder, gn_error *err)
         const char *name;
         gn_split split;
     } kinds[] = {
-        {"train/images", GN_SPLIT_TRAIN}, {"val/images", GN_SPLIT_VAL},   {"valid/images", GN_SPLIT_VAL}, {"test/images", GN_SPLIT_TEST},
-        {"images/train", GN_SPLIT_TRAIN}, {"images/val", GN_SPLIT_VAL}, {"images/valid", GN_SPLIT_VAL}, {"images/test", GN_SPLIT_TEST},
+        {"train/images", GN_SPLIT_TRAIN}, {"val/images", GN_SPLIT_VAL},     {"valid/images", GN_SPLIT_VAL},
+        {"test/images", GN_SPLIT_TEST},   {"images/train", GN_SPLIT_TRAIN}, {"images/val", GN_SPLIT_VAL},
+        {"images/valid", GN_SPLIT_VAL},   {"images/test", GN_SPLIT_TEST},
     };
     char path[GN_DATA_PATH_BYTES];
     bool found = false;
     GN_TRY(read_classes_txt(d, folder, err));
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (d->has_split[kinds[i].split] || gn_path_join(folder, kinds[i].name, path, sizeof path) != GN_OK || !gn_path_is_dir(path))
+        if (d->has_split[kinds[i].split] || gn_path_join(folder, kinds[i].name, path, sizeof path) != GN_OK ||
+            !gn_path_is_dir(path))
             continue;
         d->has_split[kinds[i].split] = found = true;
         GN_TRY(add_folder(d, path, kinds[i].split, 0, err));

@@ -86,7 +86,8 @@ static gn_status read_folder(gn_dataset *d, const char *path, gn_error *err)
 static gn_status read_entries(gn_dataset *d, const char *path, gn_error *err)
 {
     if (!gn_path_exists(path))
-        return gn_fail_at(err, GN_ENOENT, path, 0, "there is no such data set; expected a data.yaml, a folder or a .csv of boxes");
+        return gn_fail_at(err, GN_ENOENT, path, 0,
+                          "there is no such data set; expected a data.yaml, a folder or a .csv of boxes");
     if (gn_path_is_dir(path))
         return read_folder(d, path, err);
     if (gn_has_suffix(path, ".yaml") || gn_has_suffix(path, ".yml")) {
@@ -97,7 +98,8 @@ static gn_status read_entries(gn_dataset *d, const char *path, gn_error *err)
         d->format = "csv";
         return gn_box_csv_read(d, path, err);
     }
-    return gn_fail_at(err, GN_EUNSUPPORTED, path, 0, "not a known kind of data set; expected a data.yaml, a folder or a .csv of boxes");
+    return gn_fail_at(err, GN_EUNSUPPORTED, path, 0,
+                      "not a known kind of data set; expected a data.yaml, a folder or a .csv of boxes");
 }
 
 /* Copies the usable entries into arrays per split. */
@@ -119,8 +121,12 @@ static gn_status finish_splits(gn_dataset *d)
         if (d->options.single_class && e->n_boxes > 0)
             memset(e->cls, 0, (size_t)e->n_boxes * sizeof *e->cls);
         gn_data_split *split = &d->split[e->split];
-        split->sample[split->n++] = (gn_sample){
-            .path = e->path, .box = e->box, .cls = e->cls, .n_boxes = e->n_boxes, .width = e->width, .height = e->height};
+        split->sample[split->n++] = (gn_sample){.path = e->path,
+                                                .box = e->box,
+                                                .cls = e->cls,
+                                                .n_boxes = e->n_boxes,
+                                                .width = e->width,
+                                                .height = e->height};
     }
     if (d->options.single_class)
         d->n_classes = 1;
@@ -178,14 +184,16 @@ static gn_status check_content(const gn_dataset *d, gn_error *err)
         char label[GN_DATA_PATH_BYTES];
         if (gn_label_path(first->path, label) != GN_OK)
             label[0] = '\0';
-        return gn_fail_at(err, GN_EDATA, d->path, 0, "none of the %lld pictures has a box; the first one's labels are looked for in %.300s",
+        return gn_fail_at(err, GN_EDATA, d->path, 0,
+                          "none of the %lld pictures has a box; the first one's labels are looked for in %.300s",
                           (long long)pictures, label);
     }
     if (d->n_problems == 0)
         return gn_fail_at(err, GN_EDATA, d->path, 0, "there is no picture (.jpg .jpeg .png .webp) in this data set");
     const gn_problem *p = &d->problem[0];
     return gn_fail_at(err, GN_EDATA, p->file, p->line, "no usable %s is left in %.150s (%zu problem%s); the first: %s",
-                      pictures > 0 ? "box" : "picture", d->path, d->n_problems, d->n_problems == 1 ? "" : "s", p->message);
+                      pictures > 0 ? "box" : "picture", d->path, d->n_problems, d->n_problems == 1 ? "" : "s",
+                      p->message);
 }
 
 static gn_status open_into(gn_dataset *d, const char *path, gn_error *err)

@@ -25,31 +25,33 @@ const char *gn_split_name(gn_split split); /* "train", "val", "test" */
 bool gn_split_parse(const char *name, gn_split *out);
 
 /* Limits of what is read. */
-#define GN_LABEL_MAX_BYTES (1u << 20)
-#define GN_LABEL_MAX_BOXES 10000
-#define GN_LIST_MAX_LINES 10000000
-#define GN_LIST_MAX_BYTES ((size_t)1 << 30)
+#define GN_LABEL_MAX_BYTES     (1u << 20)
+#define GN_LABEL_MAX_BOXES     10000
+#define GN_LIST_MAX_LINES      10000000
+#define GN_LIST_MAX_BYTES      ((size_t)1 << 30)
 #define GN_DATASET_MAX_CLASSES 100000
 
 typedef struct gn_dataset_options {
-    double val_frac;    /* 0..0.5, of the training pictures when the set names no val; default 0.15 */
-    double test_frac;   /* 0..0.5, when the set names no test and no val either; default 0.15.  A set that names a val but no test keeps
+    double val_frac; /* 0..0.5, of the training pictures when the set names no val; default 0.15 */
+    double
+        test_frac; /* 0..0.5, when the set names no test and no val either; default 0.15.  A set that names a val but no test keeps
                          * an empty test split. */
-    uint64_t seed;      /* of the split; default 0 */
-    int dup_distance;   /* 0..64: pictures whose dHash differs in at most this many of 64 bits stay on one side; default 4 */
-    bool verify;        /* decode every picture at open instead of looking at its header; default false */
-    bool single_class;  /* all classes become class 0 */
+    uint64_t seed;    /* of the split; default 0 */
+    int dup_distance; /* 0..64: pictures whose dHash differs in at most this many of 64 bits stay on one side; default 4 */
+    bool verify;      /* decode every picture at open instead of looking at its header; default false */
+    bool single_class; /* all classes become class 0 */
 } gn_dataset_options;
 
 gn_dataset_options gn_dataset_default_options(void);
 
 /* One picture.  Pointers are valid as long as the data set. */
 typedef struct gn_sample {
-    const char *path;   /* openable from the current folder */
-    const gn_box *box;  /* [n_boxes], 0..1 of the upright picture's width and height (EXIF orientation applied), x1 < x2, y1 < y2 */
+    const char *path; /* openable from the current folder */
+    const gn_box *
+        box; /* [n_boxes], 0..1 of the upright picture's width and height (EXIF orientation applied), x1 < x2, y1 < y2 */
     const int32_t *cls; /* [n_boxes], 0..n_classes-1 */
     int n_boxes;
-    int width, height;  /* pixels of the upright picture */
+    int width, height; /* pixels of the upright picture */
 } gn_sample;
 
 /* Something that was skipped.  file: the label, list or picture file; line: 1-based, 0 when it has none. */
@@ -64,12 +66,13 @@ typedef struct gn_problem_counts {
     int64_t missing_pictures;    /* named in a list, not there */
     int64_t unreadable_pictures; /* header (or, with verify, content) broken */
     int64_t bad_label_lines;
-    int64_t duplicate_lines;     /* the same class and box again in one label file; not listed as problems */
+    int64_t duplicate_lines; /* the same class and box again in one label file; not listed as problems */
     int64_t bad_list_lines;
-    int64_t duplicate_pictures;  /* named twice in one split; taken once */
-    int64_t split_overlap;       /* pictures that stand in more than one of the set's own splits; kept, counted here only */
-    int64_t missing_labels;      /* pictures without a label file: background, as an empty file; counted here only */
-    int64_t spoilt_pictures;     /* left out, since no line of their label file was usable: they would pass for background */
+    int64_t duplicate_pictures; /* named twice in one split; taken once */
+    int64_t split_overlap;  /* pictures that stand in more than one of the set's own splits; kept, counted here only */
+    int64_t missing_labels; /* pictures without a label file: background, as an empty file; counted here only */
+    int64_t
+        spoilt_pictures; /* left out, since no line of their label file was usable: they would pass for background */
 } gn_problem_counts;
 
 /* path: data.yaml, a folder, or a .csv file.  options NULL: defaults.

@@ -7,19 +7,19 @@
 #include "base/memory.h"
 #include "data/dataset.h"
 
-#define GN_PROBLEMS_MAX 10000
+#define GN_PROBLEMS_MAX    10000
 #define GN_DATA_PATH_BYTES 4096
 
 /* A picture that a reader has found.  Strings and arrays live in the data set's arena. */
 typedef struct gn_data_entry {
     const char *path;
     gn_split split;
-    bool has_boxes;        /* boxes are known already (CSV), in pixels; else they come from the label file */
-    const char *source;    /* file and line to name in messages about it; NULL: the picture itself */
+    bool has_boxes;     /* boxes are known already (CSV), in pixels; else they come from the label file */
+    const char *source; /* file and line to name in messages about it; NULL: the picture itself */
     int64_t line;
-    gn_box *box;           /* [n_boxes] */
+    gn_box *box; /* [n_boxes] */
     int32_t *cls;
-    int64_t *box_line;     /* [n_boxes] lines of the CSV */
+    int64_t *box_line; /* [n_boxes] lines of the CSV */
     int n_boxes;
     /* filled by the scan */
     int width, height;
@@ -38,8 +38,8 @@ struct gn_dataset {
     const char *path;
     const char *format;
     gn_dataset_options options;
-    const char **class_name; /* [n_classes] */
-    int n_classes;           /* 0 while the labels alone tell (a folder without a list of names) */
+    const char **class_name;        /* [n_classes] */
+    int n_classes;                  /* 0 while the labels alone tell (a folder without a list of names) */
     bool has_split[GN_SPLIT_COUNT]; /* named by the set itself */
     bool split_made;
     gn_data_entry *entry; /* until the set is finished */
@@ -97,7 +97,7 @@ typedef struct gn_string_set {
     struct gn_string_slot {
         const char *key;
         int64_t value;
-    } *slot;
+    } * slot;
     size_t capacity, n;
 } gn_string_set;
 

@@ -12,10 +12,11 @@
 #include "data/dataset_private.h"
 #include "image/image.h"
 
-#define SCAN_BLOCK 1024       /* entries between two looks at the stop flag */
-#define FINGERPRINT_NEED_W 72 /* enough of a JPEG for a 9 x 8 hash */
+#define SCAN_BLOCK         1024 /* entries between two looks at the stop flag */
+#define FINGERPRINT_NEED_W 72   /* enough of a JPEG for a 9 x 8 hash */
 #define FINGERPRINT_NEED_H 64
-#define OUTSIDE_PX 1.0f /* a pixel box may reach this far out of its picture: labelling tools count pixels from 0 or from 1 */
+#define OUTSIDE_PX                                                                                                     \
+    1.0f /* a pixel box may reach this far out of its picture: labelling tools count pixels from 0 or from 1 */
 
 typedef struct scan_job {
     gn_data_entry *entry; /* of this block */
@@ -137,7 +138,8 @@ static gn_status keep_labels(gn_dataset *d, gn_data_entry *e, const gn_labels *l
     d->counts.bad_label_lines += labels->n_bad_lines;
     const char *kept = labels->n_problems > 0 ? gn_arena_strdup(d->arena, file) : file;
     for (int64_t i = 0; i < labels->n_problems; i++)
-        GN_TRY(gn_dataset_note(d, kept != NULL ? kept : e->path, labels->problem[i].line, "%s", labels->problem[i].message));
+        GN_TRY(gn_dataset_note(d, kept != NULL ? kept : e->path, labels->problem[i].line, "%s",
+                               labels->problem[i].message));
     if (labels->n == 0) {
         if (labels->n_bad_lines > 0)
             spoil(d, e);
@@ -190,10 +192,12 @@ static gn_status check_pixel_boxes(gn_dataset *d, gn_data_entry *e)
     for (int i = 0; i < given; i++) {
         const gn_box b = e->box[i];
         const gn_box in = gn_box_clip(&b, w, h);
-        if (b.x1 < -OUTSIDE_PX || b.y1 < -OUTSIDE_PX || b.x2 > w + OUTSIDE_PX || b.y2 > h + OUTSIDE_PX || in.x1 >= in.x2 || in.y1 >= in.y2) {
+        if (b.x1 < -OUTSIDE_PX || b.y1 < -OUTSIDE_PX || b.x2 > w + OUTSIDE_PX || b.y2 > h + OUTSIDE_PX ||
+            in.x1 >= in.x2 || in.y1 >= in.y2) {
             bad++;
-            GN_TRY(gn_dataset_note(d, e->source, e->box_line[i], "the box %g,%g,%g,%g reaches outside the picture of %d x %d pixels",
-                                   (double)b.x1, (double)b.y1, (double)b.x2, (double)b.y2, e->width, e->height));
+            GN_TRY(gn_dataset_note(d, e->source, e->box_line[i],
+                                   "the box %g,%g,%g,%g reaches outside the picture of %d x %d pixels", (double)b.x1,
+                                   (double)b.y1, (double)b.x2, (double)b.y2, e->width, e->height));
             continue;
         }
         const gn_box part = {in.x1 / w, in.y1 / h, in.x2 / w, in.y2 / h};
@@ -258,5 +262,7 @@ gn_status gn_dataset_scan(gn_dataset *d, bool with_fingerprints, gn_error *err)
         gn_free(d->entry[i].problem);
         d->entry[i].problem = NULL;
     }
-    return status == GN_OK ? GN_OK : gn_fail(err, status, "looking at the pictures of %s: %s", d->path, gn_status_sentence(status));
+    return status == GN_OK
+               ? GN_OK
+               : gn_fail(err, status, "looking at the pictures of %s: %s", d->path, gn_status_sentence(status));
 }

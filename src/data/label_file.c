@@ -11,9 +11,9 @@
 #include "base/text.h"
 #include "data/dataset_private.h"
 
-#define KEPT_PROBLEMS 100
-#define COLUMN_BYTES 64   /* a longer number is refused */
-#define POLYGON_COLUMNS 7 /* class and three points */
+#define KEPT_PROBLEMS   100
+#define COLUMN_BYTES    64 /* a longer number is refused */
+#define POLYGON_COLUMNS 7  /* class and three points */
 
 gn_status gn_label_path(const char *picture, char *dst)
 {
@@ -111,7 +111,8 @@ static bool box_from_centre(const double v[4], line_check *check, gn_box *box)
         if (!check_fraction(v[i], i + 2, check))
             return false;
     }
-    const gn_box whole = {(float)(v[0] - v[2] / 2), (float)(v[1] - v[3] / 2), (float)(v[0] + v[2] / 2), (float)(v[1] + v[3] / 2)};
+    const gn_box whole = {(float)(v[0] - v[2] / 2), (float)(v[1] - v[3] / 2), (float)(v[0] + v[2] / 2),
+                          (float)(v[1] + v[3] / 2)};
     *box = gn_box_clip(&whole, 1, 1);
     if (!(box->x1 < box->x2) || !(box->y1 < box->y2))
         return bad(check, "empty size: %g x %g", v[2], v[3]);
@@ -167,7 +168,8 @@ static gn_status note(gn_labels *labels, int64_t line, const char *message)
 {
     if (labels->n_problems >= KEPT_PROBLEMS)
         return GN_OK;
-    GN_TRY(gn_grow(&labels->problem, &labels->problem_capacity, (size_t)labels->n_problems + 1, sizeof *labels->problem));
+    GN_TRY(
+        gn_grow(&labels->problem, &labels->problem_capacity, (size_t)labels->n_problems + 1, sizeof *labels->problem));
     gn_label_problem *p = &labels->problem[labels->n_problems++];
     p->line = line;
     snprintf(p->message, sizeof p->message, "%s", message);

@@ -13,7 +13,7 @@
 /* A JPEG is decoded at no less than this many times the size wanted, so that the resize does the filtering, not the decoder. */
 #define DECODE_MARGIN 2
 #define CROP_MIN_SIDE 0.6 /* of the input's side */
-#define RNG_AUGMENT 0x61756721u
+#define RNG_AUGMENT   0x61756721u
 
 /* What was drawn for one sample. */
 typedef struct draws {
@@ -133,7 +133,8 @@ size_t gn_sample_scratch_bytes(const gn_sample_plan *plan)
 }
 
 /* Composes a crop (window of the input, blown up to the whole) and a zoom about the middle with a shift onto one axis. */
-static gn_axis_map move_axis(gn_axis_map fit, double side, double crop_side, double crop_at, double zoom, double shift_frac)
+static gn_axis_map move_axis(gn_axis_map fit, double side, double crop_side, double crop_at, double zoom,
+                             double shift_frac)
 {
     const double blow = 1 / crop_side;
     gn_axis_map m = {fit.scale * blow, (fit.shift - crop_at * side) * blow};
@@ -288,7 +289,8 @@ void gn_sample_write(const gn_sample_plan *plan, const gn_sample *s, const gn_im
         return;
     }
     const gn_augment *a = &plan->augment;
-    const bool changes = d.erase || a->hsv_h > 0 || a->hsv_s > 0 || a->hsv_v > 0 || a->brightness > 0 || a->contrast > 0;
+    const bool changes =
+        d.erase || a->hsv_h > 0 || a->hsv_s > 0 || a->hsv_v > 0 || a->brightness > 0 || a->contrast > 0;
     gn_image shown = *base;
     if (plan->moves || changes) {
         shown = gn_image_view(plan->width, plan->height, 3, scratch);

@@ -13,8 +13,8 @@ typedef struct gn_sample_plan {
     gn_fit fit;
     gn_augment augment;
     uint64_t seed;
-    bool moves;           /* some augmentation changes the geometry beyond a flip */
-    float table[3][256];  /* 8-bit value to normalised float, per channel */
+    bool moves;          /* some augmentation changes the geometry beyond a flip */
+    float table[3][256]; /* 8-bit value to normalised float, per channel */
 } gn_sample_plan;
 
 void gn_sample_plan_init(gn_sample_plan *plan, const gn_loader_options *options);
@@ -36,8 +36,8 @@ gn_status gn_sample_load(const gn_sample_plan *plan, const gn_sample *sample, gn
 size_t gn_sample_scratch_bytes(const gn_sample_plan *plan);
 
 /* base: from gn_sample_load; NULL: it could not be decoded, grey with weight 0.  scratch: gn_sample_scratch_bytes. */
-void gn_sample_write(const gn_sample_plan *plan, const gn_sample *sample, const gn_image *base, int64_t epoch, int64_t index,
-                     void *scratch, const gn_sample_target *target);
+void gn_sample_write(const gn_sample_plan *plan, const gn_sample *sample, const gn_image *base, int64_t epoch,
+                     int64_t index, void *scratch, const gn_sample_target *target);
 
 /* Zoom and shift with antialiasing: pixel u of the output shows the base at (u - shift) / scale (continuous coordinates, per axis),
  * through a triangle filter that grows when shrinking; grey 114 outside the base.
@@ -46,7 +46,8 @@ typedef struct gn_axis_map {
     double scale, shift;
 } gn_axis_map;
 size_t gn_sample_warp_scratch_bytes(int dst_side_max, int base_side_max);
-void gn_sample_warp(const gn_image *base, gn_axis_map x, gn_axis_map y, int width, int height, void *scratch, uint8_t *dst);
+void gn_sample_warp(const gn_image *base, gn_axis_map x, gn_axis_map y, int width, int height, void *scratch,
+                    uint8_t *dst);
 
 /* Base sides are at most this many times the input's (cut to the picture's own size). */
 #define GN_BASE_OVERSIZE 1.5

@@ -9,7 +9,7 @@
 #define FILL 114.0f
 /* Base pixels to each side that a filter may reach; a base is at most GN_BASE_OVERSIZE / GN_ZOOM_MIN times as dense as the output. */
 #define SUPPORT_MAX 16.0
-#define TAPS_MAX 34
+#define TAPS_MAX    34
 
 /* Taps of one output position: base positions first..first+n-1 with their weights; the rest of the weight falls outside. */
 typedef struct taps {
@@ -93,7 +93,8 @@ static void blend_columns(const float *row, const taps *column, int width, uint8
     }
 }
 
-void gn_sample_warp(const gn_image *base, gn_axis_map x, gn_axis_map y, int width, int height, void *scratch, uint8_t *dst)
+void gn_sample_warp(const gn_image *base, gn_axis_map x, gn_axis_map y, int width, int height, void *scratch,
+                    uint8_t *dst)
 {
     taps *column = scratch;
     float *weights = (float *)(void *)(column + width);

@@ -108,7 +108,8 @@ static gn_status add_anchor(yaml_reader *r, const yaml_char_t *name, yaml_anchor
 
 static bool is_null_text(const char *s)
 {
-    return s[0] == '\0' || strcmp(s, "~") == 0 || strcmp(s, "null") == 0 || strcmp(s, "Null") == 0 || strcmp(s, "NULL") == 0;
+    return s[0] == '\0' || strcmp(s, "~") == 0 || strcmp(s, "null") == 0 || strcmp(s, "Null") == 0 ||
+           strcmp(s, "NULL") == 0;
 }
 
 /* Text of a scalar event in the arena. */
@@ -116,7 +117,8 @@ static gn_status copy_scalar(yaml_reader *r, const yaml_event_t *event, const ch
 {
     const char *value = (const char *)event->data.scalar.value;
     if (memchr(value, 0, event->data.scalar.length) != NULL)
-        return gn_fail_at(r->err, GN_EFORMAT, r->yaml->name, mark_line(event->start_mark), "a text contains a NUL character");
+        return gn_fail_at(r->err, GN_EFORMAT, r->yaml->name, mark_line(event->start_mark),
+                          "a text contains a NUL character");
     *text_out = gn_arena_strdup(r->yaml->arena, value);
     return *text_out != NULL ? GN_OK : fail_memory(r);
 }
@@ -138,8 +140,8 @@ static gn_status read_alias(yaml_reader *r, const yaml_event_t *event, int depth
         a = a->next;
     const size_t column = (size_t)event->start_mark.column + 1;
     if (a == NULL)
-        return gn_fail_at(r->err, GN_EFORMAT, r->yaml->name, line, "column %zu: the alias *%s has no anchor before it", column,
-                          name);
+        return gn_fail_at(r->err, GN_EFORMAT, r->yaml->name, line, "column %zu: the alias *%s has no anchor before it",
+                          column, name);
     if (a->node == NULL)
         return gn_fail_at(r->err, GN_EFORMAT, r->yaml->name, line,
                           "column %zu: the alias *%s stands inside its own anchor, which makes a cycle", column, name);
@@ -169,8 +171,9 @@ static gn_status refuse_equal_keys(yaml_reader *r, const gn_yaml_node *map)
     qsort(sorted, (size_t)map->n, sizeof *sorted, compare_keys);
     for (int64_t i = 1; i < map->n && status == GN_OK; i++)
         if (strcmp(sorted[i].key, sorted[i - 1].key) == 0)
-            status = gn_fail_at(r->err, GN_EFORMAT, r->yaml->name, sorted[i].line, "the key '%.100s' stands here again (first in line %lld)",
-                                sorted[i].key, (long long)sorted[i - 1].line);
+            status = gn_fail_at(r->err, GN_EFORMAT, r->yaml->name, sorted[i].line,
+                                "the key '%.100s' stands here again (first in line %lld)", sorted[i].key,
+                                (long long)sorted[i - 1].line);
     gn_free(sorted);
     return status;
 }
@@ -185,7 +188,8 @@ static gn_status read_key(yaml_reader *r, yaml_event_t *event, yaml_pair *pair)
     if (event->type == YAML_SCALAR_EVENT)
         status = copy_scalar(r, event, &pair->key);
     else
-        status = gn_fail_at(r->err, GN_EFORMAT, r->yaml->name, pair->line, "a key must be plain text, not a list, a map or an alias");
+        status = gn_fail_at(r->err, GN_EFORMAT, r->yaml->name, pair->line,
+                            "a key must be plain text, not a list, a map or an alias");
     yaml_event_delete(event);
     return status;
 }
@@ -444,7 +448,8 @@ bool gn_yaml_as_bool(const gn_yaml_node *node, bool *out)
     return false;
 }
 
-static gn_status fail_type(const gn_yaml *yaml, const gn_yaml_node *node, const char *key, const char *expected, gn_error *err)
+static gn_status fail_type(const gn_yaml *yaml, const gn_yaml_node *node, const char *key, const char *expected,
+                           gn_error *err)
 {
     const char *text = gn_yaml_text(node);
     return gn_fail_at(err, GN_EFORMAT, yaml->name, gn_yaml_line(node), "%s must be %s, not %s%.100s%s", key, expected,
@@ -482,7 +487,8 @@ gn_status gn_yaml_get_bool(const gn_yaml *yaml, const gn_yaml_node *map, const c
     return GN_OK;
 }
 
-gn_status gn_yaml_get_text(const gn_yaml *yaml, const gn_yaml_node *map, const char *key, const char **out, gn_error *err)
+gn_status gn_yaml_get_text(const gn_yaml *yaml, const gn_yaml_node *map, const char *key, const char **out,
+                           gn_error *err)
 {
     const gn_yaml_node *node = find_value(map, key);
     if (node != NULL && gn_yaml_text(node) == NULL)

@@ -39,10 +39,11 @@ const char *gn_yaml_name(const gn_yaml *yaml);
 
 /* All of these accept NULL as a node that is not there. */
 gn_yaml_kind gn_yaml_kind_of(const gn_yaml_node *node);
-int64_t gn_yaml_line(const gn_yaml_node *node);      /* 1-based; 0 for NULL */
-int64_t gn_yaml_count(const gn_yaml_node *node);     /* items of a sequence, pairs of a map, else 0 */
-const gn_yaml_node *gn_yaml_item(const gn_yaml_node *node, int64_t i); /* item of a sequence or value of a map's pair; or NULL */
-const char *gn_yaml_key(const gn_yaml_node *map, int64_t i);           /* NULL when there is none */
+int64_t gn_yaml_line(const gn_yaml_node *node);  /* 1-based; 0 for NULL */
+int64_t gn_yaml_count(const gn_yaml_node *node); /* items of a sequence, pairs of a map, else 0 */
+const gn_yaml_node *gn_yaml_item(const gn_yaml_node *node,
+                                 int64_t i);                 /* item of a sequence or value of a map's pair; or NULL */
+const char *gn_yaml_key(const gn_yaml_node *map, int64_t i); /* NULL when there is none */
 const gn_yaml_node *gn_yaml_find(const gn_yaml_node *map, const char *key); /* NULL when absent */
 /* Text of a scalar as written (quotes and escapes resolved); NULL for other kinds. */
 const char *gn_yaml_text(const gn_yaml_node *node);
@@ -58,6 +59,7 @@ bool gn_yaml_as_bool(const gn_yaml_node *node, bool *out);
 gn_status gn_yaml_get_i64(const gn_yaml *yaml, const gn_yaml_node *map, const char *key, int64_t *out, gn_error *err);
 gn_status gn_yaml_get_f64(const gn_yaml *yaml, const gn_yaml_node *map, const char *key, double *out, gn_error *err);
 gn_status gn_yaml_get_bool(const gn_yaml *yaml, const gn_yaml_node *map, const char *key, bool *out, gn_error *err);
-gn_status gn_yaml_get_text(const gn_yaml *yaml, const gn_yaml_node *map, const char *key, const char **out, gn_error *err);
+gn_status gn_yaml_get_text(const gn_yaml *yaml, const gn_yaml_node *map, const char *key, const char **out,
+                           gn_error *err);
 
 #endif

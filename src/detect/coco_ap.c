@@ -10,9 +10,9 @@
 #include "detect/bootstrap.h"
 #include "detect/metrics.h"
 
-#define RECALL_POINTS 101
+#define RECALL_POINTS    101
 #define DEFAULT_MAX_DETS 100
-#define EPS 2.220446049250313e-16 /* keeps 0/0 out of the precision, as numpy.spacing(1) does */
+#define EPS              2.220446049250313e-16 /* keeps 0/0 out of the precision, as numpy.spacing(1) does */
 
 /* A detection after matching: bit t of hit / ignored tells what it is at threshold t. */
 typedef struct match {
@@ -110,7 +110,8 @@ static bool is_valid(const gn_coco_input *in)
     }
     for (int64_t i = 0; i < in->n_truth; i++) {
         const gn_truth *g = &in->truth[i];
-        if (g->image < 0 || g->image >= in->n_images || g->cls < 0 || g->cls >= in->n_classes || !box_is_finite(&g->box))
+        if (g->image < 0 || g->image >= in->n_images || g->cls < 0 || g->cls >= in->n_classes ||
+            !box_is_finite(&g->box))
             return false;
     }
     return true;
@@ -255,7 +256,8 @@ static double count_truths(const evaluation *e, int32_t cls, const int32_t *weig
 
 /* Average precision of one class at threshold t; NaN without a true box.  curve: scratch, f64 [2, n_m].
  * A picture of weight k is k equal pictures: within such a run of equal detections only the last point of the curve matters. */
-static double class_ap(const evaluation *e, int32_t cls, int t, const int32_t *weight, double *curve, double *recall_out)
+static double class_ap(const evaluation *e, int32_t cls, int t, const int32_t *weight, double *curve,
+                       double *recall_out)
 {
     const double n_truth = count_truths(e, cls, weight);
     if (n_truth == 0) {
@@ -294,7 +296,8 @@ static double class_ap(const evaluation *e, int32_t cls, int t, const int32_t *w
 }
 
 /* Mean over the classes that have a true box; NaN when none has. */
-static double mean_ap(const evaluation *e, int t, const int32_t *weight, double *curve, double *class_ap_out, double *ar_out)
+static double mean_ap(const evaluation *e, int t, const int32_t *weight, double *curve, double *class_ap_out,
+                      double *ar_out)
 {
     double sum = 0, recall_sum = 0;
     int64_t n = 0;

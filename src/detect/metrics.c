@@ -68,8 +68,8 @@ gn_interval gn_bootstrap_interval(double value, double *resampled, int n)
     return interval;
 }
 
-gn_status gn_single_bootstrap(const double *ious, int64_t n_images, int resamples, uint64_t seed, gn_interval *mean_iou_out,
-                              gn_interval *box_precision50_out)
+gn_status gn_single_bootstrap(const double *ious, int64_t n_images, int resamples, uint64_t seed,
+                              gn_interval *mean_iou_out, gn_interval *box_precision50_out)
 {
     if (resamples < 1 || resamples > GN_BOOTSTRAP_MAX_RESAMPLES || n_images < 0)
         return GN_EINVAL;

@@ -36,12 +36,12 @@ typedef struct gn_interval {
 
 /* Single-box metrics: of a picture's true boxes the one with the highest IoU with the single prediction counts. */
 typedef struct gn_single_metrics {
-    int64_t images;           /* pictures given */
-    int64_t counted;          /* of these, with at least one true box; only they enter the figures below */
-    int64_t true_positives;   /* IoU > 0.5 */
+    int64_t images;         /* pictures given */
+    int64_t counted;        /* of these, with at least one true box; only they enter the figures below */
+    int64_t true_positives; /* IoU > 0.5 */
     int64_t false_positives;
-    double mean_iou;          /* NaN when counted is 0 */
-    double box_precision50;   /* TP / (TP + FP) */
+    double mean_iou;        /* NaN when counted is 0 */
+    double box_precision50; /* TP / (TP + FP) */
 } gn_single_metrics;
 
 /* The IoU of one prediction with the nearest of n_truth boxes; -1 when n_truth is 0 (the picture does not count). */
@@ -54,8 +54,8 @@ gn_single_metrics gn_single_metrics_of(const double *ious, int64_t n_images);
 
 /* Intervals of mean IoU and box_precision50: pictures that count are drawn with replacement.
  * resamples: 1..100000.  The result depends on the arguments only (counter-based random numbers).  GN_EINVAL, GN_ENOMEM. */
-gn_status gn_single_bootstrap(const double *ious, int64_t n_images, int resamples, uint64_t seed, gn_interval *mean_iou_out,
-                              gn_interval *box_precision50_out);
+gn_status gn_single_bootstrap(const double *ious, int64_t n_images, int resamples, uint64_t seed,
+                              gn_interval *mean_iou_out, gn_interval *box_precision50_out);
 
 typedef struct gn_coco_input {
     const gn_detection *det;

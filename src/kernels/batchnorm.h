@@ -20,9 +20,9 @@ typedef struct gn_bn_fwd {
     gn_bn p;
     const float *x, *scale, *shift; /* [rows,C], [C], [C] */
     const float *running_mean_in, *running_var_in;
-    float *y;                       /* [rows,C]; not x, which backward needs */
+    float *y;                          /* [rows,C]; not x, which backward needs */
     float *running_mean, *running_var; /* [C], updated; may equal the _in pointers */
-    float *mean, *invstd;           /* [C], kept for backward */
+    float *mean, *invstd;              /* [C], kept for backward */
     void *partial;
 } gn_bn_fwd;
 size_t gn_bn_partial_bytes(const gn_bn *p); /* enough for forward and backward */
@@ -35,7 +35,7 @@ void gn_bn_normalise_task(const gn_bn_fwd *call, int task);
 typedef struct gn_bn_bwd {
     gn_bn p;
     const float *dy, *x, *y, *scale, *mean, *invstd;
-    float *dx;             /* [rows,C]; may equal dy */
+    float *dx;              /* [rows,C]; may equal dy */
     float *dscale, *dshift; /* [C] */
     void *partial;
 } gn_bn_bwd;

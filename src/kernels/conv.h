@@ -28,8 +28,8 @@ typedef struct gn_conv {
 size_t gn_conv_pack_bytes(const gn_conv *p);
 /* Packs panels panel_begin..panel_end-1 (so that threads can share the work); gn_conv_pack_panels: how many there are. */
 int gn_conv_pack_panels(const gn_conv *p);
-void gn_conv_pack(const gn_conv *p, const float *w, const float *bias, const float *scale, void *packed, int panel_begin,
-                  int panel_end);
+void gn_conv_pack(const gn_conv *p, const float *w, const float *bias, const float *scale, void *packed,
+                  int panel_begin, int panel_end);
 
 typedef struct gn_conv_fwd {
     gn_conv p;
@@ -38,7 +38,7 @@ typedef struct gn_conv_fwd {
     const float *residual; /* [N,P,Q,K] added before the clamp, or NULL; may equal dst */
     float *dst;            /* [N,P,Q,K] */
     gn_clamp clamp;
-    const float *zeros;    /* at least C floats of 0, readable GN_PAD_BYTES further */
+    const float *zeros; /* at least C floats of 0, readable GN_PAD_BYTES further */
 } gn_conv_fwd;
 int gn_conv_fwd_tasks(const gn_conv *p);
 size_t gn_conv_fwd_scratch_bytes(const gn_conv *p);

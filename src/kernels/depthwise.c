@@ -117,7 +117,8 @@ void gn_dw_bwd_weight_reduce_task(const gn_dw_bwd_weight *call, int task)
     for (int t = 0; t <= taps; t++) {
         double sum[DW_REDUCE_CHANNELS] = {0};
         for (int part = 0; part < parts; part++) {
-            const float *src = (const float *)call->partial + part * partial_stride(p) + (int64_t)t * p->C + channels.begin;
+            const float *src =
+                (const float *)call->partial + part * partial_stride(p) + (int64_t)t * p->C + channels.begin;
             for (int c = 0; c < width; c++)
                 sum[c] += src[c];
         }

@@ -11,10 +11,10 @@ void gn_dw_pack(const gn_conv *p, const float *w, const float *bias, const float
 
 typedef struct gn_dw_fwd {
     gn_conv p;
-    const float *src;   /* [N,H,W,C] */
-    const void *packed; /* from gn_dw_pack */
+    const float *src;      /* [N,H,W,C] */
+    const void *packed;    /* from gn_dw_pack */
     const float *residual; /* [N,P,Q,C] or NULL */
-    float *dst;         /* [N,P,Q,C] */
+    float *dst;            /* [N,P,Q,C] */
     gn_clamp clamp;
 } gn_dw_fwd;
 int gn_dw_fwd_tasks(const gn_conv *p);

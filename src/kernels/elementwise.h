@@ -18,7 +18,7 @@ void gn_f32_clamp(const float *src, float *dst, size_t n, gn_clamp clamp);
 void gn_f32_clamp_grad(const float *dy, const float *y, float *dx, size_t n, gn_clamp clamp);
 void gn_f32_sigmoid(const float *src, float *dst, size_t n);
 void gn_f32_sigmoid_grad(const float *dy, const float *y, float *dx, size_t n); /* dy*y*(1-y) */
-void gn_f32_hardswish(const float *src, float *dst, size_t n);                   /* x*clamp(x/6+0.5,0,1) */
+void gn_f32_hardswish(const float *src, float *dst, size_t n);                  /* x*clamp(x/6+0.5,0,1) */
 void gn_f32_hardswish_grad(const float *dy, const float *x, float *dx, size_t n);
 /* rows x C: dst[r,c] = a[r,c] op b[c] (bias and per-channel scale), and [N,HW,C] times [N,C] (squeeze and excitation). */
 void gn_f32_add_rows(const float *a, const float *b, float *dst, size_t rows, size_t C);

@@ -73,7 +73,8 @@ static inline gn_vec_level gn_vec_rung(void)
     return GN_VEC_REF;
 }
 
-extern const gn_elementwise_table gn_elementwise__ref, gn_elementwise__avx2, gn_elementwise__avx512, gn_elementwise__neon;
+extern const gn_elementwise_table gn_elementwise__ref, gn_elementwise__avx2, gn_elementwise__avx512,
+    gn_elementwise__neon;
 extern const gn_optimizer_table gn_optimizer__ref, gn_optimizer__avx2, gn_optimizer__avx512, gn_optimizer__neon;
 extern const gn_bn_table gn_bn__ref, gn_bn__avx2, gn_bn__avx512, gn_bn__neon;
 extern const gn_pool_table gn_pool__ref, gn_pool__avx2, gn_pool__avx512, gn_pool__neon;

@@ -36,8 +36,8 @@ typedef struct gn_shape {
     int64_t dim[GN_MAX_RANK];
 } gn_shape;
 
-size_t gn_dtype_bytes(gn_dtype dtype);      /* 0 for NONE */
-const char *gn_dtype_name(gn_dtype dtype);  /* "f32", ...; "none" */
+size_t gn_dtype_bytes(gn_dtype dtype);     /* 0 for NONE */
+const char *gn_dtype_name(gn_dtype dtype); /* "f32", ...; "none" */
 bool gn_dtype_parse(const char *name, gn_dtype *out);
 
 gn_shape gn_shape_make(int rank, ...); /* rank arguments of type int */

@@ -97,8 +97,9 @@ static void json_holds_the_figures(void **state)
         const char *path;
         double want;
     } figures[] = {
-        {"splits.train.images", 6},     {"splits.val.images", 3},  {"splits.test.images", 3},      {"counts.bad_label_lines", 1},
-        {"counts.unreadable_pictures", 1}, {"box_width.p50", 0.25}, {"box_height.max", 0.5}, {"image_width.min", 40}, {"split_made", 1},
+        {"splits.train.images", 6},    {"splits.val.images", 3},          {"splits.test.images", 3},
+        {"counts.bad_label_lines", 1}, {"counts.unreadable_pictures", 1}, {"box_width.p50", 0.25},
+        {"box_height.max", 0.5},       {"image_width.min", 40},           {"split_made", 1},
     };
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
         double got = -1;

@@ -83,7 +83,8 @@ void fixture_picture(void *const *state, const char *name, int width, int height
         (&block[0][0][0])[i] = (uint8_t)gn_rng_u32(&rng);
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++)
-            memcpy(image.data + (size_t)y * image.stride_bytes + (size_t)x * 3, block[y * 8 / height][x * 9 / width], 3);
+            memcpy(image.data + (size_t)y * image.stride_bytes + (size_t)x * 3, block[y * 8 / height][x * 9 / width],
+                   3);
     char folder[FIXTURE_PATH_BYTES * 2];
     const char *path = fixture_path(state, name);
     gn_path_dir(path, folder, sizeof folder);

@@ -112,7 +112,8 @@ static void test_memory_runs_out(void **state)
 {
     fixture_simple_set(state, "p", 8);
     fixture_write(state, "labels/p1.txt", "0 0.5 0.5 0.25 0.5\n7 0.5 0.5 0.1 0.1\n");
-    fixture_write(state, "boxes.csv", "images/p0.png,1,1,20,20,a\nimages/p1.png,1,1,20,20,b\nimages/p2.png,1,1,20,20,a\n");
+    fixture_write(state, "boxes.csv",
+                  "images/p0.png,1,1,20,20,a\nimages/p1.png,1,1,20,20,b\nimages/p2.png,1,1,20,20,a\n");
     exhaust(state, open_yaml_set);
     exhaust(state, open_csv_set);
     exhaust(state, load_batches);

@@ -61,7 +61,8 @@ static void test_lists_and_folders(void **state)
     fixture_write(state, "train.txt", "images/p0.png\n./images/p1.png\r\n\n  images/p2.png\n");
     fixture_write(state, "sub/val.txt", "../images/p3.png\nimages/p4.png\n");
     fixture_write(state, "set.yaml",
-                  "path: .\ntrain: [train.txt, more/images]\nval: sub/val.txt\ntest:\nnames: {1: cat, 0: face}\nnc: 2\ndownload: x\n");
+                  "path: .\ntrain: [train.txt, more/images]\nval: sub/val.txt\ntest:\nnames: {1: cat, 0: face}\nnc: "
+                  "2\ndownload: x\n");
     gn_dataset *d = open_set(state, "set.yaml");
     assert_string_equal(gn_dataset_format(d), "data.yaml");
     assert_int_equal(gn_dataset_count(d, GN_SPLIT_TRAIN), 4);
@@ -96,7 +97,8 @@ static void test_folder_layouts(void **state)
     assert_int_equal(gn_dataset_problem_counts(d).missing_labels, 1);
     gn_dataset_close(&d);
     /* Roboflow's data.yaml names ../train/images although train/ lies beside it. */
-    fixture_write(state, "a/data.yaml", "train: ../train/images\nval: ../valid/images\nnc: 4\nnames: ['a', 'b', 'c', 'd']\n");
+    fixture_write(state, "a/data.yaml",
+                  "train: ../train/images\nval: ../valid/images\nnc: 4\nnames: ['a', 'b', 'c', 'd']\n");
     d = open_set(state, "a");
     assert_string_equal(gn_dataset_format(d), "data.yaml");
     assert_int_equal(gn_dataset_count(d, GN_SPLIT_TRAIN), 1);
@@ -113,14 +115,16 @@ static void test_folder_layouts(void **state)
 static void test_damaged_pictures_and_labels(void **state)
 {
     fixture_simple_set(state, "p", 4);
-    fixture_write(state, "labels/p1.txt", "0 0.5 0.5 0.25 0.5\n7 0.5 0.5 0.1 0.1\n0 1.5 0.5 0.1 0.1\n0 0.5 0.5 -0.1 0.1\n0 nan 0.5 0.1 0.1\n"
-                                          "0 0.5 0.5 0.1\n0 0.5 0.5 0.25 0.5\n");
+    fixture_write(state, "labels/p1.txt",
+                  "0 0.5 0.5 0.25 0.5\n7 0.5 0.5 0.1 0.1\n0 1.5 0.5 0.1 0.1\n0 0.5 0.5 -0.1 0.1\n0 nan 0.5 0.1 0.1\n"
+                  "0 0.5 0.5 0.1\n0 0.5 0.5 0.25 0.5\n");
     fixture_write(state, "labels/p2.txt", "7 0.5 0.5 0.1 0.1\n"); /* nothing usable: not a background picture */
-    fixture_write(state, "labels/p3.txt", "");                   /* background */
+    fixture_write(state, "labels/p3.txt", "");                    /* background */
     fixture_write(state, "images/text.jpg", "this is not a picture\n");
     fixture_write(state, "images/empty.png", "");
-    fixture_write(state, "list.txt", "images/p0.png\nimages/p1.png\nimages/p2.png\nimages/p3.png\nimages/gone.jpg\nimages/text.jpg\n"
-                                     "images/empty.png\nnotes.md\nimages/p0.png\n");
+    fixture_write(state, "list.txt",
+                  "images/p0.png\nimages/p1.png\nimages/p2.png\nimages/p3.png\nimages/gone.jpg\nimages/text.jpg\n"
+                  "images/empty.png\nnotes.md\nimages/p0.png\n");
     fixture_write(state, "set.yaml", "train: list.txt\nval: list.txt\nnames: [face]\n");
     gn_dataset *d = open_set(state, "set.yaml");
     const gn_problem_counts c = gn_dataset_problem_counts(d);
@@ -171,8 +175,10 @@ static void test_truncated_picture(void **state)
 static void test_huge_picture(void **state)
 {
     fixture_simple_set(state, "p", 2);
-    static const unsigned char header[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13, 'I', 'H', 'D', 'R', 0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30,
-                                           8,    2,   0,   0,   0,    0x8f, 0x5a, 0x93, 0xb2, 0, 0, 0, 0, 'I', 'D', 'A', 'T'};
+    static const unsigned char header[] = {0x89, 'P',  'N', 'G', '\r', '\n', 0x1a, '\n', 0,    0,    0,
+                                           13,   'I',  'H', 'D', 'R',  0,    0,    0x75, 0x30, 0,    0,
+                                           0x75, 0x30, 8,   2,   0,    0,    0,    0x8f, 0x5a, 0x93, 0xb2,
+                                           0,    0,    0,   0,   'I',  'D',  'A',  'T'};
     fixture_write_bytes(state, "images/huge.png", header, sizeof header);
     fixture_write(state, "labels/huge.txt", GOOD_LABEL);
     fixture_write(state, "data.yaml", "train: images\nval: images\nnames: [face]\n");
@@ -224,17 +230,18 @@ static void test_csv(void **state)
     fixture_picture(state, "a.png", 100, 50, 1);
     fixture_picture(state, "pics/b c.png", 200, 100, 2);
     fixture_picture(state, "d.png", 64, 64, 3);
-    fixture_write(state, "boxes.csv", "image,x1,y1,x2,y2,class\n"
-                                      "a.png,10,5,60,45,dog\n"
-                                      "\"pics/b c.png\", 20, 10, 40, 30 ,\"cat, big\"\r\n"
-                                      "a.png,0,0,100.5,50,dog\n"
-                                      "d.png,,,,\n"
-                                      "a.png,50,5,40,45,dog\n"
-                                      "a.png,10,5,300,45,dog\n"
-                                      "a.png,10,5,NaN,45,dog\n"
-                                      "a.png,10,5\n"
-                                      "gone.png,1,1,2,2,dog\n"
-                                      "a.png,10,5,60,45,dog\n");
+    fixture_write(state, "boxes.csv",
+                  "image,x1,y1,x2,y2,class\n"
+                  "a.png,10,5,60,45,dog\n"
+                  "\"pics/b c.png\", 20, 10, 40, 30 ,\"cat, big\"\r\n"
+                  "a.png,0,0,100.5,50,dog\n"
+                  "d.png,,,,\n"
+                  "a.png,50,5,40,45,dog\n"
+                  "a.png,10,5,300,45,dog\n"
+                  "a.png,10,5,NaN,45,dog\n"
+                  "a.png,10,5\n"
+                  "gone.png,1,1,2,2,dog\n"
+                  "a.png,10,5,60,45,dog\n");
     gn_dataset_options options = gn_dataset_default_options();
     options.val_frac = options.test_frac = 0;
     gn_dataset *d = NULL;
@@ -276,7 +283,8 @@ static void test_csv_variants(void **state)
     assert_int_equal(gn_dataset_classes(d), 3);
     assert_int_equal(gn_dataset_sample(d, GN_SPLIT_TRAIN, 0)->cls[0], 2);
     gn_dataset_close(&d);
-    fixture_write(state, "other.csv", "filename,width,height,class,xmin,ymin,xmax,ymax\na.png,100,50,face,10,5,60,45\n");
+    fixture_write(state, "other.csv",
+                  "filename,width,height,class,xmin,ymin,xmax,ymax\na.png,100,50,face,10,5,60,45\n");
     d = open_set(state, "other.csv");
     assert_string_equal(gn_dataset_class_name(d, 0), "face");
     assert_true(gn_dataset_sample(d, GN_SPLIT_TRAIN, 0)->box[0].y2 == 0.9f);
@@ -306,7 +314,9 @@ static void test_made_split(void **state)
     fixture_write(state, "data.yaml", "train: images\nnames: [face]\n");
     gn_dataset *d = open_set(state, "data.yaml"), *again = open_set(state, "data.yaml");
     assert_true(gn_dataset_is_split_made(d));
-    assert_int_equal(gn_dataset_count(d, GN_SPLIT_TRAIN) + gn_dataset_count(d, GN_SPLIT_VAL) + gn_dataset_count(d, GN_SPLIT_TEST), 60);
+    assert_int_equal(gn_dataset_count(d, GN_SPLIT_TRAIN) + gn_dataset_count(d, GN_SPLIT_VAL) +
+                         gn_dataset_count(d, GN_SPLIT_TEST),
+                     60);
     assert_in_range(gn_dataset_count(d, GN_SPLIT_VAL), 7, 9);
     assert_in_range(gn_dataset_count(d, GN_SPLIT_TEST), 7, 9);
     assert_true(gn_dataset_hash(d) == gn_dataset_hash(again));
@@ -400,9 +410,18 @@ static void test_real_sets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_lists_and_folders), T(test_folder_layouts), T(test_damaged_pictures_and_labels), T(test_truncated_picture),
-        T(test_huge_picture),      T(test_refused_sets),   T(test_csv),                         T(test_csv_variants),
-        T(test_made_split),        T(test_split_of_copies), T(test_hash),                       T(test_single_class),
+        T(test_lists_and_folders),
+        T(test_folder_layouts),
+        T(test_damaged_pictures_and_labels),
+        T(test_truncated_picture),
+        T(test_huge_picture),
+        T(test_refused_sets),
+        T(test_csv),
+        T(test_csv_variants),
+        T(test_made_split),
+        T(test_split_of_copies),
+        T(test_hash),
+        T(test_single_class),
         cmocka_unit_test(test_real_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,15 +45,24 @@ static void test_bad_lines(void **state)
     static const struct {
         const char *line, *word;
     } cases[] = {
-        {"0 0.5 0.5 0.2\n", "4 columns"},       {"0\n", "1 column;"},
-        {"0 0.5 0.5 0.2 0.2 0.9\n", "6 columns"}, {"0 1.5 0.5 0.2 0.2\n", "outside 0..1"},
-        {"0 0.5 -0.1 0.2 0.2\n", "outside 0..1"}, {"0 0.5 0.5 -0.2 0.2\n", "negative size"},
-        {"0 0.5 0.5 0.2 0\n", "empty size"},     {"0 nan 0.5 0.2 0.2\n", "NaN"},
-        {"0 0.5 0.5 nan 0.2\n", "NaN"},          {"0 0.5 0.5 inf 0.2\n", "outside 0..1"},
-        {"7 0.5 0.5 0.2 0.2\n", "class 7"},      {"-1 0.5 0.5 0.2 0.2\n", "class -1"},
-        {"0.5 0.5 0.5 0.2 0.2\n", "class 0.5"},  {"face 0.5 0.5 0.2 0.2\n", "'face'"},
-        {"0 0,5 0.5 0.2 0.2\n", "'0,5'"},        {"0 0x1p-1 0.5 0.2 0.2\n", "not a number"},
-        {"nan 0.5 0.5 0.2 0.2\n", "class"},      {"0 0.1 0.2 1.5 0.2 0.3 0.9\n", "outside 0..1"},
+        {"0 0.5 0.5 0.2\n", "4 columns"},
+        {"0\n", "1 column;"},
+        {"0 0.5 0.5 0.2 0.2 0.9\n", "6 columns"},
+        {"0 1.5 0.5 0.2 0.2\n", "outside 0..1"},
+        {"0 0.5 -0.1 0.2 0.2\n", "outside 0..1"},
+        {"0 0.5 0.5 -0.2 0.2\n", "negative size"},
+        {"0 0.5 0.5 0.2 0\n", "empty size"},
+        {"0 nan 0.5 0.2 0.2\n", "NaN"},
+        {"0 0.5 0.5 nan 0.2\n", "NaN"},
+        {"0 0.5 0.5 inf 0.2\n", "outside 0..1"},
+        {"7 0.5 0.5 0.2 0.2\n", "class 7"},
+        {"-1 0.5 0.5 0.2 0.2\n", "class -1"},
+        {"0.5 0.5 0.5 0.2 0.2\n", "class 0.5"},
+        {"face 0.5 0.5 0.2 0.2\n", "'face'"},
+        {"0 0,5 0.5 0.2 0.2\n", "'0,5'"},
+        {"0 0x1p-1 0.5 0.2 0.2\n", "not a number"},
+        {"nan 0.5 0.5 0.2 0.2\n", "class"},
+        {"0 0.1 0.2 1.5 0.2 0.3 0.9\n", "outside 0..1"},
         {"0 0.1 0.2 0.1 0.3 0.1 0.4\n", "no area"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -98,10 +107,8 @@ static void test_label_path(void **state)
 {
     (void)state;
     static const char *const pairs[][2] = {
-        {"/d/images/a.jpg", "/d/labels/a.txt"},
-        {"/d/images/x/images/a.b.jpg", "/d/images/x/labels/a.b.txt"},
-        {"./images/train/a.png", "./labels/train/a.txt"},
-        {"/d/pictures/a.jpg", "/d/pictures/a.txt"},
+        {"/d/images/a.jpg", "/d/labels/a.txt"},           {"/d/images/x/images/a.b.jpg", "/d/images/x/labels/a.b.txt"},
+        {"./images/train/a.png", "./labels/train/a.txt"}, {"/d/pictures/a.jpg", "/d/pictures/a.txt"},
         {"/d.x/images/noext", "/d.x/labels/noext.txt"},
     };
     char path[GN_DATA_PATH_BYTES];

@@ -147,8 +147,16 @@ static int hash_epochs(const gn_dataset *d, const gn_loader_options *o, int epoc
 
 static gn_augment every_augmentation(void)
 {
-    return (gn_augment){.fliplr = 0.5, .scale = 0.5, .translate = 0.2, .hsv_h = 0.015, .hsv_s = 0.7, .hsv_v = 0.4,
-                        .brightness = 0.2, .contrast = 0.2, .crop = 0.5, .erase = 0.3};
+    return (gn_augment){.fliplr = 0.5,
+                        .scale = 0.5,
+                        .translate = 0.2,
+                        .hsv_h = 0.015,
+                        .hsv_s = 0.7,
+                        .hsv_v = 0.4,
+                        .brightness = 0.2,
+                        .contrast = 0.2,
+                        .crop = 0.5,
+                        .erase = 0.3};
 }
 
 static void test_same_bits(void **state)
@@ -282,7 +290,8 @@ static void test_boxes_follow(void **state)
                 assert_near(box->x2, seen.x2, 1.3 / o.imgsz_w);
                 assert_near(box->y1, seen.y1, 1.3 / o.imgsz_h);
                 assert_near(box->y2, seen.y2, 1.3 / o.imgsz_h);
-                const gn_box in = gn_geometry_to_input(b.geometry, o.imgsz_w, o.imgsz_h, &truth_px), cut = gn_box_clip(&in, 1, 1);
+                const gn_box in = gn_geometry_to_input(b.geometry, o.imgsz_w, o.imgsz_h, &truth_px),
+                             cut = gn_box_clip(&in, 1, 1);
                 assert_near(gn_box_iou(&cut, box), 1, 1e-4);
                 const gn_box back = gn_geometry_to_picture(b.geometry, o.imgsz_w, o.imgsz_h, &in);
                 assert_near(gn_box_iou(&back, &truth_px), 1, 1e-4);
@@ -484,8 +493,10 @@ static void test_speed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_plain_batch), T(test_order),       T(test_same_bits),           T(test_leaving_early),       T(test_boxes_follow), T(test_cut_boxes),
-        T(test_largest_box), T(test_cache_limit), T(test_warp_against_resize), T(test_undecodable_picture), T(test_refused_options), cmocka_unit_test(test_speed),
+        T(test_plain_batch),         T(test_order),           T(test_same_bits),
+        T(test_leaving_early),       T(test_boxes_follow),    T(test_cut_boxes),
+        T(test_largest_box),         T(test_cache_limit),     T(test_warp_against_resize),
+        T(test_undecodable_picture), T(test_refused_options), cmocka_unit_test(test_speed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,8 +111,8 @@ static void test_limits(void **state)
     gn_text_init(&t);
     gn_text_add(&t, "l0: &l0 [x,x,x,x,x,x,x,x,x,x]\n");
     for (int i = 1; i < 9; i++)
-        gn_text_printf(&t, "l%d: &l%d [*l%d,*l%d,*l%d,*l%d,*l%d,*l%d,*l%d,*l%d,*l%d,*l%d]\n", i, i, i - 1, i - 1, i - 1, i - 1, i - 1,
-                       i - 1, i - 1, i - 1, i - 1, i - 1);
+        gn_text_printf(&t, "l%d: &l%d [*l%d,*l%d,*l%d,*l%d,*l%d,*l%d,*l%d,*l%d,*l%d,*l%d]\n", i, i, i - 1, i - 1, i - 1,
+                       i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
     refuse(t.data, GN_ELIMIT, 0, "values");
     gn_text_deinit(&t);
 

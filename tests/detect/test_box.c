@@ -89,7 +89,9 @@ static void test_gradients(void **state)
                 memcpy(down, p, sizeof p);
                 up[i] += h;
                 down[i] -= h;
-                const double want = (loss_with_alpha((gn_iou_kind)k, up, t, alpha) - loss_with_alpha((gn_iou_kind)k, down, t, alpha)) / (2 * h);
+                const double want =
+                    (loss_with_alpha((gn_iou_kind)k, up, t, alpha) - loss_with_alpha((gn_iou_kind)k, down, t, alpha)) /
+                    (2 * h);
                 assert_near(grad[i], want, 1e-6 * fmax(1, fabs(want)));
             }
         }
@@ -99,7 +101,7 @@ static void test_degenerate_predictions(void **state)
 {
     (void)state;
     const double t[4] = {0.3, 0.3, 0.5, 0.6};
-    const double cases[][4] = {{0.8, 0.8, 0.2, 0.2}, {0.4, 0.4, 0.4, 0.4}, {0, 0, 0, 0}, {0.3, 0.3, 0.5, 0.6},
+    const double cases[][4] = {{0.8, 0.8, 0.2, 0.2}, {0.4, 0.4, 0.4, 0.4}, {0, 0, 0, 0},          {0.3, 0.3, 0.5, 0.6},
                                {1, 0.3, 0, 0.6},     {1e20, 0, -1e20, 1},  {-1e6, -1e6, 1e6, 1e6}};
     for (int k = 0; k < 4; k++)
         for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -146,8 +148,9 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_iou_of_boxes), cmocka_unit_test(test_values),        cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_degenerate_predictions), cmocka_unit_test(test_scalar_losses), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_iou_of_boxes),  cmocka_unit_test(test_values),
+        cmocka_unit_test(test_gradients),     cmocka_unit_test(test_degenerate_predictions),
+        cmocka_unit_test(test_scalar_losses), cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@
 
 #include "detect/metrics.h"
 
-#define MAX_ITEMS 1000
+#define MAX_ITEMS  1000
 #define N_EXPECTED 21 /* map50_95, 10 maps, 10 recalls */
 
 static void assert_near(double got, double want, double tolerance)
@@ -84,7 +84,12 @@ static bool read_case(FILE *f, golden *g)
         gn_box b;
         if (sscanf(line, "case %63s %ld %d %ld %ld", g->name, &images, &classes, &n_truth, &n_det) == 5) {
             assert_true(n_truth <= MAX_ITEMS && n_det <= MAX_ITEMS);
-            g->input = (gn_coco_input){.det = g->det, .n_det = n_det, .truth = g->truth, .n_truth = n_truth, .n_images = images, .n_classes = classes};
+            g->input = (gn_coco_input){.det = g->det,
+                                       .n_det = n_det,
+                                       .truth = g->truth,
+                                       .n_truth = n_truth,
+                                       .n_images = images,
+                                       .n_classes = classes};
         } else if (sscanf(line, "t %ld %d %d %f %f %f %f", &image, &cls, &crowd, &b.x1, &b.y1, &b.x2, &b.y2) == 7) {
             g->truth[t++] = (gn_truth){.image = image, .cls = cls, .is_crowd = crowd != 0, .box = b};
         } else if (sscanf(line, "d %ld %d %f %f %f %f %f", &image, &cls, &score, &b.x1, &b.y1, &b.x2, &b.y2) == 7) {
@@ -150,10 +155,13 @@ static void test_order_does_not_matter(void **state)
 static void test_best_f1(void **state)
 {
     (void)state;
-    const gn_truth truth[] = {{.image = 0, .box = {0, 0, 10, 10}}, {.image = 1, .box = {5, 5, 20, 20}}, {.image = 2, .box = {5, 5, 20, 20}}};
+    const gn_truth truth[] = {
+        {.image = 0, .box = {0, 0, 10, 10}}, {.image = 1, .box = {5, 5, 20, 20}}, {.image = 2, .box = {5, 5, 20, 20}}};
     const gn_detection det[] = {
-        {.image = 0, .score = 0.9f, .box = {0, 0, 10, 10}},  {.image = 1, .score = 0.7f, .box = {5, 5, 20, 20}},
-        {.image = 2, .score = 0.5f, .box = {50, 50, 60, 60}}, {.image = 0, .score = 0.2f, .box = {50, 50, 60, 60}},
+        {.image = 0, .score = 0.9f, .box = {0, 0, 10, 10}},
+        {.image = 1, .score = 0.7f, .box = {5, 5, 20, 20}},
+        {.image = 2, .score = 0.5f, .box = {50, 50, 60, 60}},
+        {.image = 0, .score = 0.2f, .box = {50, 50, 60, 60}},
     };
     gn_coco_input in = {.det = det, .n_det = 4, .truth = truth, .n_truth = 3, .n_images = 3, .n_classes = 1};
     gn_coco_metrics m;
@@ -176,8 +184,10 @@ static void test_best_f1(void **state)
 static void test_ignored_boxes(void **state)
 {
     (void)state;
-    const gn_truth truth[] = {{.image = 0, .box = {0, 0, 10, 10}}, {.image = 0, .is_ignored = true, .box = {20, 20, 30, 30}}};
-    const gn_detection det[] = {{.image = 0, .score = 0.9f, .box = {20, 20, 30, 30}}, {.image = 0, .score = 0.8f, .box = {0, 0, 10, 10}}};
+    const gn_truth truth[] = {{.image = 0, .box = {0, 0, 10, 10}},
+                              {.image = 0, .is_ignored = true, .box = {20, 20, 30, 30}}};
+    const gn_detection det[] = {{.image = 0, .score = 0.9f, .box = {20, 20, 30, 30}},
+                                {.image = 0, .score = 0.8f, .box = {0, 0, 10, 10}}};
     const gn_coco_input in = {.det = det, .n_det = 2, .truth = truth, .n_truth = 2, .n_images = 1, .n_classes = 1};
     gn_coco_metrics m;
     double class_ap[GN_COCO_THRESHOLDS];
@@ -232,10 +242,14 @@ static void test_coco_bootstrap(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_single_box),           cmocka_unit_test(test_single_bootstrap),
-        cmocka_unit_test(test_against_pycocotools),  cmocka_unit_test(test_order_does_not_matter),
-        cmocka_unit_test(test_best_f1),              cmocka_unit_test(test_ignored_boxes),
-        cmocka_unit_test(test_bad_input),            cmocka_unit_test(test_coco_bootstrap),
+        cmocka_unit_test(test_single_box),
+        cmocka_unit_test(test_single_bootstrap),
+        cmocka_unit_test(test_against_pycocotools),
+        cmocka_unit_test(test_order_does_not_matter),
+        cmocka_unit_test(test_best_f1),
+        cmocka_unit_test(test_ignored_boxes),
+        cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_coco_bootstrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,9 +48,10 @@ typedef struct gn_check {
 bool check_case(gn_check *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Blocks live until the case ends. */
-float *check_random(gn_check *c, size_t n, float lo, float hi); /* uniform; read-only use: guard page behind GN_PAD_BYTES */
+float *check_random(gn_check *c, size_t n, float lo,
+                    float hi); /* uniform; read-only use: guard page behind GN_PAD_BYTES */
 uint8_t *check_random_u8(gn_check *c, size_t n);
-float *check_zeros(gn_check *c, size_t n); /* guard page as above */
+float *check_zeros(gn_check *c, size_t n);        /* guard page as above */
 void *check_src_bytes(gn_check *c, size_t bytes); /* zeroed, guard page as above, only 4-byte aligned */
 float *check_dst(gn_check *c, size_t n);          /* full of NaN, canaries around it, not 64-byte aligned */
 void *check_dst_bytes(gn_check *c, size_t bytes); /* full of 0xFF */
@@ -62,10 +63,13 @@ void check_at_ref(gn_check *c);
 void check_at_level(gn_check *c);
 
 /* |got - ref| <= abs_tol + rel_tol*|ref| for all elements, NaN equals NaN; the worst element is reported.  True when fine. */
-bool check_close(gn_check *c, const char *what, const float *got, const float *ref, size_t n, double abs_tol, double rel_tol);
-bool check_close_f64(gn_check *c, const char *what, const float *got, const double *ref, size_t n, double abs_tol, double rel_tol);
+bool check_close(gn_check *c, const char *what, const float *got, const float *ref, size_t n, double abs_tol,
+                 double rel_tol);
+bool check_close_f64(gn_check *c, const char *what, const float *got, const double *ref, size_t n, double abs_tol,
+                     double rel_tol);
 /* Bound per element: |got - ref| <= tol * scale[i] (scale: e.g. the sum of absolute products behind element i). */
-bool check_close_scaled(gn_check *c, const char *what, const float *got, const double *ref, const double *scale, size_t n, double tol);
+bool check_close_scaled(gn_check *c, const char *what, const float *got, const double *ref, const double *scale,
+                        size_t n, double tol);
 bool check_same_bytes(gn_check *c, const char *what, const void *got, const void *ref, size_t bytes);
 bool check_that(gn_check *c, bool condition, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void check_fail(gn_check *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -59,17 +59,19 @@ static void check_statistics(gn_check *c, const gn_bn_fwd *call, moments m)
     const double n = (double)p->rows, momentum = (double)p->momentum;
     for (int ch = 0; ch < p->C; ch++) {
         /* 1e-6 relative; the mean may be off by its own rounding and by 1e-6 deviations. */
-        const double invstd = 1 / sqrt(m.var[ch] + (double)p->epsilon), bound = 1e-6 * sqrt(m.var[ch]) + 0x1p-24 * fabs(m.mean[ch]);
+        const double invstd = 1 / sqrt(m.var[ch] + (double)p->epsilon),
+                     bound = 1e-6 * sqrt(m.var[ch]) + 0x1p-24 * fabs(m.mean[ch]);
         check_that(c, fabs((double)call->mean[ch] - m.mean[ch]) <= bound, "mean[%d] is %.9g, expected %.9g", ch,
                    (double)call->mean[ch], m.mean[ch]);
         check_that(c, fabs((double)call->invstd[ch] - invstd) <= 1e-6 * invstd, "invstd[%d] is %.9g, expected %.9g", ch,
                    (double)call->invstd[ch], invstd);
         const double mean = (1 - momentum) * (double)call->running_mean_in[ch] + momentum * m.mean[ch];
-        const double var = (1 - momentum) * (double)call->running_var_in[ch] + momentum * m.var[ch] * (n > 1 ? n / (n - 1) : 1);
+        const double var =
+            (1 - momentum) * (double)call->running_var_in[ch] + momentum * m.var[ch] * (n > 1 ? n / (n - 1) : 1);
         check_that(c, fabs((double)call->running_mean[ch] - mean) <= momentum * bound + 1e-7 * (1 + fabs(mean)),
                    "running mean[%d] is %.9g, expected %.9g", ch, (double)call->running_mean[ch], mean);
-        check_that(c, fabs((double)call->running_var[ch] - var) <= 2e-6 * var, "running variance[%d] is %.9g, expected %.9g", ch,
-                   (double)call->running_var[ch], var);
+        check_that(c, fabs((double)call->running_var[ch] - var) <= 2e-6 * var,
+                   "running variance[%d] is %.9g, expected %.9g", ch, (double)call->running_var[ch], var);
     }
 }
 
@@ -80,7 +82,8 @@ static void check_output(gn_check *c, const gn_bn_fwd *call)
     double *expected = check_doubles(c, floats_of(p));
     for (size_t i = 0; i < floats_of(p); i++) {
         const size_t ch = i % (size_t)p->C;
-        const double y = ((double)call->x[i] - (double)call->mean[ch]) * (double)call->invstd[ch] * (double)call->scale[ch];
+        const double y =
+            ((double)call->x[i] - (double)call->mean[ch]) * (double)call->invstd[ch] * (double)call->scale[ch];
         expected[i] = fmin(fmax(y + (double)call->shift[ch], (double)p->clamp.lo), (double)p->clamp.hi);
     }
     check_close_f64(c, "y", call->y, expected, floats_of(p), 1e-5, 1e-6);
@@ -90,7 +93,8 @@ static void formula_backward(gn_check *c, const gn_bn_bwd *call)
 {
     const gn_bn *p = &call->p;
     const size_t n = floats_of(p), C = (size_t)p->C;
-    double *shift = check_doubles(c, C), *scale = check_doubles(c, C), *dx = check_doubles(c, n), *g = check_doubles(c, n);
+    double *shift = check_doubles(c, C), *scale = check_doubles(c, C), *dx = check_doubles(c, n),
+           *g = check_doubles(c, n);
     double *size = check_doubles(c, C);
     for (size_t i = 0; i < n; i++) {
         const size_t ch = i % C;
@@ -124,10 +128,18 @@ static gn_bn_fwd make_forward(gn_check *c, gn_bn p, float offset)
 {
     const size_t C = (size_t)p.C;
     return (gn_bn_fwd){
-        .p = p, .x = make_rows(c, &p, offset), .scale = check_random(c, C, 0.5F, 2), .shift = check_random(c, C, -1, 3),
-        .running_mean_in = check_random(c, C, -1, 1), .running_var_in = check_random(c, C, 0.5F, 1),
-        .y = check_dst(c, floats_of(&p)), .running_mean = check_dst(c, C), .running_var = check_dst(c, C),
-        .mean = check_dst(c, C), .invstd = check_dst(c, C), .partial = check_scratch(c, gn_bn_partial_bytes(&p)),
+        .p = p,
+        .x = make_rows(c, &p, offset),
+        .scale = check_random(c, C, 0.5F, 2),
+        .shift = check_random(c, C, -1, 3),
+        .running_mean_in = check_random(c, C, -1, 1),
+        .running_var_in = check_random(c, C, 0.5F, 1),
+        .y = check_dst(c, floats_of(&p)),
+        .running_mean = check_dst(c, C),
+        .running_var = check_dst(c, C),
+        .mean = check_dst(c, C),
+        .invstd = check_dst(c, C),
+        .partial = check_scratch(c, gn_bn_partial_bytes(&p)),
     };
 }
 
@@ -136,10 +148,17 @@ static gn_bn_bwd make_backward(gn_check *c, const gn_bn_fwd *forward, bool in_pl
     const gn_bn *p = &forward->p;
     float *dy = check_random(c, floats_of(p), -1, 1);
     return (gn_bn_bwd){
-        .p = *p, .dy = dy, .x = forward->x, .y = p->clamp.hi - p->clamp.lo < INFINITY || p->clamp.lo == 0 ? forward->y : NULL,
-        .scale = forward->scale, .mean = forward->mean, .invstd = forward->invstd,
-        .dx = in_place ? dy : check_dst(c, floats_of(p)), .dscale = check_dst(c, (size_t)p->C),
-        .dshift = check_dst(c, (size_t)p->C), .partial = check_scratch(c, gn_bn_partial_bytes(p)),
+        .p = *p,
+        .dy = dy,
+        .x = forward->x,
+        .y = p->clamp.hi - p->clamp.lo < INFINITY || p->clamp.lo == 0 ? forward->y : NULL,
+        .scale = forward->scale,
+        .mean = forward->mean,
+        .invstd = forward->invstd,
+        .dx = in_place ? dy : check_dst(c, floats_of(p)),
+        .dscale = check_dst(c, (size_t)p->C),
+        .dshift = check_dst(c, (size_t)p->C),
+        .partial = check_scratch(c, gn_bn_partial_bytes(p)),
     };
 }
 
@@ -230,7 +249,8 @@ void check_batchnorm(gn_check *c)
         for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
             for (size_t o = 0; o < 2; o++) {
                 const gn_clamp clamp = (i + k) % 3 == 0 ? open_clamp : (i + k) % 3 == 1 ? relu : relu6;
-                if (check_case(c, "rows%d c%d offset%g clamp%zu", (int)rows[k], channels[i], (double)offsets[o], (i + k) % 3))
+                if (check_case(c, "rows%d c%d offset%g clamp%zu", (int)rows[k], channels[i], (double)offsets[o],
+                               (i + k) % 3))
                     check_one(c, (gn_bn){rows[k], channels[i], 1e-3F, 0.1F, clamp}, offsets[o]);
             }
     if (check_case(c, "many tasks"))

@@ -24,8 +24,20 @@ static size_t weight_floats(const gn_conv *p)
 
 static gn_conv shape(int N, int H, int W, int C, int R, int S, int stride, int pad, int dil)
 {
-    gn_conv p = {.N = N, .H = H, .W = W, .C = C, .K = C, .R = R, .S = S, .stride_h = stride, .stride_w = stride, .pad_top = pad,
-                 .pad_left = pad, .dil_h = dil, .dil_w = dil, .groups = C};
+    gn_conv p = {.N = N,
+                 .H = H,
+                 .W = W,
+                 .C = C,
+                 .K = C,
+                 .R = R,
+                 .S = S,
+                 .stride_h = stride,
+                 .stride_w = stride,
+                 .pad_top = pad,
+                 .pad_left = pad,
+                 .dil_h = dil,
+                 .dil_w = dil,
+                 .groups = C};
     p.P = (H + 2 * pad - dil * (R - 1) - 1) / stride + 1;
     p.Q = (W + 2 * pad - dil * (S - 1) - 1) / stride + 1;
     return p;
@@ -39,11 +51,13 @@ typedef struct formula {
 
 static void visit(const gn_conv *p, const formula *f, int n, int y, int x, int t)
 {
-    const int h = y * p->stride_h - p->pad_top + t / p->S * p->dil_h, w = x * p->stride_w - p->pad_left + t % p->S * p->dil_w;
+    const int h = y * p->stride_h - p->pad_top + t / p->S * p->dil_h,
+              w = x * p->stride_w - p->pad_left + t % p->S * p->dil_w;
     if (h < 0 || h >= p->H || w < 0 || w >= p->W)
         return;
     for (int c = 0; c < p->C; c++) {
-        const size_t at_src = (size_t)(((n * p->H + h) * p->W + w) * p->C + c), at_weight = (size_t)(c * p->R * p->S + t);
+        const size_t at_src = (size_t)(((n * p->H + h) * p->W + w) * p->C + c),
+                     at_weight = (size_t)(c * p->R * p->S + t);
         const size_t at_dst = (size_t)(((n * p->P + y) * p->Q + x) * p->C + c);
         const size_t to = !f->src ? at_src : !f->weight ? at_weight : at_dst;
         const double product = (f->src ? (double)f->src[at_src] : 1) * (f->weight ? (double)f->weight[at_weight] : 1) *
@@ -64,8 +78,8 @@ static void visit_all(const gn_conv *p, const formula *f)
 
 static bool begin(gn_check *c, const gn_conv *p, const char *what)
 {
-    return check_case(c, "%s n%d %dx%dx%d f%dx%d s%dx%d p%d,%d d%d", what, p->N, p->H, p->W, p->C, p->R, p->S, p->stride_h,
-                      p->stride_w, p->pad_top, p->pad_left, p->dil_h);
+    return check_case(c, "%s n%d %dx%dx%d f%dx%d s%dx%d p%d,%d d%d", what, p->N, p->H, p->W, p->C, p->R, p->S,
+                      p->stride_h, p->stride_w, p->pad_top, p->pad_left, p->dil_h);
 }
 
 /* ---- forward ---- */
@@ -89,7 +103,8 @@ static void check_forward(gn_check *c, const gn_conv *p, fused with)
     formula f = {src, w, NULL, check_doubles(c, n), check_doubles(c, n)};
     visit_all(p, &f);
     for (size_t i = 0; i < n; i++) {
-        const double more = (with.has_bias ? (double)bias[i % (size_t)p->C] : 0) + (with.has_residual ? (double)residual[i] : 0);
+        const double more =
+            (with.has_bias ? (double)bias[i % (size_t)p->C] : 0) + (with.has_residual ? (double)residual[i] : 0);
         f.sum[i] = fmin(fmax(f.sum[i] + more, (double)with.clamp.lo), (double)with.clamp.hi);
         f.absolute[i] += 2;
     }
@@ -153,7 +168,11 @@ static void check_backward_weight(gn_check *c, const gn_conv *p, bool has_bias)
         bias[i % C] += (double)ddst[i];
         bias_size[i % C] += fabs((double)ddst[i]);
     }
-    const gn_dw_bwd_weight call = {*p, src, ddst, check_dst(c, n), has_bias ? check_dst(c, C) : NULL,
+    const gn_dw_bwd_weight call = {*p,
+                                   src,
+                                   ddst,
+                                   check_dst(c, n),
+                                   has_bias ? check_dst(c, C) : NULL,
                                    check_scratch(c, gn_dw_bwd_weight_partial_bytes(p))};
     for (int t = gn_dw_bwd_weight_tasks(p) - 1; t >= 0; t--)
         gn_dw_bwd_weight_task(&call, t);
@@ -169,7 +188,8 @@ static void check_backward_weight(gn_check *c, const gn_conv *p, bool has_bias)
 
 static void check_shape(gn_check *c, const gn_conv *p, int i)
 {
-    const fused with = {i % 2 == 0, i % 3 == 0, i % 5 == 0, i % 4 < 2 ? (gn_clamp){-INFINITY, INFINITY} : (gn_clamp){0, 0.5F}};
+    const fused with = {i % 2 == 0, i % 3 == 0, i % 5 == 0,
+                        i % 4 < 2 ? (gn_clamp){-INFINITY, INFINITY} : (gn_clamp){0, 0.5F}};
     if (begin(c, p, "forward"))
         check_forward(c, p, with);
     if (begin(c, p, "data"))
@@ -182,9 +202,10 @@ static void check_shapes(gn_check *c)
 {
     static const int channels[] = {1, 3, 8, 15, 16, 17, 33, 96};
     static const int windows[][5] = {/* R, S, stride, pad, dilation */
-                                     {3, 3, 1, 1, 1}, {3, 3, 2, 1, 1}, {3, 3, 1, 0, 1}, {3, 3, 2, 0, 1}, {5, 5, 1, 2, 1},
-                                     {5, 5, 2, 2, 1}, {3, 3, 1, 2, 2}, {3, 3, 2, 2, 2}, {3, 3, 3, 1, 1}, {7, 7, 1, 3, 1},
-                                     {1, 5, 1, 2, 1}, {3, 1, 2, 1, 1}, {2, 2, 2, 0, 1}, {3, 3, 1, 3, 1}, {3, 3, 2, 3, 3}};
+                                     {3, 3, 1, 1, 1}, {3, 3, 2, 1, 1}, {3, 3, 1, 0, 1}, {3, 3, 2, 0, 1},
+                                     {5, 5, 1, 2, 1}, {5, 5, 2, 2, 1}, {3, 3, 1, 2, 2}, {3, 3, 2, 2, 2},
+                                     {3, 3, 3, 1, 1}, {7, 7, 1, 3, 1}, {1, 5, 1, 2, 1}, {3, 1, 2, 1, 1},
+                                     {2, 2, 2, 0, 1}, {3, 3, 1, 3, 1}, {3, 3, 2, 3, 3}};
     static const int sizes[][2] = {{5, 13}, {9, 8}, {3, 4}, {12, 23}};
     int i = 0;
     for (size_t k = 0; k < sizeof channels / sizeof *channels; k++)
@@ -195,7 +216,8 @@ static void check_shapes(gn_check *c)
                 if (sizes[s][0] + 2 * f[3] > f[4] * (f[0] - 1) && sizes[s][1] + 2 * f[3] > f[4] * (f[1] - 1))
                     check_shape(c, &p, i++);
             }
-    gn_conv p = shape(1, 11, 14, 24, 3, 3, 1, 1, 1); /* strides and padding that differ by direction, more padding below */
+    gn_conv p =
+        shape(1, 11, 14, 24, 3, 3, 1, 1, 1); /* strides and padding that differ by direction, more padding below */
     p.stride_h = 2;
     p.pad_left = 0;
     p.P = 6;
@@ -245,9 +267,12 @@ static void bench(gn_check *c, gn_conv p)
     float *w = check_random(c, weight_floats(&p), -1, 1);
     void *packed = check_scratch(c, gn_dw_pack_bytes(&p));
     gn_dw_pack(&p, w, NULL, NULL, packed);
-    bench_call k = {{p, src, packed, NULL, dst, {0, 6}}, {p, dst, packed, src, false},
-                    {p, src, dst, w, check_random(c, (size_t)p.C, 0, 1), check_scratch(c, gn_dw_bwd_weight_partial_bytes(&p))}};
-    const double bytes = 4.0 * (double)(src_floats(&p) + dst_floats(&p)), flop = 2.0 * p.R * p.S * (double)dst_floats(&p);
+    bench_call k = {
+        {p, src, packed, NULL, dst, {0, 6}},
+        {p, dst, packed, src, false},
+        {p, src, dst, w, check_random(c, (size_t)p.C, 0, 1), check_scratch(c, gn_dw_bwd_weight_partial_bytes(&p))}};
+    const double bytes = 4.0 * (double)(src_floats(&p) + dst_floats(&p)),
+                 flop = 2.0 * p.R * p.S * (double)dst_floats(&p);
     char label[64];
     snprintf(label, sizeof label, "forward (%.1f Mflop)", flop * 1e-6);
     check_bench(c, label, bench_forward, &k, bytes, "B");
@@ -262,8 +287,9 @@ void check_depthwise(gn_check *c)
         return;
     }
     static const int sizes[][5] = {/* N, H=W, C, filter, stride */
-                                   {1, 112, 32, 3, 1}, {1, 112, 96, 3, 2}, {1, 56, 144, 3, 1}, {1, 28, 192, 3, 1}, {1, 14, 576, 3, 1},
-                                   {1, 7, 960, 3, 1}, {1, 28, 192, 3, 2}, {1, 28, 120, 5, 1}, {32, 64, 96, 3, 1}, {32, 64, 96, 3, 2}};
+                                   {1, 112, 32, 3, 1}, {1, 112, 96, 3, 2}, {1, 56, 144, 3, 1}, {1, 28, 192, 3, 1},
+                                   {1, 14, 576, 3, 1}, {1, 7, 960, 3, 1},  {1, 28, 192, 3, 2}, {1, 28, 120, 5, 1},
+                                   {32, 64, 96, 3, 1}, {32, 64, 96, 3, 2}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const int *s = sizes[i];
         if (check_case(c, "n%d %dx%dx%d f%d s%d", s[0], s[1], s[1], s[2], s[3], s[4])) {

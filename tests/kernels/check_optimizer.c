@@ -33,7 +33,8 @@ static void formula_sgd(const gn_sgd_step *s, double *w, const float *g, double 
 static void check_sgd(gn_check *c, gn_sgd_step s, size_t n)
 {
     const float *start = check_random(c, n, -1, 1);
-    float *w = copy_of(c, start, n), *v = s.momentum > 0 ? check_dst(c, n) : NULL; /* NaN: the first step must not read v */
+    float *w = copy_of(c, start, n),
+          *v = s.momentum > 0 ? check_dst(c, n) : NULL; /* NaN: the first step must not read v */
     double *expected = check_doubles(c, n), *velocity = check_doubles(c, n);
     to_doubles(expected, start, n);
     for (int t = 0; t < STEPS; t++) {
@@ -119,10 +120,20 @@ static void bench(gn_check *c, size_t n)
 {
     bench_call k = {
         .sgd = {.lr = 1e-6F, .momentum = 0.9F, .weight_decay = 1e-4F, .grad_scale = 1, .nesterov = true},
-        .adam = {.lr = 1e-6F, .beta1 = 0.9F, .beta2 = 0.999F, .epsilon = 1e-8F, .weight_decay = 0.05F, .grad_scale = 1, .bias1 = 1,
-                 .bias2 = 1, .decoupled = true},
-        .w = check_random(c, n, -1, 1), .g = check_random(c, n, -1, 1), .m = check_random(c, n, -1, 1),
-        .v = check_random(c, n, 0, 1), .n = n,
+        .adam = {.lr = 1e-6F,
+                 .beta1 = 0.9F,
+                 .beta2 = 0.999F,
+                 .epsilon = 1e-8F,
+                 .weight_decay = 0.05F,
+                 .grad_scale = 1,
+                 .bias1 = 1,
+                 .bias2 = 1,
+                 .decoupled = true},
+        .w = check_random(c, n, -1, 1),
+        .g = check_random(c, n, -1, 1),
+        .m = check_random(c, n, -1, 1),
+        .v = check_random(c, n, 0, 1),
+        .n = n,
     };
     check_bench(c, "sgd, nesterov", bench_sgd, &k, 20.0 * (double)n, "B");
     check_bench(c, "adamw", bench_adam, &k, 28.0 * (double)n, "B");
@@ -140,12 +151,19 @@ void check_optimizer(gn_check *c)
     for (size_t i = 0; !c->bench && i < sizeof lengths / sizeof *lengths; i++) {
         const size_t n = lengths[i];
         for (int variant = 0; variant < 4; variant++) {
-            const gn_sgd_step sgd = {.lr = 0.01F, .momentum = variant ? 0.9F : 0, .weight_decay = variant == 2 ? 0.01F : 0,
-                                     .grad_scale = variant == 3 ? 0.125F : 1, .nesterov = variant >= 2};
+            const gn_sgd_step sgd = {.lr = 0.01F,
+                                     .momentum = variant ? 0.9F : 0,
+                                     .weight_decay = variant == 2 ? 0.01F : 0,
+                                     .grad_scale = variant == 3 ? 0.125F : 1,
+                                     .nesterov = variant >= 2};
             if (check_case(c, "sgd%d n%zu", variant, n))
                 check_sgd(c, sgd, n);
-            const gn_adam_step adam = {.lr = 0.01F, .beta1 = 0.875F, .beta2 = 0.9990234375F, .epsilon = 1e-8F,
-                                       .weight_decay = variant ? 0.05F : 0, .grad_scale = variant == 3 ? 0.125F : 1,
+            const gn_adam_step adam = {.lr = 0.01F,
+                                       .beta1 = 0.875F,
+                                       .beta2 = 0.9990234375F,
+                                       .epsilon = 1e-8F,
+                                       .weight_decay = variant ? 0.05F : 0,
+                                       .grad_scale = variant == 3 ? 0.125F : 1,
                                        .decoupled = variant == 2};
             if (check_case(c, "adam%d n%zu", variant, n))
                 check_adam(c, adam, n);

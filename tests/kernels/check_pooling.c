@@ -37,7 +37,8 @@ static place place_of(const gn_window *p, size_t i)
     const int c = (int)(i % (size_t)p->C);
     const size_t pixel = i / (size_t)p->C;
     const int x = (int)(pixel % (size_t)p->Q), y = (int)(pixel / (size_t)p->Q % (size_t)p->P);
-    return (place){(int)(pixel / (size_t)p->Q / (size_t)p->P), y * p->stride_h - p->pad_top, x * p->stride_w - p->pad_left, c};
+    return (place){(int)(pixel / (size_t)p->Q / (size_t)p->P), y * p->stride_h - p->pad_top,
+                   x * p->stride_w - p->pad_left, c};
 }
 
 /* ---- maximum ---- */
@@ -212,7 +213,8 @@ static void bench_global(void *arg)
 
 static void bench(gn_check *c, gn_window p)
 {
-    bench_call k = {p, check_random(c, src_floats(&p), -1, 1), check_dst(c, dst_floats(&p)), check_dst_bytes(c, dst_floats(&p))};
+    bench_call k = {p, check_random(c, src_floats(&p), -1, 1), check_dst(c, dst_floats(&p)),
+                    check_dst_bytes(c, dst_floats(&p))};
     const double src = 4.0 * (double)src_floats(&p), dst = 4.0 * (double)dst_floats(&p);
     check_bench(c, "maximum with argmax", bench_max, &k, src + dst * 1.25, "B");
     check_bench(c, "maximum, gradient", bench_max_backward, &k, src + dst * 1.25, "B");
@@ -224,9 +226,20 @@ static void bench(gn_check *c, gn_window p)
 static gn_window window(int N, int H, int W, int C, int filter, int stride, int pad, int dil)
 {
     const int reach = dil * (filter - 1) + 1;
-    return (gn_window){.N = N, .H = H, .W = W, .C = C, .P = (H + 2 * pad - reach) / stride + 1, .Q = (W + 2 * pad - reach) / stride + 1,
-                       .R = filter, .S = filter, .stride_h = stride, .stride_w = stride, .pad_top = pad, .pad_left = pad,
-                       .dil_h = dil, .dil_w = dil};
+    return (gn_window){.N = N,
+                       .H = H,
+                       .W = W,
+                       .C = C,
+                       .P = (H + 2 * pad - reach) / stride + 1,
+                       .Q = (W + 2 * pad - reach) / stride + 1,
+                       .R = filter,
+                       .S = filter,
+                       .stride_h = stride,
+                       .stride_w = stride,
+                       .pad_top = pad,
+                       .pad_left = pad,
+                       .dil_h = dil,
+                       .dil_w = dil};
 }
 
 static void check_windows(gn_check *c, int channels, int H, int W)
@@ -276,7 +289,8 @@ void check_pooling(gn_check *c)
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
         for (size_t k = 0; k < 4; k++) {
             static const int widths[] = {1, 17, 96, 300};
-            const gn_window p = {.N = 2, .H = cells[i][0], .W = cells[i][1], .P = cells[i][2], .Q = cells[i][3], .C = widths[k]};
+            const gn_window p = {
+                .N = 2, .H = cells[i][0], .W = cells[i][1], .P = cells[i][2], .Q = cells[i][3], .C = widths[k]};
             if (check_case(c, "adaptive %dx%dx%d to %dx%d", p.H, p.W, p.C, p.P, p.Q))
                 check_adaptive_pool(c, &p);
         }

@@ -43,7 +43,8 @@ static int output_of(int pos, int pad, int t, int dil, int stride, int size)
     return x >= 0 && x % stride == 0 && x / stride < size ? x / stride : -1;
 }
 
-static void gn_f32_maxpool_bwd__ref(const gn_window *p, const float *ddst, const uint8_t *argmax, float *dsrc, gn_rows rows)
+static void gn_f32_maxpool_bwd__ref(const gn_window *p, const float *ddst, const uint8_t *argmax, float *dsrc,
+                                    gn_rows rows)
 {
     for (int64_t row = rows.begin; row < rows.end; row++) {
         const int64_t n = row / p->H;

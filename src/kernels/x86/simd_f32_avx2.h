@@ -184,7 +184,8 @@ GN_INLINE vd vd_zero(void)
 /* Mask of the lanes first..first+3 of n. */
 GN_INLINE __m256i doubles_below(size_t n, int first)
 {
-    return _mm256_cmpgt_epi64(_mm256_set1_epi64x((int64_t)n), _mm256_setr_epi64x(first, first + 1, first + 2, first + 3));
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x((int64_t)n),
+                              _mm256_setr_epi64x(first, first + 1, first + 2, first + 3));
 }
 GN_INLINE vd vd_load_n(const double *p, size_t n)
 {

@@ -152,7 +152,8 @@ GN_INLINE vm vi_equal(vi a, vi b)
 /* Lanes are bytes in memory. */
 GN_INLINE vi vi_load_u8_n(const uint8_t *p, size_t n)
 {
-    const __m128i bytes = n == VF_LANES ? _mm_loadu_si128((const __m128i *)(const void *)p) : _mm_maskz_loadu_epi8(vm_first(n), p);
+    const __m128i bytes =
+        n == VF_LANES ? _mm_loadu_si128((const __m128i *)(const void *)p) : _mm_maskz_loadu_epi8(vm_first(n), p);
     return _mm512_cvtepu8_epi32(bytes);
 }
 GN_INLINE void vi_store_u8_n(uint8_t *p, vi x, size_t n)
@@ -216,8 +217,10 @@ GN_INLINE void vf_transpose(vf *row)
     /* b[4i+k]: rows 4i..4i+3, columns k, k+4, k+8, k+12 in its quarters. */
     GN_UNROLL for (int k = 0; k < 4; k++)
     {
-        const vf lo01 = _mm512_shuffle_f32x4(b[k], b[4 + k], 0x88), lo23 = _mm512_shuffle_f32x4(b[8 + k], b[12 + k], 0x88);
-        const vf hi01 = _mm512_shuffle_f32x4(b[k], b[4 + k], 0xdd), hi23 = _mm512_shuffle_f32x4(b[8 + k], b[12 + k], 0xdd);
+        const vf lo01 = _mm512_shuffle_f32x4(b[k], b[4 + k], 0x88),
+                 lo23 = _mm512_shuffle_f32x4(b[8 + k], b[12 + k], 0x88);
+        const vf hi01 = _mm512_shuffle_f32x4(b[k], b[4 + k], 0xdd),
+                 hi23 = _mm512_shuffle_f32x4(b[8 + k], b[12 + k], 0xdd);
         row[k] = _mm512_shuffle_f32x4(lo01, lo23, 0x88);
         row[k + 8] = _mm512_shuffle_f32x4(lo01, lo23, 0xdd);
         row[k + 4] = _mm512_shuffle_f32x4(hi01, hi23, 0x88);
