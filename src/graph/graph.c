@@ -30,6 +30,8 @@ void gn_graph_destroy(gn_graph **graph)
     gn_graph *g = *graph;
     for (size_t i = 0; i < g->n_tensors; i++)
         gn_tensor_destroy(&g->tensors[i]);
+    for (size_t i = 0; i < g->n_values; i++)
+        gn_tensor_destroy(&g->values[i]->known);
     gn_name_map_deinit(&g->value_names);
     gn_name_map_deinit(&g->node_names);
     gn_free(g->values);
@@ -463,6 +465,8 @@ static gn_status clone_value(gn_graph *clone, const gn_value *from, bool copy_da
     gn_value *to = clone->values[id];
     to->trainable = from->trainable;
     to->producer = from->producer;
+    if (from->known)
+        GN_TRY(gn_tensor_copy(from->known, &to->known));
     if (!from->data)
         return GN_OK;
     if (copy_data) {

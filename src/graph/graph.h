@@ -66,7 +66,10 @@ typedef struct gn_value {
     gn_dtype dtype;
     gn_shape shape;  /* logical; dim -1 = not known yet */
     gn_tensor *data; /* CONST and STATE: contents, plain layout; else NULL */
-    int producer;    /* node, or -1 */
+    /* TEMP: contents that follow from constants and from the shapes of inputs alone (a dimension taken from Shape), as of the last
+     * inference; else NULL.  Small ones only.  Owned by the value. */
+    gn_tensor *known;
+    int producer; /* node, or -1 */
 } gn_value;
 
 typedef struct gn_node {
@@ -153,8 +156,8 @@ gn_status gn_node_set_attr(gn_graph *graph, gn_node *node, const gn_attr *attr);
 
 /* Sets an input's shape, e.g. another batch size; gn_graph_infer then renews every shape that follows. */
 gn_status gn_graph_set_input_shape(gn_graph *graph, int input, const gn_shape *shape);
-/* Shape and type of every value from those of inputs, constants and state.  GN_ESHAPE names the node, its inputs' shapes and
- * what was expected. */
+/* Shape and type of every value from those of inputs, constants and state; the contents of small values that depend on nothing but
+ * shapes and constants become known on the way.  GN_ESHAPE names the node, its inputs' shapes and what was expected. */
 gn_status gn_graph_infer(gn_graph *graph, gn_error *err);
 /* Structure is sound: inputs defined before use, arity and attribute types right, names unique. */
 gn_status gn_graph_check(const gn_graph *graph, gn_error *err);

@@ -62,8 +62,10 @@ gn_status gn_graph_keep_tensor(gn_graph *graph, gn_tensor *tensor);
 gn_status gn_graph_sort(gn_graph *graph, gn_error *err);
 /* Drops the nodes whose flag is set and renumbers the rest. */
 gn_status gn_graph_remove_nodes(gn_graph *graph, const bool *gone);
-/* Calls the shape rule of one node.  Inputs must be known. */
-gn_status gn_node_infer(gn_graph *graph, const gn_node *node, gn_error *err);
+/* Evaluates a node whose inputs' contents are known, when it is small: fills `known` of its outputs (fold_constants.c). */
+gn_status gn_node_evaluate(gn_graph *graph, const gn_node *node, gn_error *err);
+/* Forgets what was known of a node's outputs. */
+void gn_node_forget(gn_graph *graph, const gn_node *node);
 bool gn_node_inputs_known(const gn_graph *graph, const gn_node *node);
 /* The value in whose memory `value` lies when views (Reshape, ...) cost nothing. */
 int gn_viewed_value(const gn_graph *graph, int value);

@@ -43,17 +43,24 @@ void gn_set_out(gn_graph *graph, const gn_node *node, int i, gn_dtype dtype, con
     graph->values[node->out[i]]->shape = *shape;
 }
 
-int gn_in_const_s64(const gn_graph *graph, const gn_node *node, int i, int64_t *dst, int n)
+const gn_tensor *gn_in_known(const gn_graph *graph, const gn_node *node, int i)
 {
     if (!gn_has_in(node, i))
-        return -1;
+        return NULL;
     const gn_value *value = graph->values[node->in[i]];
-    if (value->kind != GN_VALUE_CONST || !value->data || value->dtype != GN_DTYPE_S64)
+    const gn_tensor *known = value->kind == GN_VALUE_CONST ? value->data : value->known;
+    return known && (known->data || gn_tensor_count(known) == 0) ? known : NULL;
+}
+
+int gn_in_const_s64(const gn_graph *graph, const gn_node *node, int i, int64_t *dst, int n)
+{
+    const gn_tensor *known = gn_in_known(graph, node, i);
+    if (!known || (known->dtype != GN_DTYPE_S64 && known->dtype != GN_DTYPE_S32))
         return -1;
-    int64_t count = gn_tensor_count(value->data);
+    int64_t count = gn_tensor_count(known);
     int copied = count < n ? (int)count : n;
-    if (copied > 0)
-        memcpy(dst, value->data->data, (size_t)copied * sizeof *dst);
+    for (int k = 0; k < copied; k++)
+        dst[k] = known->dtype == GN_DTYPE_S64 ? ((const int64_t *)known->data)[k] : ((const int32_t *)known->data)[k];
     return copied;
 }
 
@@ -97,6 +104,7 @@ static gn_status check_input_sizes(const gn_graph *graph, const gn_node *node, g
 
 gn_status gn_node_infer(gn_graph *graph, const gn_node *node, gn_error *err)
 {
+    gn_node_forget(graph, node);
     GN_TRY(check_input_sizes(graph, node, err));
     GN_TRY(node->op->infer(graph, node, err));
     for (int i = 0; i < node->n_out; i++) {
@@ -110,7 +118,7 @@ gn_status gn_node_infer(gn_graph *graph, const gn_node *node, gn_error *err)
                                  shape);
         }
     }
-    return GN_OK;
+    return gn_node_evaluate(graph, node, err);
 }
 
 gn_status gn_graph_set_input_shape(gn_graph *graph, int input, const gn_shape *shape)

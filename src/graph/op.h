@@ -7,7 +7,7 @@
 #include "graph/graph.h"
 
 /* One run of a node on plain buffers, for references: in[i] is NULL when the input is left out.  Element types: f32 or f64 for
- * real data (all alike), s64 for shapes and indices.  out[i] has its shape and memory already; NULL when left out. */
+ * real data (all alike), s64 for shapes and indices, and whatever other type the operator allows.  out[i] has its shape and memory already; NULL when left out. */
 typedef struct gn_ref_call {
     const gn_graph *graph;
     const gn_node *node;
@@ -45,6 +45,9 @@ struct gn_op_def {
     bool is_view; /* output 0 is input 0's plain memory under another shape (Reshape, Flatten, Identity, ...) */
     bool renews;  /* outputs that update states may be written over the inputs that they renew (optimisers) */
     bool is_host; /* runs on the host between device steps (label assignment) */
+    /* Reads the shapes of its inputs, never their contents (Shape, Size): its results are known as soon as shapes are; the reference
+     * gets inputs whose data is NULL. */
+    bool reads_shapes;
     /* Sets shape and dtype of every output.  in/out shapes are known (no -1) when it is called.  Failure: gn_graph_set_error-like
      * message through err: what the node is, what was found, what was expected. */
     gn_status (*infer)(gn_graph *graph, const gn_node *node, gn_error *err);
@@ -72,8 +75,13 @@ bool gn_has_in(const gn_node *node, int i);
 bool gn_has_out(const gn_node *node, int i);
 void gn_set_out(gn_graph *graph, const gn_node *node, int i, gn_dtype dtype,
                 const gn_shape *shape); /* ignores outputs left out */
-/* Contents of an s64 input that is a CONST (shapes, axes): number of elements copied (up to n), or -1 when it is not constant. */
+/* Contents of an input that are known before a run (shapes, axes, scales): those of a constant, or of a small value that follows
+ * from shapes and constants alone.  NULL: left out, or not known. */
+const gn_tensor *gn_in_known(const gn_graph *graph, const gn_node *node, int i);
+/* The same for an s64 or s32 input: number of elements copied (up to n), or -1 when it is not known or of another type. */
 int gn_in_const_s64(const gn_graph *graph, const gn_node *node, int i, int64_t *dst, int n);
+/* Calls the shape rule of one node whose inputs are known, and evaluates it where that needs no run. */
+gn_status gn_node_infer(gn_graph *graph, const gn_node *node, gn_error *err);
 /* Shape failure with the node's op and name in front. */
 gn_status gn_shape_fail(gn_error *err, const gn_node *node, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Bytes of all present operands of a node, each once. */

@@ -7,97 +7,9 @@
 #include "graph/pass_internal.h"
 #include "graph/passes.h"
 
-/* Results larger than this are computed at run time rather than stored. */
-#define GN_FOLD_LIMIT_BYTES ((size_t)64 << 20)
-#define GN_MAX_OPERANDS     16
-
 static bool is_op(const gn_node *node, const char *name)
 {
     return strcmp(node->op->name, name) == 0;
-}
-
-/* ---- constants ---- */
-
-static bool is_update(const gn_graph *graph, int value)
-{
-    for (size_t i = 0; i < graph->n_updates; i++)
-        if (graph->updates[i].value == value)
-            return true;
-    return false;
-}
-
-static bool is_foldable(const gn_graph *graph, const gn_node *node)
-{
-    if (!node->op->reference || node->n_in == 0 || node->n_in > GN_MAX_OPERANDS || node->n_out > GN_MAX_OPERANDS)
-        return false;
-    for (int k = 0; k < node->n_in; k++)
-        if (node->in[k] >= 0 && graph->values[node->in[k]]->kind != GN_VALUE_CONST)
-            return false;
-    for (int k = 0; k < node->n_out; k++)
-        if (node->out[k] >= 0) {
-            const gn_value *v = graph->values[node->out[k]];
-            int64_t count = gn_shape_count(&v->shape);
-            if (v->dtype == GN_DTYPE_NONE || is_update(graph, node->out[k]) || count < 0 ||
-                (size_t)count * gn_dtype_bytes(v->dtype) > GN_FOLD_LIMIT_BYTES)
-                return false;
-        }
-    return true;
-}
-
-static gn_status fold_node(gn_graph *graph, const gn_node *node)
-{
-    const gn_tensor *in[GN_MAX_OPERANDS] = {0};
-    gn_tensor *out[GN_MAX_OPERANDS] = {0};
-    for (int k = 0; k < node->n_in; k++)
-        in[k] = node->in[k] >= 0 ? graph->values[node->in[k]]->data : NULL;
-    for (int k = 0; k < node->n_out; k++) {
-        if (node->out[k] < 0)
-            continue;
-        const gn_value *v = graph->values[node->out[k]];
-        GN_TRY(gn_tensor_create(v->dtype, &v->shape, &out[k]));
-        gn_status status = gn_graph_keep_tensor(graph, out[k]);
-        if (status != GN_OK) {
-            gn_tensor_destroy(&out[k]);
-            return status;
-        }
-    }
-    gn_ref_call call = {.graph = graph, .node = node, .in = in, .out = out};
-    GN_TRY(node->op->reference(&call));
-    for (int k = 0; k < node->n_out; k++)
-        if (node->out[k] >= 0) {
-            gn_value *v = graph->values[node->out[k]];
-            v->kind = GN_VALUE_CONST;
-            v->data = out[k];
-            v->producer = -1;
-        }
-    return GN_OK;
-}
-
-gn_status gn_pass_fold_constants(gn_graph *graph, gn_error *err)
-{
-    bool *gone = gn_calloc(graph->n_nodes + 1, sizeof *gone);
-    if (!gone)
-        return GN_ENOMEM;
-    gn_status status = GN_OK;
-    for (size_t i = 0; i < graph->n_nodes && status == GN_OK; i++) {
-        gn_node *node = graph->nodes[i];
-        if (!is_foldable(graph, node))
-            continue;
-        status = fold_node(graph, node);
-        if (status == GN_EUNSUPPORTED) { /* a type that its reference does not know: left to the backend */
-            status = GN_OK;
-            continue;
-        }
-        if (status != GN_OK)
-            gn_fail(err, status, "node %s (%s) could not be evaluated ahead of time", node->name, node->op->name);
-        for (int k = 0; k < node->n_out; k++)
-            node->out[k] = -1; /* its values are constants now and no longer belong to it */
-        gone[i] = true;
-    }
-    if (status == GN_OK)
-        status = gn_graph_remove_nodes(graph, gone);
-    gn_free(gone);
-    return status;
 }
 
 /* ---- nodes that do nothing at inference ---- */
@@ -107,7 +19,7 @@ static void bypass_idle_nodes(gn_graph *graph)
     for (size_t i = 0; i < graph->n_nodes; i++) {
         const gn_node *node = graph->nodes[i];
         bool idle = is_op(node, "Identity") || is_op(node, "Dropout");
-        if (idle && gn_graph_value(graph, node->in[0])->kind == GN_VALUE_TEMP && !is_update(graph, node->out[0]))
+        if (idle && gn_graph_value(graph, node->in[0])->kind == GN_VALUE_TEMP && !gn_is_update(graph, node->out[0]))
             gn_graph_take_place(graph, node->out[0], node->in[0]);
     }
 }
@@ -126,18 +38,10 @@ static bool has_data(const gn_graph *graph, int value)
     return value >= 0 && graph->values[value]->data != NULL;
 }
 
-static bool is_renewed(const gn_graph *graph, int state)
-{
-    for (size_t i = 0; i < graph->n_updates; i++)
-        if (graph->updates[i].state == state)
-            return true;
-    return false;
-}
-
 static bool bn_is_fixed(const gn_graph *graph, const gn_node *bn)
 {
     for (int i = 1; i <= 4; i++)
-        if (!has_data(graph, bn->in[i]) || is_renewed(graph, bn->in[i]))
+        if (!has_data(graph, bn->in[i]) || gn_is_renewed(graph, bn->in[i]))
             return false;
     return true;
 }
@@ -213,7 +117,7 @@ static gn_status emit_fused(gn_graph *graph, const chain *c, bool *gone)
     int bias = gn_has_in(conv, 2) ? conv->in[2] : -1, scale = -1;
     if (c->bn < 0 && c->add < 0 && c->act < 0)
         return GN_OK;
-    if (bias >= 0 && (!has_data(graph, bias) || (c->bn >= 0 && is_renewed(graph, bias))))
+    if (bias >= 0 && (!has_data(graph, bias) || (c->bn >= 0 && gn_is_renewed(graph, bias))))
         return GN_OK; /* a computed bias stays as it is */
     if (c->bn >= 0)
         GN_TRY(fold_bn(graph, graph->nodes[c->bn], bias, &scale, &bias));
@@ -260,7 +164,7 @@ gn_status gn_pass_fuse(gn_graph *graph, gn_error *err)
 
 gn_status gn_pass_inference(gn_graph *graph, gn_error *err)
 {
-    GN_TRY(gn_pass_fold_constants(graph, err));
+    GN_TRY(gn_pass_fold_weights(graph, err));
     bypass_idle_nodes(graph);
     GN_TRY(gn_pass_prune(graph));
     GN_TRY(gn_pass_fuse(graph, err));

@@ -9,5 +9,8 @@
 bool gn_node_is_clamp(const gn_graph *graph, const gn_node *node, float *lo, float *hi);
 /* The one node that reads `value`, or -1 when there are none or several uses (outputs and updates count as uses). */
 int gn_single_user(const gn_graph *graph, const int *uses, int value);
+/* Is `value` what some state becomes after a run?  Does `state` become something else after a run? */
+bool gn_is_update(const gn_graph *graph, int value);
+bool gn_is_renewed(const gn_graph *graph, int state);
 
 #endif

@@ -22,10 +22,10 @@ bool gn_node_is_clamp(const gn_graph *graph, const gn_node *node, float *lo, flo
     for (int i = 1; i <= 2; i++) {
         if (!gn_has_in(node, i))
             continue;
-        const gn_value *bound = graph->values[node->in[i]];
-        if (bound->kind != GN_VALUE_CONST || gn_tensor_count(bound->data) != 1)
+        const gn_tensor *bound = gn_in_known(graph, node, i);
+        if (!bound || gn_tensor_count(bound) != 1)
             return false;
-        *(i == 1 ? lo : hi) = (float)gn_tensor_get(bound->data, 0);
+        *(i == 1 ? lo : hi) = (float)gn_tensor_get(bound, 0);
     }
     return true;
 }
@@ -83,6 +83,7 @@ static gn_status take_activations_in(gn_graph *graph)
 
 gn_status gn_pass_training(gn_graph *graph, gn_error *err)
 {
+    GN_TRY(gn_pass_fold_shapes(graph, err));
     size_t n = graph->n_nodes;
     bool replaced = false;
     for (size_t i = 0; i < n; i++)

@@ -12,10 +12,16 @@ gn_status gn_pass_prune(gn_graph *graph);
 gn_status gn_pass_fuse(gn_graph *graph, gn_error *err);
 /* For inference: constants folded, Dropout and Identity bypassed, convolutions fused with what follows them.  Shapes must be inferred. */
 gn_status gn_pass_inference(gn_graph *graph, gn_error *err);
-/* For training: nodes replaced by their training forms; BatchNormTrain followed by Relu or Clip only becomes one node. */
+/* For training: what is known from shapes folded, nodes replaced by their training forms; BatchNormTrain followed by Relu or Clip only becomes one node. */
 gn_status gn_pass_training(gn_graph *graph, gn_error *err);
-/* Evaluates nodes whose inputs are all constant (by their references). */
+/* Evaluates nodes whose inputs are all constant (by their references); results much larger than what they are made of are left to be
+ * computed in each run.  Shapes must be inferred. */
 gn_status gn_pass_fold_constants(gn_graph *graph, gn_error *err);
+/* The same, taking states that this graph does not renew for constants: for inference, with the weights of now. */
+gn_status gn_pass_fold_weights(gn_graph *graph, gn_error *err);
+/* Values that are known from the shapes of now become constants, and the nodes that computed them vanish: the graph then holds for
+ * these shapes only. */
+gn_status gn_pass_fold_shapes(gn_graph *graph, gn_error *err);
 /* Replaces every use of value `from` (in nodes, outputs and updates) by `to`. */
 void gn_graph_replace_uses(gn_graph *graph, int from, int to);
 

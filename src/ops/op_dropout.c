@@ -16,10 +16,10 @@ static gn_status ratio_of(const gn_graph *graph, const gn_node *node, float *rat
 {
     float ratio = gn_node_float(node, "ratio", DEFAULT_RATIO);
     if (gn_has_in(node, 1)) {
-        const gn_value *value = gn_graph_value(graph, node->in[1]);
-        if (value->kind != GN_VALUE_CONST || gn_tensor_count(value->data) != 1)
+        const gn_tensor *known = gn_in_known(graph, node, 1);
+        if (!known || gn_tensor_count(known) != 1)
             return gn_shape_fail(err, node, "its ratio (input 1) is no constant scalar");
-        ratio = (float)gn_tensor_get(value->data, 0);
+        ratio = (float)gn_tensor_get(known, 0);
     }
     if (!(ratio >= 0 && ratio < 1))
         return gn_shape_fail(err, node, "ratio is %g, expected 0 <= ratio < 1", (double)ratio);

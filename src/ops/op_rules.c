@@ -74,10 +74,10 @@ static gn_status constant_scalar(const gn_graph *graph, const gn_node *node, int
 {
     if (!gn_has_in(node, i))
         return GN_OK;
-    const gn_value *value = gn_graph_value(graph, node->in[i]);
-    if (value->kind != GN_VALUE_CONST || gn_tensor_count(value->data) != 1)
+    const gn_tensor *value = gn_in_known(graph, node, i);
+    if (!value || gn_tensor_count(value) != 1)
         return GN_EUNSUPPORTED;
-    *x = (float)gn_tensor_get(value->data, 0);
+    *x = (float)gn_tensor_get(value, 0);
     return GN_OK;
 }
 

@@ -40,6 +40,7 @@ const gn_op_def gn_op_shape = {
     .min_out = 1,
     .max_out = 1,
     .layout = GN_LAYOUT_RULE_SAME,
+    .reads_shapes = true,
     .infer = infer,
     .reference = reference,
 };

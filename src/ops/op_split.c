@@ -12,11 +12,10 @@ static bool part_size(const gn_graph *graph, const gn_node *node, int64_t extent
 {
     const gn_attr *attr = gn_node_attr(node, "split");
     if (gn_has_in(node, 1)) {
-        const gn_value *value = gn_graph_value(graph, node->in[1]);
-        if (value->kind != GN_VALUE_CONST || value->dtype != GN_DTYPE_S64 ||
-            gn_tensor_count(value->data) != node->n_out)
+        const gn_tensor *sizes = gn_in_known(graph, node, 1);
+        if (!sizes || sizes->dtype != GN_DTYPE_S64 || gn_tensor_count(sizes) != node->n_out)
             return false;
-        *size_out = ((const int64_t *)value->data->data)[i];
+        *size_out = ((const int64_t *)sizes->data)[i];
         return true;
     }
     if (attr) {

@@ -200,6 +200,7 @@ static gn_status make_plan(gn_session *s, int n, session_plan *plan, gn_error *e
         return gn_fail(err, status, "no memory to plan the model at batch %d", n);
     GN_TRY(bind_input(plan->graph, &s->info, n, err));
     GN_TRY(gn_graph_infer(plan->graph, err));
+    GN_TRY(gn_pass_fold_shapes(plan->graph, err));
     return s->backend->compile(s->device, plan->graph, &plan->exec, err);
 }
 
