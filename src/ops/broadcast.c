@@ -30,3 +30,23 @@ gn_status gn_broadcast_apply(const gn_ref_call *call, double (*fn)(double a, dou
     }
     return GN_OK;
 }
+
+static void apply_integers(const gn_ref_call *call, int64_t (*fn)(int64_t a, int64_t b))
+{
+    const gn_tensor *a = call->in[0], *b = call->in[1];
+    const gn_shape *shape = &call->out[0]->shape;
+    const int64_t n = gn_shape_count(shape);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t ia = gn_broadcast_index(&a->shape, shape, i), ib = gn_broadcast_index(&b->shape, shape, i);
+        gn_ref_store_s64(call->out[0], i, fn(gn_ref_load_s64(a, ia), gn_ref_load_s64(b, ib)));
+    }
+}
+
+gn_status gn_broadcast_apply_typed(const gn_ref_call *call, double (*reals)(double a, double b),
+                                   int64_t (*integers)(int64_t a, int64_t b))
+{
+    if (gn_dtype_is_real(call->in[0]->dtype))
+        return gn_broadcast_apply(call, reals);
+    apply_integers(call, integers);
+    return GN_OK;
+}

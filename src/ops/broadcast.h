@@ -9,5 +9,9 @@
 int64_t gn_broadcast_index(const gn_shape *operand, const gn_shape *result, int64_t i);
 /* out[i] = fn(a[i], b[i]) with inputs 0 and 1 broadcast to output 0. */
 gn_status gn_broadcast_apply(const gn_ref_call *call, double (*fn)(double a, double b));
+/* The same for integers (exact) and real numbers: by `integers`, u64 as its bits, where the operands are integers or bool, else by
+ * `reals`.  Results keep the low bits that their type has. */
+gn_status gn_broadcast_apply_typed(const gn_ref_call *call, double (*reals)(double a, double b),
+                                   int64_t (*integers)(int64_t a, int64_t b));
 
 #endif

@@ -20,9 +20,15 @@ static double add(double a, double b)
     return a + b;
 }
 
+/* Wraps around. */
+static int64_t add_integers(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
 static gn_status reference(const gn_ref_call *call)
 {
-    return gn_broadcast_apply(call, add);
+    return gn_broadcast_apply_typed(call, add, add_integers);
 }
 
 const gn_op_def gn_op_add = {

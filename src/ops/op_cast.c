@@ -14,6 +14,7 @@ static const struct {
 } types[] = {
     {1, GN_DTYPE_F32}, {2, GN_DTYPE_U8},   {3, GN_DTYPE_S8},   {6, GN_DTYPE_S32},
     {7, GN_DTYPE_S64}, {9, GN_DTYPE_BOOL}, {10, GN_DTYPE_F16}, {11, GN_DTYPE_F64},
+    {4, GN_DTYPE_U16}, {5, GN_DTYPE_S16},  {12, GN_DTYPE_U32}, {13, GN_DTYPE_U64},
 };
 
 static gn_dtype target_of(const gn_node *node)
@@ -34,16 +35,16 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
     return GN_OK;
 }
 
-/* Real numbers become integers by dropping the fraction. */
+/* Real numbers become integers by dropping the fraction; integers keep the low bits that fit. */
 static gn_status reference(const gn_ref_call *call)
 {
-    const gn_dtype to = call->out[0]->dtype;
-    const bool to_real = to == GN_DTYPE_F32 || to == GN_DTYPE_F64 || to == GN_DTYPE_F16 || to == GN_DTYPE_BOOL;
+    const bool truncates = gn_dtype_is_real(call->in[0]->dtype) && gn_dtype_is_integer(call->out[0]->dtype);
     const int64_t n = gn_tensor_count(call->out[0]);
-    for (int64_t i = 0; i < n; i++) {
-        const double x = gn_ref_load(call->in[0], i);
-        gn_ref_store(call->out[0], i, to_real ? x : trunc(x));
-    }
+    for (int64_t i = 0; i < n; i++)
+        if (truncates)
+            gn_ref_store(call->out[0], i, trunc(gn_ref_load(call->in[0], i)));
+        else
+            gn_ref_move(call->out[0], i, call->in[0], i);
     return GN_OK;
 }
 

@@ -26,9 +26,22 @@ static double div(double a, double b)
     return a / b;
 }
 
+/* Drops the fraction; what is divided by 0 becomes 0, and the one quotient that does not fit wraps around. */
+static int64_t div_integers(int64_t a, int64_t b)
+{
+    if (b == 0)
+        return 0;
+    return b == -1 ? (int64_t)(0 - (uint64_t)a) : a / b;
+}
+
+static int64_t div_u64(int64_t a, int64_t b)
+{
+    return b == 0 ? 0 : (int64_t)((uint64_t)a / (uint64_t)b);
+}
+
 static gn_status reference(const gn_ref_call *call)
 {
-    return gn_broadcast_apply(call, div);
+    return gn_broadcast_apply_typed(call, div, call->in[0]->dtype == GN_DTYPE_U64 ? div_u64 : div_integers);
 }
 
 const gn_op_def gn_op_div = {

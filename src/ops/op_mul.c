@@ -20,9 +20,15 @@ static double mul(double a, double b)
     return a * b;
 }
 
+/* Wraps around. */
+static int64_t mul_integers(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a * (uint64_t)b);
+}
+
 static gn_status reference(const gn_ref_call *call)
 {
-    return gn_broadcast_apply(call, mul);
+    return gn_broadcast_apply_typed(call, mul, mul_integers);
 }
 
 const gn_op_def gn_op_mul = {

@@ -23,9 +23,15 @@ static double sub(double a, double b)
     return a - b;
 }
 
+/* Wraps around. */
+static int64_t sub_integers(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
 static gn_status reference(const gn_ref_call *call)
 {
-    return gn_broadcast_apply(call, sub);
+    return gn_broadcast_apply_typed(call, sub, sub_integers);
 }
 
 const gn_op_def gn_op_sub = {

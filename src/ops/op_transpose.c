@@ -64,7 +64,7 @@ static gn_status reference(const gn_ref_call *call)
             at += rest % y->dim[d] * stride[perm[d]];
             rest /= y->dim[d];
         }
-        gn_ref_store(call->out[0], i, gn_ref_load(call->in[0], at));
+        gn_ref_move(call->out[0], i, call->in[0], at);
     }
     return GN_OK;
 }

@@ -37,12 +37,29 @@ static inline void gn_ref_store(gn_tensor *t, int64_t i, double x)
         gn_tensor_set(t, m, x);
 }
 
+/* Logical element i of src becomes logical element at of dst: for operators that move data.  Exact for every type. */
+static inline void gn_ref_move(gn_tensor *dst, int64_t at, const gn_tensor *src, int64_t i)
+{
+    gn_tensor_move(dst, gn_ref_index(dst, at), src, gn_ref_index(src, i));
+}
+
+/* Integers and bool, exactly (gn_tensor_get_s64, gn_tensor_set_s64). */
+static inline int64_t gn_ref_load_s64(const gn_tensor *t, int64_t i)
+{
+    return gn_tensor_get_s64(t, gn_ref_index(t, i));
+}
+
+static inline void gn_ref_store_s64(gn_tensor *t, int64_t i, int64_t x)
+{
+    gn_tensor_set_s64(t, gn_ref_index(t, i), x);
+}
+
 /* Writes, for a scalar loop over the whole tensor; same logical values, any layouts. */
 static inline void gn_ref_copy(gn_tensor *dst, const gn_tensor *src)
 {
     const int64_t n = gn_tensor_count(dst);
     for (int64_t i = 0; i < n; i++)
-        gn_ref_store(dst, i, gn_ref_load(src, i));
+        gn_ref_move(dst, i, src, i);
 }
 
 #endif

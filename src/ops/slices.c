@@ -18,12 +18,12 @@ void gn_slice_load(const gn_tensor *whole, int axis, int64_t offset, gn_tensor *
 {
     const int64_t n = gn_tensor_count(part);
     for (int64_t i = 0; i < n; i++)
-        gn_ref_store(part, i, gn_ref_load(whole, whole_index(&whole->shape, &part->shape, axis, offset, i)));
+        gn_ref_move(part, i, whole, whole_index(&whole->shape, &part->shape, axis, offset, i));
 }
 
 void gn_slice_store(const gn_tensor *part, int axis, int64_t offset, gn_tensor *whole)
 {
     const int64_t n = gn_tensor_count(part);
     for (int64_t i = 0; i < n; i++)
-        gn_ref_store(whole, whole_index(&whole->shape, &part->shape, axis, offset, i), gn_ref_load(part, i));
+        gn_ref_move(whole, whole_index(&whole->shape, &part->shape, axis, offset, i), part, i);
 }

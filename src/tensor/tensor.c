@@ -18,6 +18,8 @@ static const struct {
     [GN_DTYPE_NONE] = {"none", 0}, [GN_DTYPE_F32] = {"f32", 4}, [GN_DTYPE_F64] = {"f64", 8},
     [GN_DTYPE_F16] = {"f16", 2},   [GN_DTYPE_S64] = {"s64", 8}, [GN_DTYPE_S32] = {"s32", 4},
     [GN_DTYPE_S8] = {"s8", 1},     [GN_DTYPE_U8] = {"u8", 1},   [GN_DTYPE_BOOL] = {"bool", 1},
+    [GN_DTYPE_S16] = {"s16", 2},   [GN_DTYPE_U16] = {"u16", 2}, [GN_DTYPE_U32] = {"u32", 4},
+    [GN_DTYPE_U64] = {"u64", 8},
 };
 #define N_DTYPES (sizeof dtypes / sizeof dtypes[0])
 
@@ -29,6 +31,16 @@ size_t gn_dtype_bytes(gn_dtype dtype)
 const char *gn_dtype_name(gn_dtype dtype)
 {
     return (size_t)dtype < N_DTYPES ? dtypes[dtype].name : "?";
+}
+
+bool gn_dtype_is_real(gn_dtype dtype)
+{
+    return dtype == GN_DTYPE_F16 || dtype == GN_DTYPE_F32 || dtype == GN_DTYPE_F64;
+}
+
+bool gn_dtype_is_integer(gn_dtype dtype)
+{
+    return gn_dtype_bytes(dtype) > 0 && !gn_dtype_is_real(dtype) && dtype != GN_DTYPE_BOOL;
 }
 
 bool gn_dtype_parse(const char *name, gn_dtype *out)
@@ -248,6 +260,13 @@ static int64_t saturate_s64(double x)
     return x < -0x1p63 ? INT64_MIN : (int64_t)nearbyint(x);
 }
 
+static uint64_t saturate_u64(double x)
+{
+    if (isnan(x) || x <= 0)
+        return 0;
+    return x >= 0x1p64 ? UINT64_MAX : (uint64_t)nearbyint(x);
+}
+
 double gn_tensor_get(const gn_tensor *tensor, int64_t i)
 {
     const void *data = tensor->data;
@@ -267,6 +286,14 @@ double gn_tensor_get(const gn_tensor *tensor, int64_t i)
     case GN_DTYPE_U8:
     case GN_DTYPE_BOOL:
         return ((const uint8_t *)data)[i];
+    case GN_DTYPE_S16:
+        return ((const int16_t *)data)[i];
+    case GN_DTYPE_U16:
+        return ((const uint16_t *)data)[i];
+    case GN_DTYPE_U32:
+        return ((const uint32_t *)data)[i];
+    case GN_DTYPE_U64:
+        return (double)((const uint64_t *)data)[i];
     case GN_DTYPE_NONE:
         break;
     }
@@ -301,7 +328,85 @@ void gn_tensor_set(gn_tensor *tensor, int64_t i, double x)
     case GN_DTYPE_BOOL:
         ((uint8_t *)data)[i] = x != 0;
         break;
+    case GN_DTYPE_S16:
+        ((int16_t *)data)[i] = (int16_t)saturate(x, INT16_MIN, INT16_MAX);
+        break;
+    case GN_DTYPE_U16:
+        ((uint16_t *)data)[i] = (uint16_t)saturate(x, 0, UINT16_MAX);
+        break;
+    case GN_DTYPE_U32:
+        ((uint32_t *)data)[i] = (uint32_t)saturate(x, 0, UINT32_MAX);
+        break;
+    case GN_DTYPE_U64:
+        ((uint64_t *)data)[i] = saturate_u64(x);
+        break;
     case GN_DTYPE_NONE:
         break;
+    }
+}
+
+int64_t gn_tensor_get_s64(const gn_tensor *tensor, int64_t i)
+{
+    const void *data = tensor->data;
+    switch (tensor->dtype) {
+    case GN_DTYPE_S64:
+    case GN_DTYPE_U64:
+        return ((const int64_t *)data)[i];
+    case GN_DTYPE_S32:
+        return ((const int32_t *)data)[i];
+    case GN_DTYPE_U32:
+        return ((const uint32_t *)data)[i];
+    case GN_DTYPE_S16:
+        return ((const int16_t *)data)[i];
+    case GN_DTYPE_U16:
+        return ((const uint16_t *)data)[i];
+    case GN_DTYPE_S8:
+        return ((const int8_t *)data)[i];
+    case GN_DTYPE_U8:
+    case GN_DTYPE_BOOL:
+        return ((const uint8_t *)data)[i];
+    default:
+        return 0;
+    }
+}
+
+void gn_tensor_set_s64(gn_tensor *tensor, int64_t i, int64_t x)
+{
+    const uint64_t bits = (uint64_t)x;
+    void *data = tensor->data;
+    switch (tensor->dtype) {
+    case GN_DTYPE_S64:
+    case GN_DTYPE_U64:
+        ((uint64_t *)data)[i] = bits;
+        break;
+    case GN_DTYPE_S32:
+    case GN_DTYPE_U32:
+        ((uint32_t *)data)[i] = (uint32_t)bits;
+        break;
+    case GN_DTYPE_S16:
+    case GN_DTYPE_U16:
+        ((uint16_t *)data)[i] = (uint16_t)bits;
+        break;
+    case GN_DTYPE_S8:
+    case GN_DTYPE_U8:
+        ((uint8_t *)data)[i] = (uint8_t)bits;
+        break;
+    case GN_DTYPE_BOOL:
+        ((uint8_t *)data)[i] = x != 0;
+        break;
+    default:
+        break;
+    }
+}
+
+void gn_tensor_move(gn_tensor *dst, int64_t at, const gn_tensor *src, int64_t i)
+{
+    if (dst->dtype == src->dtype) {
+        const size_t bytes = gn_dtype_bytes(dst->dtype);
+        memcpy((char *)dst->data + (size_t)at * bytes, (const char *)src->data + (size_t)i * bytes, bytes);
+    } else if (!gn_dtype_is_real(dst->dtype) && !gn_dtype_is_real(src->dtype)) {
+        gn_tensor_set_s64(dst, at, gn_tensor_get_s64(src, i));
+    } else {
+        gn_tensor_set(dst, at, gn_tensor_get(src, i));
     }
 }

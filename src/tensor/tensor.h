@@ -22,6 +22,10 @@ typedef enum gn_dtype {
     GN_DTYPE_S8,
     GN_DTYPE_U8,
     GN_DTYPE_BOOL,
+    GN_DTYPE_S16,
+    GN_DTYPE_U16,
+    GN_DTYPE_U32,
+    GN_DTYPE_U64,
 } gn_dtype;
 
 /* Memory order of a rank-4 buffer with logical dimensions N,C,H,W.  Shapes are always written logically. */
@@ -38,6 +42,8 @@ typedef struct gn_shape {
 
 size_t gn_dtype_bytes(gn_dtype dtype);     /* 0 for NONE */
 const char *gn_dtype_name(gn_dtype dtype); /* "f32", ...; "none" */
+bool gn_dtype_is_real(gn_dtype dtype);     /* f16, f32, f64 */
+bool gn_dtype_is_integer(gn_dtype dtype);  /* signed or not; bool is none */
 bool gn_dtype_parse(const char *name, gn_dtype *out);
 
 gn_shape gn_shape_make(int rank, ...); /* rank arguments of type int */
@@ -72,5 +78,11 @@ size_t gn_tensor_bytes(const gn_tensor *tensor);
  * tests and small constants; not for speed. */
 double gn_tensor_get(const gn_tensor *tensor, int64_t i);
 void gn_tensor_set(gn_tensor *tensor, int64_t i, double x);
+/* The same for integers and bool, exactly, which doubles beyond 2^53 are not.  u64 keeps its 64 bits; set keeps the low bits that the
+ * type has (bool: whether x is not 0).  Other types: 0, and nothing. */
+int64_t gn_tensor_get_s64(const gn_tensor *tensor, int64_t i);
+void gn_tensor_set_s64(gn_tensor *tensor, int64_t i, int64_t x);
+/* Copies element i of src to element at of dst, both in memory order: the bytes where the types are the same, else by value. */
+void gn_tensor_move(gn_tensor *dst, int64_t at, const gn_tensor *src, int64_t i);
 
 #endif

@@ -180,12 +180,39 @@ static void halves(void **state)
     }
 }
 
+/* Integers beyond 2^53 do not survive doubles. */
+static void large_integers_stay_exact(void **state)
+{
+    (void)state;
+    int64_t a[2] = {INT64_MAX - 1, INT64_MIN + 1}, b[2] = {0};
+    uint64_t u[1] = {UINT64_MAX - 5}, v[1] = {0};
+    uint8_t bytes[2] = {0};
+    const gn_shape two = gn_shape_make(1, 2), one = gn_shape_make(0);
+    gn_tensor ta = gn_tensor_view(GN_DTYPE_S64, &two, a), tb = gn_tensor_view(GN_DTYPE_S64, &two, b);
+    gn_tensor tu = gn_tensor_view(GN_DTYPE_U64, &one, u), tv = gn_tensor_view(GN_DTYPE_U64, &one, v);
+    gn_tensor small = gn_tensor_view(GN_DTYPE_U8, &two, bytes), truth = gn_tensor_view(GN_DTYPE_BOOL, &two, bytes);
+    gn_tensor_move(&tb, 0, &ta, 1);
+    gn_tensor_move(&tb, 1, &ta, 0);
+    assert_true(b[0] == INT64_MIN + 1 && b[1] == INT64_MAX - 1);
+    gn_tensor_set_s64(&tv, 0, gn_tensor_get_s64(&tu, 0));
+    assert_true(v[0] == UINT64_MAX - 5);
+    gn_tensor_set_s64(&small, 0, 258);
+    gn_tensor_set_s64(&small, 1, -1);
+    assert_int_equal(bytes[0], 2);
+    assert_int_equal(bytes[1], 255);
+    gn_tensor_move(&truth, 0, &ta, 0);
+    assert_int_equal(bytes[0], 1);
+    gn_tensor_set(&tv, 0, 1e30);
+    assert_true(v[0] == UINT64_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dtypes),  cmocka_unit_test(counts), cmocka_unit_test(broadcasting),
-        cmocka_unit_test(formats), cmocka_unit_test(owning), cmocka_unit_test(integers_round_and_saturate),
-        cmocka_unit_test(halves),
+        cmocka_unit_test(dtypes),       cmocka_unit_test(counts),
+        cmocka_unit_test(broadcasting), cmocka_unit_test(formats),
+        cmocka_unit_test(owning),       cmocka_unit_test(integers_round_and_saturate),
+        cmocka_unit_test(halves),       cmocka_unit_test(large_integers_stay_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,8 @@ static const struct {
     {ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16, GN_DTYPE_F16}, {ONNX__TENSOR_PROTO__DATA_TYPE__INT64, GN_DTYPE_S64},
     {ONNX__TENSOR_PROTO__DATA_TYPE__INT32, GN_DTYPE_S32},   {ONNX__TENSOR_PROTO__DATA_TYPE__INT8, GN_DTYPE_S8},
     {ONNX__TENSOR_PROTO__DATA_TYPE__UINT8, GN_DTYPE_U8},    {ONNX__TENSOR_PROTO__DATA_TYPE__BOOL, GN_DTYPE_BOOL},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__INT16, GN_DTYPE_S16},   {ONNX__TENSOR_PROTO__DATA_TYPE__UINT16, GN_DTYPE_U16},
+    {ONNX__TENSOR_PROTO__DATA_TYPE__UINT32, GN_DTYPE_U32},  {ONNX__TENSOR_PROTO__DATA_TYPE__UINT64, GN_DTYPE_U64},
 };
 
 int32_t gn_onnx_type_of(gn_dtype dtype)
@@ -61,6 +63,11 @@ static gn_status size_fail(const gn_onnx_source *source, const char *what, size_
                           "tensor '%s' has %zu bytes of data, its shape and type ask for %zu", what, found, expected);
 }
 
+static bool is_uint64_field(gn_dtype dtype)
+{
+    return dtype == GN_DTYPE_U64 || dtype == GN_DTYPE_U32;
+}
+
 /* The typed fields hold one element per entry; integers of int32_data are narrowed to the tensor's type.  The number of
  * entries has been checked. */
 static void fill_typed(const Onnx__TensorProto *proto, gn_tensor *t)
@@ -74,6 +81,9 @@ static void fill_typed(const Onnx__TensorProto *proto, gn_tensor *t)
         memcpy(t->data, proto->double_data, count * elem);
     else if (t->dtype == GN_DTYPE_S64)
         memcpy(t->data, proto->int64_data, count * elem);
+    else if (is_uint64_field(t->dtype))
+        for (size_t i = 0; i < count; i++)
+            gn_tensor_set_s64(t, (int64_t)i, (int64_t)proto->uint64_data[i]);
     else
         for (size_t i = 0; i < count; i++) {
             int32_t x = proto->int32_data[i];
@@ -166,6 +176,8 @@ static size_t carried_bytes(const Onnx__TensorProto *proto, gn_dtype dtype)
         n = proto->n_double_data;
     else if (dtype == GN_DTYPE_S64)
         n = proto->n_int64_data;
+    else if (is_uint64_field(dtype))
+        n = proto->n_uint64_data;
     return n * gn_dtype_bytes(dtype);
 }
 
