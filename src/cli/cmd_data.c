@@ -32,7 +32,8 @@ typedef struct spread {
 typedef struct set_facts {
     const gn_dataset *set;
     split_facts split[GN_SPLIT_COUNT];
-    int64_t *class_boxes;             /* [classes] */
+    int64_t *class_boxes;             /* [classes] boxes, or pictures in a set whose pictures have a class each */
+    int64_t *class_images;            /* [GN_SPLIT_COUNT][classes] pictures of a class, by split */
     spread width, height, side_px;    /* of boxes: fractions of the picture; the shorter side in pixels */
     spread image_width, image_height; /* pixels */
 } set_facts;
@@ -108,6 +109,8 @@ static size_t count_split(set_facts *f, gn_split split)
         s->with_many += sample->n_boxes > 1;
         for (int k = 0; k < sample->n_boxes; k++)
             f->class_boxes[sample->cls[k]]++;
+        if (sample->label >= 0)
+            f->class_images[(int64_t)split * gn_dataset_classes(f->set) + sample->label]++;
     }
     return (size_t)(s->boxes + s->images);
 }
@@ -117,7 +120,8 @@ static gn_status collect(const gn_dataset *set, set_facts *f)
     memset(f, 0, sizeof *f);
     f->set = set;
     f->class_boxes = gn_calloc((size_t)gn_dataset_classes(set), sizeof *f->class_boxes);
-    if (f->class_boxes == NULL)
+    f->class_images = gn_calloc((size_t)gn_dataset_classes(set) * GN_SPLIT_COUNT, sizeof *f->class_images);
+    if (f->class_boxes == NULL || f->class_images == NULL)
         return GN_ENOMEM;
     size_t room = 1;
     for (int s = 0; s < GN_SPLIT_COUNT; s++)
@@ -193,27 +197,59 @@ static void print_problems(const gn_dataset *set, bool all)
         gn_cli_print("... and %" PRId64 " more (--all shows them)\n", n - shown);
 }
 
-static void print_text(const set_facts *f, bool all)
+/* Pictures of each class, by split. */
+static void print_labels(const set_facts *f)
 {
     const gn_dataset *set = f->set;
     const int classes = gn_dataset_classes(set);
-    gn_cli_print("%s  (%s, hash %016" PRIx64 ")\n\n", gn_dataset_path(set), gn_dataset_format(set),
-                 gn_dataset_hash(set));
+    gn_cli_print("%-22s %9s %9s %9s\n", "class", "train", "val", "test");
+    for (int c = 0; c < classes && c < SHOWN_CLASSES; c++) {
+        gn_cli_print("%3d %-18s", c, gn_dataset_class_name(set, c));
+        for (int s = 0; s < GN_SPLIT_COUNT; s++)
+            gn_cli_print(" %9" PRId64, f->class_images[(int64_t)s * classes + c]);
+        gn_cli_print("\n");
+    }
+    if (classes > SHOWN_CLASSES)
+        gn_cli_print("... and %d more\n", classes - SHOWN_CLASSES);
+    gn_cli_print("%-22s", "pictures");
+    for (int s = 0; s < GN_SPLIT_COUNT; s++)
+        gn_cli_print(" %9" PRId64, f->split[s].images);
+    gn_cli_print("\n");
+}
+
+static void print_boxes(const set_facts *f)
+{
+    const gn_dataset *set = f->set;
+    const int classes = gn_dataset_classes(set);
     gn_cli_print("%-22s %9s\n", "class", "boxes");
     for (int c = 0; c < classes && c < SHOWN_CLASSES; c++)
         gn_cli_print("%3d %-18s %9" PRId64 "\n", c, gn_dataset_class_name(set, c), f->class_boxes[c]);
     if (classes > SHOWN_CLASSES)
         gn_cli_print("... and %d more\n", classes - SHOWN_CLASSES);
     print_splits(f);
+}
+
+static void print_text(const set_facts *f, bool all)
+{
+    const gn_dataset *set = f->set;
+    const bool has_labels = gn_dataset_has_labels(set);
+    gn_cli_print("%s  (%s, hash %016" PRIx64 ")\n\n", gn_dataset_path(set), gn_dataset_format(set),
+                 gn_dataset_hash(set));
+    if (has_labels)
+        print_labels(f);
+    else
+        print_boxes(f);
     if (gn_dataset_is_split_made(set))
         gn_cli_print("The set names no val split: it was split here, pictures that look alike kept on one side.\n");
     gn_cli_print("\n%-22s", "size");
     for (int q = 0; q < N_QUANTILES; q++)
         gn_cli_print(" %8s", quantile_names[q]);
     gn_cli_print("\n");
-    print_spread("box width (0..1)", &f->width, "%.3f");
-    print_spread("box height (0..1)", &f->height, "%.3f");
-    print_spread("box, shorter side px", &f->side_px, "%.0f");
+    if (!has_labels) {
+        print_spread("box width (0..1)", &f->width, "%.3f");
+        print_spread("box height (0..1)", &f->height, "%.3f");
+        print_spread("box, shorter side px", &f->side_px, "%.0f");
+    }
     print_spread("picture width px", &f->image_width, "%.0f");
     print_spread("picture height px", &f->image_height, "%.0f");
     const gn_problem_counts counts = gn_dataset_problem_counts(set);
@@ -283,11 +319,18 @@ static gn_status print_json(const set_facts *f, gn_error *err)
     gn_jsonw_str(&j, "data", gn_dataset_path(set));
     gn_jsonw_str(&j, "format", gn_dataset_format(set));
     gn_jsonw_str(&j, "hash", hash);
+    gn_jsonw_str(&j, "task", gn_dataset_has_labels(set) ? "classify" : "box");
     gn_jsonw_array(&j, "classes");
     for (int c = 0; c < gn_dataset_classes(set); c++) {
         gn_jsonw_object(&j, NULL);
         gn_jsonw_str(&j, "name", gn_dataset_class_name(set, c));
         gn_jsonw_int(&j, "boxes", f->class_boxes[c]);
+        if (gn_dataset_has_labels(set)) {
+            gn_jsonw_object(&j, "images");
+            for (int s = 0; s < GN_SPLIT_COUNT; s++)
+                gn_jsonw_int(&j, gn_split_name((gn_split)s), f->class_images[(int64_t)s * gn_dataset_classes(set) + c]);
+            gn_jsonw_end(&j);
+        }
         gn_jsonw_end(&j);
     }
     gn_jsonw_end(&j);
@@ -333,6 +376,10 @@ static gn_status write_list(const gn_dataset *set, const char *folder, gn_split 
 /* Lists of the splits and a data.yaml that names them; labels stay where they are. */
 static gn_status write_splits(const gn_dataset *set, const char *folder, gn_error *err)
 {
+    if (gn_dataset_has_labels(set) || strncmp(gn_dataset_format(set), "zip", 3) == 0)
+        return gn_fail_at(err, GN_EUNSUPPORTED, gn_dataset_path(set), 0,
+                          "--split writes lists of pictures beside their label files, which a set of class folders, of "
+                          "CIFAR or in an archive does not have");
     if (strcmp(gn_dataset_format(set), "csv") == 0)
         return gn_fail_at(err, GN_EUNSUPPORTED, gn_dataset_path(set), 0,
                           "--split writes lists of pictures beside their label files, and a CSV has no label files");
@@ -388,6 +435,11 @@ static const gn_opt options[] = {
      .min = 0,
      .max = 2147483647.0,
      .help = "of the split"},
+    {.name = "labels",
+     .type = GN_OPT_STRING,
+     .init = "fine",
+     .choices = "fine|coarse",
+     .help = "which of CIFAR-100's labels"},
     {.name = "split",
      .type = GN_OPT_STRING,
      .metavar = "DIR",
@@ -400,11 +452,12 @@ static const gn_opt options[] = {
 static const gn_args_spec spec = {
     .verb = "data",
     .usage = "D [options]",
-    .about = "Tells what a data set holds: classes, splits, sizes of boxes and pictures, and everything that is wrong "
-             "with it, by file "
-             "and line.  D is a data.yaml (Ultralytics), a folder that holds one, a folder with images/ and labels/, "
-             "or a CSV of "
-             "boxes (image,x1,y1,x2,y2[,class], pixels).",
+    .about =
+        "Tells what a data set holds: classes, splits, sizes of boxes and pictures, and everything that is wrong "
+        "with it, by file "
+        "and line.  D is a data.yaml (Ultralytics), a folder that holds one, a folder with images/ and labels/, a CSV "
+        "of boxes (image,x1,y1,x2,y2[,class], pixels), a folder with one folder of pictures per class (with or "
+        "without train/, val/, test/ above them), CIFAR-10's or CIFAR-100's binary files, or a .zip of any of these.",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .min_positional = 1,
@@ -419,6 +472,7 @@ static gn_status show(const gn_args *args, gn_error *err)
     o.val_frac = gn_args_double(args, "val-frac");
     o.test_frac = gn_args_double(args, "test-frac");
     o.seed = (uint64_t)gn_args_int(args, "seed");
+    o.coarse_labels = strcmp(gn_args_str(args, "labels"), "coarse") == 0;
     gn_dataset *set = NULL;
     GN_TRY(gn_dataset_open(gn_args_positional(args, 0), &o, &set, err));
     set_facts facts;
@@ -432,6 +486,7 @@ static gn_status show(const gn_args *args, gn_error *err)
     else if (status == GN_OK)
         print_text(&facts, gn_args_flag(args, "all"));
     gn_free(facts.class_boxes);
+    gn_free(facts.class_images);
     gn_dataset_close(&set);
     return status;
 }

@@ -72,7 +72,7 @@ static gn_status add_tile(sheet *s, gn_session *session, const gn_sample *sample
 {
     gn_image *image = &s->tile[s->n];
     gn_prediction prediction;
-    GN_TRY(gn_image_load(sample->path, NULL, image, err));
+    GN_TRY(gn_sample_decode(sample, NULL, image, err));
     s->n++;
     GN_TRY(gn_session_predict(session, image, &prediction, NULL, err));
     double iou = draw(image, sample, &prediction);

@@ -121,11 +121,11 @@ static gn_status find_picture(csv_reader *r, const char *name, int64_t line, int
     const char *kept = gn_arena_strdup(r->d->arena, name);
     if (kept == NULL)
         return GN_ENOMEM;
-    bool found = gn_path_join(r->folder, name, path, sizeof path) == GN_OK && gn_path_exists(path);
+    bool found = gn_path_join(r->folder, name, path, sizeof path) == GN_OK && gn_data_exists(r->d, path);
     if (!found && gn_path_join(r->folder, "images", path, sizeof path) == GN_OK) {
         const size_t used = strlen(path);
-        found =
-            snprintf(path + used, sizeof path - used, "/%s", name) < (int)(sizeof path - used) && gn_path_exists(path);
+        found = snprintf(path + used, sizeof path - used, "/%s", name) < (int)(sizeof path - used) &&
+                gn_data_exists(r->d, path);
     }
     if (!found) {
         r->d->counts.missing_pictures++;
@@ -281,7 +281,7 @@ gn_status gn_box_csv_read(gn_dataset *d, const char *csv_path, gn_error *err)
     if (r.file == NULL)
         return gn_fail(err, GN_ENOMEM, "out of memory reading %s", csv_path);
     gn_path_dir(csv_path, r.folder, sizeof r.folder);
-    GN_TRY(gn_file_read(csv_path, GN_LIST_MAX_BYTES, &text, &n, err));
+    GN_TRY(gn_data_read(d, csv_path, GN_LIST_MAX_BYTES, &text, &n, err));
     d->has_split[GN_SPLIT_TRAIN] = true;
     gn_status status = read_rows(&r, text, n, err);
     if (status == GN_OK)

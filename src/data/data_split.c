@@ -54,12 +54,25 @@ static bool is_telling(uint64_t fingerprint)
 }
 
 /* Exporters write NAME.rf.HASH.jpg for every augmented copy of NAME: equal stems belong together. */
-static uint64_t hash_stem(const char *path)
+static uint64_t hash_stem(const gn_data_entry *e)
 {
-    const char *name = gn_path_name(path);
+    const char *name = gn_path_name(e->path);
     const char *cut = strstr(name, ".rf.");
     const size_t n = cut != NULL ? (size_t)(cut - name) : strlen(name);
-    return gn_hash64(name, n, 0);
+    return gn_hash64(name, n, (uint64_t)(e->label + 1));
+}
+
+/* Order of a picture among others: the same name in folders of two classes names two pictures. */
+static uint64_t hash_order(const gn_data_entry *e, uint64_t seed)
+{
+    const char *name = gn_path_name(e->path);
+    if (e->label < 0)
+        return gn_hash64(name, strlen(name), seed);
+    /* Names of classes count alike (0000.jpg, 0001.jpg, ...): only well mixed numbers deal each class its share. */
+    uint64_t h = gn_hash64(name, strlen(name), seed + (uint64_t)e->label);
+    h = (h ^ (h >> 33)) * 0xff51afd7ed558ccdu;
+    h = (h ^ (h >> 33)) * 0xc4ceb9fe1a85ec53u;
+    return h ^ (h >> 33);
 }
 
 static int compare_hashes(const void *pa, const void *pb)
@@ -171,11 +184,10 @@ static void fill_items(const gn_dataset *d, split_item *item, int64_t *n_out)
         const gn_data_entry *e = &d->entry[i];
         if (!e->is_usable || e->split != GN_SPLIT_TRAIN)
             continue;
-        const char *name = gn_path_name(e->path);
         item[n++] = (split_item){
             .entry = i,
-            .key = gn_hash64(name, strlen(name), d->options.seed),
-            .stem = hash_stem(e->path),
+            .key = hash_order(e, d->options.seed),
+            .stem = hash_stem(e),
             .fingerprint = e->fingerprint,
         };
     }
@@ -198,10 +210,8 @@ gn_status gn_dataset_make_splits(gn_dataset *d)
     if (2 * (want_val + want_test) > n && n < 4) /* so few pictures: one to train on comes before one to test on */
         want_test = 0;
     for (int i = 0; i < 3 && status == GN_OK; i++) {
-        for (int64_t k = 0; k < n; k++) {
-            const char *name = gn_path_name(d->entry[item[k].entry].path);
-            item[k].key = gn_hash64(name, strlen(name), d->options.seed);
-        }
+        for (int64_t k = 0; k < n; k++)
+            item[k].key = hash_order(&d->entry[item[k].entry], d->options.seed);
         status = group(item, n, distances[i]);
         if (status == GN_OK)
             status = deal(d, item, n, want_val, want_test, got);

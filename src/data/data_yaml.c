@@ -14,11 +14,11 @@
 #define WALK_MAX_DEPTH 16
 
 /* Every picture under a folder, in bytewise order of the names, files before sub-folders of a later name as they come. */
-static gn_status add_folder(gn_dataset *d, const char *folder, gn_split split, int depth, gn_error *err)
+static gn_status walk(gn_dataset *d, const char *folder, gn_split split, int32_t label, int depth, gn_error *err)
 {
     const char **names;
     size_t n;
-    GN_TRY(gn_list_dir(folder, d->arena, &names, &n, err));
+    GN_TRY(gn_data_list(d, folder, &names, &n, err));
     for (size_t i = 0; i < n; i++) {
         char path[GN_DATA_PATH_BYTES];
         if (names[i][0] == '.' || gn_path_join(folder, names[i], path, sizeof path) != GN_OK)
@@ -26,19 +26,26 @@ static gn_status add_folder(gn_dataset *d, const char *folder, gn_split split, i
         if (gn_image_has_known_extension(names[i])) {
             gn_data_entry *entry;
             GN_TRY(gn_dataset_add_entry(d, path, split, &entry));
-        } else if (depth < WALK_MAX_DEPTH && gn_path_is_dir(path)) {
-            GN_TRY(add_folder(d, path, split, depth + 1, err));
+            entry->label = label;
+        } else if (depth < WALK_MAX_DEPTH && gn_data_is_dir(d, path)) {
+            GN_TRY(walk(d, path, split, label, depth + 1, err));
         }
     }
     return GN_OK;
 }
 
+gn_status gn_data_add_folder(gn_dataset *d, const char *folder, gn_split split, int32_t label, gn_error *err)
+{
+    return walk(d, folder, split, label, 0, err);
+}
+
 /* Where a name that stands in `folder`'s file lies: there, under the root, or as seen from the current folder. */
-static bool locate(const char *folder, const char *root, const char *name, char *dst)
+static bool locate(const gn_dataset *d, const char *folder, const char *root, const char *name, char *dst)
 {
     const char *const bases[] = {folder, root, "."};
     for (int i = 0; i < 3; i++)
-        if (bases[i] != NULL && gn_path_join(bases[i], name, dst, GN_DATA_PATH_BYTES) == GN_OK && gn_path_exists(dst))
+        if (bases[i] != NULL && gn_path_join(bases[i], name, dst, GN_DATA_PATH_BYTES) == GN_OK &&
+            gn_data_exists(d, dst))
             return true;
     return gn_path_join(folder, name, dst, GN_DATA_PATH_BYTES) == GN_OK && false;
 }
@@ -66,7 +73,7 @@ static gn_status add_listed(gn_dataset *d, const char *list, const char *folder,
         d->counts.bad_list_lines++;
         return gn_dataset_note(d, list, number, "'%.200s' does not end like a picture (.jpg .jpeg .png .webp)", name);
     }
-    if (!locate(folder, root, name, path)) {
+    if (!locate(d, folder, root, name, path)) {
         d->counts.missing_pictures++;
         return gn_dataset_note(d, list, number, "there is no picture '%.200s'", name);
     }
@@ -86,7 +93,7 @@ static gn_status add_list(gn_dataset *d, const char *path, const char *root, gn_
     const char *list = gn_arena_strdup(d->arena, path);
     if (list == NULL)
         return gn_fail(err, GN_ENOMEM, "out of memory reading %s", path);
-    GN_TRY(gn_file_read(path, GN_LIST_MAX_BYTES, &text, &n, err));
+    GN_TRY(gn_data_read(d, path, GN_LIST_MAX_BYTES, &text, &n, err));
     gn_status status = GN_OK;
     int64_t line = 1;
     for (const char *s = text, *end = text + n; s < end && status == GN_OK; line++) {
@@ -111,18 +118,18 @@ static gn_status add_source(gn_dataset *d, const gn_yaml *yaml, const char *root
         return gn_fail_at(err, GN_EFORMAT, gn_yaml_name(yaml), gn_yaml_line(node),
                           "%s must be a folder, a list file or a list of these", gn_split_name(split));
     char path[GN_DATA_PATH_BYTES];
-    bool found = locate(root, NULL, name, path);
+    bool found = locate(d, root, NULL, name, path);
     /* Exporters write ../train/images into a data.yaml that lies beside train/; Ultralytics reads that as train/images. */
     if (!found && gn_has_prefix(name, "../"))
-        found = locate(root, NULL, name + 3, path);
+        found = locate(d, root, NULL, name + 3, path);
     if (!found) {
         const char *file = gn_arena_strdup(d->arena, gn_yaml_name(yaml));
         d->counts.missing_pictures++;
         return gn_dataset_note(d, file != NULL ? file : "data.yaml", gn_yaml_line(node),
                                "%s: there is no folder or list '%.200s' in %.150s", gn_split_name(split), name, root);
     }
-    if (gn_path_is_dir(path))
-        return add_folder(d, path, split, 0, err);
+    if (gn_data_is_dir(d, path))
+        return gn_data_add_folder(d, path, split, -1, err);
     return add_list(d, path, root, split, err);
 }
 
@@ -185,7 +192,7 @@ static gn_status read_names(gn_dataset *d, const gn_yaml *yaml, gn_error *err)
 }
 
 /* The set's root: `path`, as seen from data.yaml or else from the current folder; without one, data.yaml's folder. */
-static gn_status find_root(const gn_yaml *yaml, char *root, gn_error *err)
+static gn_status find_root(const gn_dataset *d, const gn_yaml *yaml, char *root, gn_error *err)
 {
     char folder[GN_DATA_PATH_BYTES];
     gn_path_dir(gn_yaml_name(yaml), folder, sizeof folder);
@@ -196,10 +203,20 @@ static gn_status find_root(const gn_yaml *yaml, char *root, gn_error *err)
         memcpy(root, folder, sizeof folder);
         return GN_OK;
     }
-    if (locate(folder, NULL, path, root) && gn_path_is_dir(root))
+    if (locate(d, folder, NULL, path, root) && gn_data_is_dir(d, root))
         return GN_OK;
     return gn_fail_at(err, GN_EDATA, gn_yaml_name(yaml), gn_yaml_line(gn_yaml_find(top, "path")),
                       "path: there is no folder '%.200s'", path);
+}
+
+static gn_status open_yaml(const gn_dataset *d, const char *path, gn_yaml **yaml_out, gn_error *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+    GN_TRY(gn_data_read(d, path, GN_YAML_MAX_BYTES, &text, &n, err));
+    const gn_status status = gn_yaml_parse(text, n, path, yaml_out, err);
+    gn_free(text);
+    return status;
 }
 
 gn_status gn_data_yaml_read(gn_dataset *d, const char *yaml_path, gn_error *err)
@@ -213,7 +230,7 @@ gn_status gn_data_yaml_read(gn_dataset *d, const char *yaml_path, gn_error *err)
     };
     gn_yaml *yaml = NULL;
     char root[GN_DATA_PATH_BYTES];
-    GN_TRY(gn_yaml_open(yaml_path, &yaml, err));
+    GN_TRY(open_yaml(d, yaml_path, &yaml, err));
     const gn_yaml_node *top = gn_yaml_root(yaml);
     gn_status status;
     if (gn_yaml_kind_of(top) != GN_YAML_MAP) {
@@ -223,7 +240,7 @@ gn_status gn_data_yaml_read(gn_dataset *d, const char *yaml_path, gn_error *err)
     }
     status = read_names(d, yaml, err);
     if (status == GN_OK)
-        status = find_root(yaml, root, err);
+        status = find_root(d, yaml, root, err);
     for (size_t i = 0; i < sizeof keys / sizeof *keys && status == GN_OK; i++)
         if (!d->has_split[keys[i].split])
             status = add_split(d, yaml, root, keys[i].split, gn_yaml_find(top, keys[i].key), err);
@@ -240,13 +257,13 @@ cleanup:
 static gn_status read_classes_txt(gn_dataset *d, const char *folder, gn_error *err)
 {
     char path[GN_DATA_PATH_BYTES];
-    if (gn_path_join(folder, "classes.txt", path, sizeof path) != GN_OK || !gn_path_exists(path))
+    if (gn_path_join(folder, "classes.txt", path, sizeof path) != GN_OK || !gn_data_exists(d, path))
         return GN_OK;
     char *text = NULL;
     size_t n = 0, capacity = 0;
     const char **names = NULL;
     int count = 0;
-    GN_TRY(gn_file_read(path, GN_YAML_MAX_BYTES, &text, &n, err));
+    GN_TRY(gn_data_read(d, path, GN_YAML_MAX_BYTES, &text, &n, err));
     gn_status status = GN_OK;
     char *save = NULL;
     for (char *line = strtok_r(text, "\r\n", &save); line != NULL; line = strtok_r(NULL, "\r\n", &save)) {
@@ -286,15 +303,15 @@ gn_status gn_data_folder_read(gn_dataset *d, const char *folder, gn_error *err)
     GN_TRY(read_classes_txt(d, folder, err));
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (d->has_split[kinds[i].split] || gn_path_join(folder, kinds[i].name, path, sizeof path) != GN_OK ||
-            !gn_path_is_dir(path))
+            !gn_data_is_dir(d, path))
             continue;
         d->has_split[kinds[i].split] = found = true;
-        GN_TRY(add_folder(d, path, kinds[i].split, 0, err));
+        GN_TRY(gn_data_add_folder(d, path, kinds[i].split, -1, err));
     }
     if (found)
         return GN_OK;
     d->has_split[GN_SPLIT_TRAIN] = true;
-    if (gn_path_join(folder, "images", path, sizeof path) == GN_OK && gn_path_is_dir(path))
-        return add_folder(d, path, GN_SPLIT_TRAIN, 0, err);
-    return add_folder(d, folder, GN_SPLIT_TRAIN, 0, err);
+    if (gn_path_join(folder, "images", path, sizeof path) == GN_OK && gn_data_is_dir(d, path))
+        return gn_data_add_folder(d, path, GN_SPLIT_TRAIN, -1, err);
+    return gn_data_add_folder(d, folder, GN_SPLIT_TRAIN, -1, err);
 }

@@ -10,6 +10,8 @@
 #include "base/text.h"
 #include "data/dataset_private.h"
 
+#define ARCHIVE_MAX_WRAPPERS 4 /* folders around the set in an archive */
+
 static const char *const split_names[GN_SPLIT_COUNT] = {"train", "val", "test"};
 
 const char *gn_split_name(gn_split split)
@@ -56,7 +58,11 @@ gn_status gn_dataset_add_entry(gn_dataset *d, const char *path, gn_split split, 
         return GN_ENOMEM;
     GN_TRY(gn_grow(&d->entry, &d->entries_capacity, d->n_entries + 1, sizeof *d->entry));
     gn_data_entry *e = &d->entry[d->n_entries++];
-    *e = (gn_data_entry){.path = kept, .split = split};
+    *e = (gn_data_entry){.path = kept, .split = split, .label = -1};
+    if (d->archive != NULL) {
+        e->picture_source = d->archive_source;
+        e->item = gn_archive_find(d->archive, path + strlen(d->path) + 1);
+    }
     *entry_out = e;
     return GN_OK;
 }
@@ -70,16 +76,74 @@ static gn_status check_options(const gn_dataset_options *o, gn_error *err)
     return GN_OK;
 }
 
+/* A folder of the disk or of an archive. */
 static gn_status read_folder(gn_dataset *d, const char *path, gn_error *err)
 {
     char yaml[GN_DATA_PATH_BYTES];
     GN_TRY(gn_path_join(path, "data.yaml", yaml, sizeof yaml));
-    if (gn_path_exists(yaml)) {
+    if (gn_data_exists(d, yaml)) {
         d->format = "data.yaml";
         return gn_data_yaml_read(d, yaml, err);
     }
+    if (gn_cifar_is(d, path))
+        return gn_cifar_read(d, path, err);
+    if (gn_class_folder_is(d, path)) {
+        d->format = "class folders";
+        return gn_class_folder_read(d, path, err);
+    }
     d->format = "folder";
     return gn_data_folder_read(d, path, err);
+}
+
+/* Archives often hold one folder that holds everything: goes down to where something is to be seen, or to a table of boxes. */
+static gn_status find_top(const gn_dataset *d, char path[GN_DATA_PATH_BYTES], gn_error *err)
+{
+    for (int depth = 0; depth < ARCHIVE_MAX_WRAPPERS; depth++) {
+        const char **names, *only = NULL, *csv = NULL;
+        size_t n, seen = 0, tables = 0;
+        char next[GN_DATA_PATH_BYTES];
+        GN_TRY(gn_data_list(d, path, &names, &n, err));
+        for (size_t i = 0; i < n; i++) {
+            if (names[i][0] == '.' || strcmp(names[i], "__MACOSX") == 0)
+                continue;
+            only = names[i];
+            seen++;
+            if (gn_has_suffix(names[i], ".csv")) {
+                csv = names[i];
+                tables++;
+            }
+        }
+        const char *down = tables == 1 ? csv : seen == 1 ? only : NULL;
+        gn_split split;
+        if (down == NULL || gn_split_parse(down, &split) || strcmp(down, "images") == 0 ||
+            gn_path_join(path, down, next, sizeof next) != GN_OK)
+            return GN_OK;
+        if (!gn_data_is_dir(d, next) && tables != 1)
+            return GN_OK;
+        memcpy(path, next, sizeof next);
+        if (!gn_data_is_dir(d, path))
+            return GN_OK;
+    }
+    return GN_OK;
+}
+
+static gn_status read_archive(gn_dataset *d, const char *path, gn_error *err)
+{
+    char top[GN_DATA_PATH_BYTES], yaml[GN_DATA_PATH_BYTES];
+    GN_TRY(gn_archive_open(path, &d->archive, err));
+    GN_TRY(gn_data_add_archive(d));
+    if (snprintf(top, sizeof top, "%s", path) >= (int)sizeof top)
+        return gn_fail_at(err, GN_ELIMIT, path, 0, "the path of this archive is too long");
+    GN_TRY(find_top(d, top, err));
+    const bool has_yaml = gn_path_join(top, "data.yaml", yaml, sizeof yaml) == GN_OK && gn_data_exists(d, yaml);
+    if (!has_yaml && gn_has_suffix(top, ".csv")) {
+        d->format = "csv";
+        GN_TRY(gn_box_csv_read(d, top, err));
+    } else {
+        GN_TRY(read_folder(d, top, err));
+    }
+    d->format = gn_arena_printf(d->arena, "zip of %s", d->format);
+    return d->format != NULL ? GN_OK : GN_ENOMEM;
 }
 
 /* Recognises the format by looking, and collects the entries. */
@@ -87,7 +151,7 @@ static gn_status read_entries(gn_dataset *d, const char *path, gn_error *err)
 {
     if (!gn_path_exists(path))
         return gn_fail_at(err, GN_ENOENT, path, 0,
-                          "there is no such data set; expected a data.yaml, a folder or a .csv of boxes");
+                          "there is no such data set; expected a data.yaml, a folder, a .csv of boxes or a .zip");
     if (gn_path_is_dir(path))
         return read_folder(d, path, err);
     if (gn_has_suffix(path, ".yaml") || gn_has_suffix(path, ".yml")) {
@@ -98,8 +162,10 @@ static gn_status read_entries(gn_dataset *d, const char *path, gn_error *err)
         d->format = "csv";
         return gn_box_csv_read(d, path, err);
     }
+    if (gn_has_suffix(path, ".zip"))
+        return read_archive(d, path, err);
     return gn_fail_at(err, GN_EUNSUPPORTED, path, 0,
-                      "not a known kind of data set; expected a data.yaml, a folder or a .csv of boxes");
+                      "not a known kind of data set; expected a data.yaml, a folder, a .csv of boxes or a .zip");
 }
 
 /* Copies the usable entries into arrays per split. */
@@ -120,13 +186,17 @@ static gn_status finish_splits(gn_dataset *d)
             continue;
         if (d->options.single_class && e->n_boxes > 0)
             memset(e->cls, 0, (size_t)e->n_boxes * sizeof *e->cls);
+        const int32_t label = d->options.single_class && e->label > 0 ? 0 : e->label;
         gn_data_split *split = &d->split[e->split];
         split->sample[split->n++] = (gn_sample){.path = e->path,
                                                 .box = e->box,
                                                 .cls = e->cls,
                                                 .n_boxes = e->n_boxes,
                                                 .width = e->width,
-                                                .height = e->height};
+                                                .height = e->height,
+                                                .label = label,
+                                                .source = e->picture_source,
+                                                .item = e->item};
     }
     if (d->options.single_class)
         d->n_classes = 1;
@@ -147,6 +217,8 @@ static uint64_t hash_sample(const gn_sample *s, uint64_t h)
     h = hash_i64(s->width, h);
     h = hash_i64(s->height, h);
     h = hash_i64(s->n_boxes, h);
+    if (s->label >= 0)
+        h = hash_i64(s->label, h);
     if (s->n_boxes > 0) {
         h = gn_hash64(s->box, (size_t)s->n_boxes * sizeof *s->box, h);
         h = gn_hash64(s->cls, (size_t)s->n_boxes * sizeof *s->cls, h);
@@ -178,7 +250,7 @@ static gn_status check_content(const gn_dataset *d, gn_error *err)
             pictures++;
             boxes += first->n_boxes;
         }
-    if (pictures > 0 && boxes > 0)
+    if (pictures > 0 && (boxes > 0 || d->has_labels))
         return GN_OK;
     if (pictures > 0 && d->n_problems == 0) {
         char label[GN_DATA_PATH_BYTES];
@@ -242,6 +314,7 @@ void gn_dataset_close(gn_dataset **dataset)
     gn_dataset *d = *dataset;
     gn_free(d->entry);
     gn_free(d->problem);
+    gn_data_close_sources(d);
     gn_arena_destroy(&d->arena);
     gn_free(d);
     *dataset = NULL;
@@ -260,6 +333,11 @@ const char *gn_dataset_format(const gn_dataset *dataset)
 int gn_dataset_classes(const gn_dataset *dataset)
 {
     return dataset->n_classes;
+}
+
+bool gn_dataset_has_labels(const gn_dataset *dataset)
+{
+    return dataset->has_labels;
 }
 
 const char *gn_dataset_class_name(const gn_dataset *dataset, int cls)

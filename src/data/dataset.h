@@ -11,8 +11,10 @@
 
 #include "base/status.h"
 #include "detect/box.h"
+#include "image/image.h"
 
 typedef struct gn_dataset gn_dataset;
+typedef struct gn_data_source gn_data_source; /* where pictures lie that are no files of their own */
 
 typedef enum gn_split {
     GN_SPLIT_TRAIN = 0,
@@ -39,20 +41,28 @@ typedef struct gn_dataset_options {
     uint64_t seed;    /* of the split; default 0 */
     int dup_distance; /* 0..64: pictures whose dHash differs in at most this many of 64 bits stay on one side; default 4 */
     bool verify;      /* decode every picture at open instead of looking at its header; default false */
-    bool single_class; /* all classes become class 0 */
+    bool single_class;  /* all classes become class 0 */
+    bool coarse_labels; /* CIFAR-100: the 20 coarse classes instead of the 100 fine ones */
 } gn_dataset_options;
 
 gn_dataset_options gn_dataset_default_options(void);
 
 /* One picture.  Pointers are valid as long as the data set. */
 typedef struct gn_sample {
-    const char *path; /* openable from the current folder */
+    const char *
+        path; /* openable from the current folder; of an archive "set.zip/train/a.jpg", of CIFAR "data_batch_1.bin#7" */
     const gn_box *
         box; /* [n_boxes], 0..1 of the upright picture's width and height (EXIF orientation applied), x1 < x2, y1 < y2 */
     const int32_t *cls; /* [n_boxes], 0..n_classes-1 */
     int n_boxes;
-    int width, height; /* pixels of the upright picture */
+    int width, height;      /* pixels of the upright picture */
+    int32_t label;          /* class of the whole picture, 0..n_classes-1; -1: the set has none, it has boxes */
+    gn_data_source *source; /* NULL: a file; else what gn_sample_decode reads item `item` of */
+    int64_t item;
 } gn_sample;
+
+/* The sample's picture, from wherever it lies; otherwise as gn_image_load.  Thread-safe. */
+gn_status gn_sample_decode(const gn_sample *sample, const gn_decode_options *opt, gn_image *image_out, gn_error *err);
 
 /* Something that was skipped.  file: the label, list or picture file; line: 1-based, 0 when it has none. */
 typedef struct gn_problem {
@@ -75,15 +85,20 @@ typedef struct gn_problem_counts {
         spoilt_pictures; /* left out, since no line of their label file was usable: they would pass for background */
 } gn_problem_counts;
 
-/* path: data.yaml, a folder, or a .csv file.  options NULL: defaults.
+/* path: data.yaml; a folder that holds one, or images/ and labels/, or a folder per class (D/train/CLASS/..., D/CLASS/...), or CIFAR-10's
+ * or CIFAR-100's binary files; a .csv file of boxes; or a .zip of any of these, which is not unpacked.  options NULL: defaults.
  * GN_ENOENT; GN_EFORMAT (YAML, CSV header, no `names`, nc unlike names) with line; GN_ELIMIT; GN_EDATA when no usable picture is left,
  * naming the first cause; GN_EUNSUPPORTED when the path is nothing known; GN_EIO; GN_ENOMEM; GN_ECANCELED. */
 gn_status gn_dataset_open(const char *path, const gn_dataset_options *options, gn_dataset **dataset_out, gn_error *err);
 void gn_dataset_close(gn_dataset **dataset);
 
-const char *gn_dataset_path(const gn_dataset *dataset);   /* as given */
-const char *gn_dataset_format(const gn_dataset *dataset); /* "data.yaml", "csv", "folder" */
+const char *gn_dataset_path(const gn_dataset *dataset); /* as given */
+const char *gn_dataset_format(
+    const gn_dataset *
+        dataset); /* "data.yaml", "csv", "folder", "class folders", "CIFAR-10", "CIFAR-100"; of an archive "zip of ..." */
 int gn_dataset_classes(const gn_dataset *dataset);
+/* Whether its pictures have a class each (gn_sample.label) instead of boxes. */
+bool gn_dataset_has_labels(const gn_dataset *dataset);
 const char *gn_dataset_class_name(const gn_dataset *dataset, int cls); /* NULL when out of range */
 /* Whether val (test) was made by splitting. */
 bool gn_dataset_is_split_made(const gn_dataset *dataset);

@@ -5,6 +5,7 @@
 #define GN_DATA_DATASET_PRIVATE_H
 
 #include "base/memory.h"
+#include "data/data_archive.h"
 #include "data/dataset.h"
 
 #define GN_PROBLEMS_MAX    10000
@@ -21,6 +22,9 @@ typedef struct gn_data_entry {
     int32_t *cls;
     int64_t *box_line; /* [n_boxes] lines of the CSV */
     int n_boxes;
+    int32_t label; /* class of the whole picture; -1: none */
+    gn_data_source *picture_source;
+    int64_t item;
     /* filled by the scan */
     int width, height;
     uint64_t fingerprint;
@@ -33,8 +37,22 @@ typedef struct gn_data_split {
     int64_t n;
 } gn_data_split;
 
+/* Pictures that are no files of their own: members of an archive, or records of a CIFAR file. */
+struct gn_data_source {
+    gn_archive *archive; /* borrowed; NULL: records */
+    const char *file;    /* of records: its name */
+    int fd;              /* of records; -1: they are in memory */
+    char *bytes;         /* owned */
+    int label_bytes;     /* before the pixels of a record */
+    int64_t n_records;
+    gn_data_source *next; /* of the set's list */
+};
+
 struct gn_dataset {
     gn_arena *arena;
+    gn_archive *archive;            /* owned; NULL: files */
+    gn_data_source *archive_source; /* its pictures; NULL: files */
+    gn_data_source *sources;        /* all */
     const char *path;
     const char *format;
     gn_dataset_options options;
@@ -42,6 +60,7 @@ struct gn_dataset {
     int n_classes;                  /* 0 while the labels alone tell (a folder without a list of names) */
     bool has_split[GN_SPLIT_COUNT]; /* named by the set itself */
     bool split_made;
+    bool has_labels;
     gn_data_entry *entry; /* until the set is finished */
     size_t n_entries, entries_capacity;
     gn_data_split split[GN_SPLIT_COUNT];
@@ -57,10 +76,34 @@ gn_status gn_dataset_note(gn_dataset *d, const char *file, int64_t line, const c
 /* Appends an entry with a copy of `path`. */
 gn_status gn_dataset_add_entry(gn_dataset *d, const char *path, gn_split split, gn_data_entry **entry_out);
 
+/* Files of the set: of the disk, or, for a set in an archive, of the archive alone ("set.zip/train/a.jpg" is its member train/a.jpg;
+ * nothing outside it is ever there). */
+bool gn_data_exists(const gn_dataset *d, const char *path);
+bool gn_data_is_dir(const gn_dataset *d, const char *path);
+gn_status gn_data_list(const gn_dataset *d, const char *path, const char ***names_out, size_t *n_out, gn_error *err);
+gn_status gn_data_read(const gn_dataset *d, const char *path, size_t max_bytes, char **data_out, size_t *bytes_out,
+                       gn_error *err);
+/* Adds a source of records to the set; bytes: owned by it from then on, or NULL to read the open file `fd`. */
+gn_status gn_data_add_records(gn_dataset *d, const char *file, int fd, char *bytes, int label_bytes, int64_t n_records,
+                              gn_data_source **source_out);
+/* The source of the set's archive, once it is open. */
+gn_status gn_data_add_archive(gn_dataset *d);
+/* Size of a picture, and the picture itself; either may be NULL. */
+gn_status gn_data_look(const gn_sample *sample, const gn_decode_options *opt, gn_image_info *info_out,
+                       gn_image *image_out, gn_error *err);
+void gn_data_close_sources(gn_dataset *d);
+/* Every picture under a folder, in bytewise order of the names, with the class `label` (-1: none). */
+gn_status gn_data_add_folder(gn_dataset *d, const char *folder, gn_split split, int32_t label, gn_error *err);
+
 /* Readers: fill entries, class names and has_split. */
 gn_status gn_data_yaml_read(gn_dataset *d, const char *yaml_path, gn_error *err);
 gn_status gn_data_folder_read(gn_dataset *d, const char *folder, gn_error *err);
 gn_status gn_box_csv_read(gn_dataset *d, const char *csv_path, gn_error *err);
+/* Folders per class, and CIFAR's binary files; is_*: whether the folder looks like that. */
+bool gn_class_folder_is(gn_dataset *d, const char *folder);
+gn_status gn_class_folder_read(gn_dataset *d, const char *folder, gn_error *err);
+bool gn_cifar_is(const gn_dataset *d, const char *folder);
+gn_status gn_cifar_read(gn_dataset *d, const char *folder, gn_error *err);
 
 /* Pictures' sizes (fingerprints too when `with_fingerprints`), boxes from label files, checks.  Unusable entries are marked. */
 gn_status gn_dataset_scan(gn_dataset *d, bool with_fingerprints, gn_error *err);

@@ -26,26 +26,30 @@ typedef struct scan_job {
 
 static gn_status look_at(const scan_job *job, gn_data_entry *e, gn_error *err)
 {
+    const gn_sample sample = {.path = e->path, .source = e->picture_source, .item = e->item};
+    const bool decodes = job->verify || job->with_fingerprints;
+    const bool is_file = e->picture_source == NULL;
     gn_image_info info;
-    GN_TRY(gn_image_size_of_file(e->path, &info, err));
-    if ((int64_t)info.width * info.height > GN_IMAGE_MAX_PIXELS)
-        return gn_fail(err, GN_ELIMIT, "%d x %d pixels; at most %d million are decoded", info.width, info.height,
-                       GN_IMAGE_MAX_PIXELS / 1000000);
-    e->width = info.width;
-    e->height = info.height;
-    if (!job->verify && !job->with_fingerprints)
-        return GN_OK;
+    gn_image image = {0};
     gn_decode_options opt = {0};
     if (!job->verify) {
         opt.need_width = FINGERPRINT_NEED_W;
         opt.need_height = FINGERPRINT_NEED_H;
     }
-    gn_image image = {0};
-    GN_TRY(gn_image_load(e->path, &opt, &image, err));
-    if (job->with_fingerprints)
+    /* What lies in an archive is unpacked once for both. */
+    GN_TRY(gn_data_look(&sample, &opt, &info, decodes && !is_file ? &image : NULL, err));
+    gn_status status = GN_OK;
+    if ((int64_t)info.width * info.height > GN_IMAGE_MAX_PIXELS)
+        status = gn_fail(err, GN_ELIMIT, "%d x %d pixels; at most %d million are decoded", info.width, info.height,
+                         GN_IMAGE_MAX_PIXELS / 1000000);
+    e->width = info.width;
+    e->height = info.height;
+    if (status == GN_OK && decodes && is_file)
+        status = gn_image_load(e->path, &opt, &image, err);
+    if (status == GN_OK && job->with_fingerprints)
         e->fingerprint = gn_image_fingerprint(&image);
     gn_image_deinit(&image);
-    return GN_OK;
+    return status;
 }
 
 static void scan_task(void *ctx, int task, int thread)
@@ -158,14 +162,14 @@ static gn_status keep_labels(gn_dataset *d, gn_data_entry *e, const gn_labels *l
 static gn_status read_labels(gn_dataset *d, gn_data_entry *e)
 {
     char path[GN_DATA_PATH_BYTES];
-    if (gn_label_path(e->path, path) != GN_OK || !gn_path_exists(path)) {
+    if (gn_label_path(e->path, path) != GN_OK || !gn_data_exists(d, path)) {
         d->counts.missing_labels++;
         return GN_OK;
     }
     char *text = NULL;
     size_t n = 0;
     gn_error err = {0};
-    gn_status status = gn_file_read(path, GN_LABEL_MAX_BYTES, &text, &n, &err);
+    gn_status status = gn_data_read(d, path, GN_LABEL_MAX_BYTES, &text, &n, &err);
     if (status == GN_ENOMEM)
         return status;
     if (status != GN_OK) {
@@ -241,7 +245,7 @@ static gn_status scan_labels(gn_dataset *d)
 {
     for (size_t i = 0; i < d->n_entries; i++) {
         gn_data_entry *e = &d->entry[i];
-        if (e->is_usable)
+        if (e->is_usable && e->label < 0)
             GN_TRY(e->has_boxes ? check_pixel_boxes(d, e) : read_labels(d, e));
         if (i % SCAN_BLOCK == 0 && gn_stop_requested())
             return GN_ECANCELED;

@@ -108,7 +108,7 @@ gn_status gn_sample_load(const gn_sample_plan *plan, const gn_sample *s, gn_imag
         base_size(plan, s, &width, &height);
     const gn_decode_options opt = {.need_width = DECODE_MARGIN * width, .need_height = DECODE_MARGIN * height};
     gn_image full = {0};
-    GN_TRY(gn_image_load(s->path, &opt, &full, err));
+    GN_TRY(gn_sample_decode(s, &opt, &full, err));
     gn_status status;
     if (plan->fit == GN_FIT_STRETCH || plan->moves) {
         status = gn_resize_u8(&full, width, height, base_out);

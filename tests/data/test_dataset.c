@@ -195,7 +195,9 @@ static void test_refused_sets(void **state)
     fixture_write(state, "empty/x.txt", "");
     refuse(state, "empty", GN_EDATA, "no picture");
     fixture_write(state, "set.zip", "PK");
-    refuse(state, "set.zip", GN_EUNSUPPORTED, "data.yaml");
+    refuse(state, "set.zip", GN_EFORMAT, "no zip file");
+    fixture_write(state, "set.tar", "x");
+    refuse(state, "set.tar", GN_EUNSUPPORTED, "data.yaml");
 
     fixture_write(state, "tab.yaml", "train: images\nnames:\n\t- face\n");
     refuse(state, "tab.yaml", GN_EFORMAT, "tab.yaml:3:");
