@@ -590,6 +590,31 @@ const op_case op_cases[] = {
      .graph = LOSS("[4]", "[4]", "'BCEWithLogitsLoss' 'gannet' 'loss'") "\noutput 'y'\n",
      .given = "t 0 1 0.25 1; k 1 0.5 2 0",
      .grad = "p"},
+#define CROSS_ENTROPY(rows, C)                                                                                         \
+    "input 'p' f32 [" rows "," C "]\ninput 'c' s64 [" rows "]\ninput 'k' f32 [" rows "]\n"                             \
+    "node 'SoftmaxCrossEntropyLoss' 'gannet' 'loss' ('p' 'c' 'k') -> ('y')"
+    /* softmax of the rows: 1/2 1/2 and 3/4 1/4; ln 2 and ln 4 */
+    {.name = "SoftmaxCrossEntropyLoss/by hand",
+     .graph = CROSS_ENTROPY("2", "2") "\noutput 'y'\n",
+     .given = "p 0 0 1.0986122886681098 0; c 0 1; k 1 3",
+     .expect = "1.2130075659799042"},
+    {.name = "SoftmaxCrossEntropyLoss/label smoothing by hand",
+     .graph = CROSS_ENTROPY("2", "2") " {label_smoothing: float 0.2}\noutput 'y'\n",
+     .given = "p 0 0 1.0986122886681098 0; c 0 1; k 1 3",
+     .expect = "1.1306116461"},
+    {.name = "SoftmaxCrossEntropyLoss/large logits, a picture without weight",
+     .graph = CROSS_ENTROPY("2", "2") "\noutput 'y'\n",
+     .given = "p 1000 999 5 6; c 1 -1; k 1 0",
+     .expect = "1.3132616875182228"},
+    {.name = "SoftmaxCrossEntropyLoss/gradient",
+     .graph = CROSS_ENTROPY("4", "3") "\noutput 'y'\n",
+     .given = "c 2 0 1 1; k 1 0.5 2 0",
+     .grad = "p"},
+    {.name = "SoftmaxCrossEntropyLoss/gradient with label smoothing",
+     .graph = CROSS_ENTROPY("3", "5") " {label_smoothing: float 0.1}\noutput 'y'\n",
+     .given = "c 4 0 2; k 1 1 1",
+     .grad = "p"},
+#undef CROSS_ENTROPY
 #define TWO_BOXES "p 0.125 0.125 0.5 0.625 0.25 0.375 0.875 0.75; t 0.25 0.25 0.625 0.5 0.125 0.5 0.75 0.875; k 1 3"
     /* IoU of the rows: 2/7 and 4/11; the other measures as torchvision.ops computes them */
     {.name = "IoULoss/iou",
