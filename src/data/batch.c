@@ -26,7 +26,7 @@ typedef struct picture_state {
 
 typedef struct batch_slot {
     float *images, *boxes, *has_box, *weight;
-    int64_t *sample;
+    int64_t *sample, *label;
     gn_geometry *geometry;
     int n;
     int64_t batch; /* which one lies here; -1: none */
@@ -104,6 +104,8 @@ static gn_status check_options(const gn_loader_options *o, gn_error *err)
         {"contrast", o->augment.contrast, 0, 1},
         {"crop", o->augment.crop, 0, 1},
         {"erase", o->augment.erase, 0, 1},
+        {"pad_crop", o->augment.pad_crop, 0, 256},
+        {"resized_crop", o->augment.resized_crop, 0, 1},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         GN_TRY(check_range(ranges[i].name, ranges[i].value, ranges[i].low, ranges[i].high, err));
@@ -159,6 +161,7 @@ static gn_status build_sample(gn_loader *l, worker *w, batch_slot *slot, int row
         .box = slot->boxes + 4 * (size_t)row,
         .has_box = &slot->has_box[row],
         .weight = &slot->weight[row],
+        .label = &slot->label[row],
         .geometry = &slot->geometry[row],
     };
     gn_sample_write(&l->plan, sample, base, l->epoch, index, w->scratch, &target);
@@ -249,10 +252,11 @@ static gn_status create_slot(const gn_loader *l, batch_slot *slot)
     slot->has_box = gn_calloc(n, sizeof *slot->has_box);
     slot->weight = gn_calloc(n, sizeof *slot->weight);
     slot->sample = gn_calloc(n, sizeof *slot->sample);
+    slot->label = gn_calloc(n, sizeof *slot->label);
     slot->geometry = gn_calloc(n, sizeof *slot->geometry);
     slot->batch = -1;
     const bool ok = slot->images != NULL && slot->boxes != NULL && slot->has_box != NULL && slot->weight != NULL &&
-                    slot->sample != NULL && slot->geometry != NULL;
+                    slot->sample != NULL && slot->label != NULL && slot->geometry != NULL;
     return ok ? GN_OK : GN_ENOMEM;
 }
 
@@ -263,6 +267,7 @@ static void destroy_slot(batch_slot *slot)
     gn_free(slot->has_box);
     gn_free(slot->weight);
     gn_free(slot->sample);
+    gn_free(slot->label);
     gn_free(slot->geometry);
 }
 
@@ -424,6 +429,7 @@ gn_status gn_loader_next(gn_loader *loader, gn_batch *batch)
         .boxes = slot->boxes,
         .has_box = slot->has_box,
         .weight = slot->weight,
+        .label = slot->label,
         .sample = slot->sample,
         .geometry = slot->geometry,
     };

@@ -35,6 +35,8 @@ typedef struct gn_augment {
     double
         crop; /* 0..1: probability of a random crop (zoom 1..1/0.6, aspect kept) that keeps the centre of the target box */
     double erase; /* 0..1: probability of a grey rectangle of 2..20% of the area */
+    int pad_crop; /* 0..256: pixels of grey around the input, of which a window of its size is cut (whole pixels) */
+    double resized_crop; /* 0..1: smallest area of a window, 3:4 to 4:3, that is blown up to the whole; 0: none */
 } gn_augment;
 
 /* A cut target box is kept when at least this fraction of its area is still in the picture. */
@@ -74,6 +76,7 @@ typedef struct gn_batch {
     const float *has_box; /* [n] 1: boxes holds a target; 0: background, or the box was cut away */
     const float *
         weight; /* [n] 1; 0 for a picture that could not be decoded (grey, no box): it must not count in a loss or metric */
+    const int64_t *label;        /* [n] class of the whole picture; -1: none */
     const int64_t *sample;       /* [n] index for gn_dataset_sample */
     const gn_geometry *geometry; /* [n] */
 } gn_batch;

@@ -23,6 +23,8 @@ typedef struct draws {
     double crop_side, crop_x, crop_y; /* side 1: no crop; x, y: 0..1 among the places allowed */
     bool erase;
     double erase_area, erase_aspect, erase_x, erase_y;
+    int pad_x, pad_y;          /* shift of the picture, pixels of the input */
+    double window_w, window_h; /* of the resized crop, as fractions of the input; 1: all */
 } draws;
 
 static double symmetric(gn_rng *rng)
@@ -55,6 +57,12 @@ static draws draw(const gn_sample_plan *plan, int64_t epoch, int64_t index)
     d.erase_aspect = exp(symmetric(&rng) * log(3.0));
     d.erase_x = gn_rng_uniform(&rng);
     d.erase_y = gn_rng_uniform(&rng);
+    d.pad_x = (int)(gn_rng_uniform(&rng) * (2 * a->pad_crop + 1)) - a->pad_crop;
+    d.pad_y = (int)(gn_rng_uniform(&rng) * (2 * a->pad_crop + 1)) - a->pad_crop;
+    const double area = a->resized_crop + (1 - a->resized_crop) * gn_rng_uniform(&rng);
+    const double aspect = exp(symmetric(&rng) * log(4.0 / 3.0));
+    d.window_w = a->resized_crop > 0 ? fmin(sqrt(area * aspect), 1) : 1;
+    d.window_h = a->resized_crop > 0 ? fmin(sqrt(area / aspect), 1) : 1;
     return d;
 }
 
@@ -66,7 +74,11 @@ void gn_sample_plan_init(gn_sample_plan *plan, const gn_loader_options *o)
     plan->fit = o->fit;
     plan->augment = o->augment;
     plan->seed = o->seed;
-    plan->moves = o->augment.scale > 0 || o->augment.translate > 0 || o->augment.crop > 0;
+    plan->moves = o->augment.scale > 0 || o->augment.translate > 0 || o->augment.crop > 0 || o->augment.pad_crop > 0 ||
+                  o->augment.resized_crop > 0;
+    plan->oversize = GN_BASE_OVERSIZE;
+    if (o->augment.resized_crop > 0)
+        plan->oversize = fmin(fmax(GN_BASE_OVERSIZE, 1 / sqrt(o->augment.resized_crop)), GN_BASE_OVERSIZE_MAX);
     /* The table is what the single-picture path makes of a grey ramp, so that both give the same bits. */
     uint8_t ramp[256 * 3];
     for (int i = 0; i < 256; i++)
@@ -96,7 +108,7 @@ static void base_size(const gn_sample_plan *plan, const gn_sample *s, int *width
     gn_axis_map x, y;
     fit_axes(plan, s, &x, &y);
     const double own = fmin(s->width / x.scale, s->height / y.scale);
-    const double k = fmin(fmax(own, 1), GN_BASE_OVERSIZE);
+    const double k = fmin(fmax(own, 1), plan->oversize);
     *width = (int)fmax(1, floor(k * x.scale + 0.5));
     *height = (int)fmax(1, floor(k * y.scale + 0.5));
 }
@@ -128,7 +140,7 @@ static size_t input_bytes(const gn_sample_plan *plan)
 size_t gn_sample_scratch_bytes(const gn_sample_plan *plan)
 {
     const int side = plan->width > plan->height ? plan->width : plan->height;
-    const int base_side = (int)(side * GN_BASE_OVERSIZE) + 2;
+    const int base_side = (int)(side * plan->oversize) + 2;
     return input_bytes(plan) + gn_sample_warp_scratch_bytes(side, base_side);
 }
 
@@ -180,10 +192,13 @@ static placement place(const gn_sample_plan *plan, const gn_sample *s, const dra
         centre_x = (x.scale * (box->x1 + box->x2) / 2 + x.shift) / plan->width;
         centre_y = (y.scale * (box->y1 + box->y2) / 2 + y.shift) / plan->height;
     }
-    const double start_x = crop_start(d->crop_side, d->crop_x, centre_x);
-    const double start_y = crop_start(d->crop_side, d->crop_y, centre_y);
-    p.x = move_axis(x, plan->width, d->crop_side, start_x, d->zoom, d->shift_x);
-    p.y = move_axis(y, plan->height, d->crop_side, start_y, d->zoom, d->shift_y);
+    const double side_x = d->crop_side * d->window_w, side_y = d->crop_side * d->window_h;
+    const double start_x = crop_start(side_x, d->crop_x, centre_x);
+    const double start_y = crop_start(side_y, d->crop_y, centre_y);
+    p.x = move_axis(x, plan->width, side_x, start_x, d->zoom, d->shift_x);
+    p.y = move_axis(y, plan->height, side_y, start_y, d->zoom, d->shift_y);
+    p.x.shift += d->pad_x;
+    p.y.shift += d->pad_y;
     return p;
 }
 
@@ -283,6 +298,7 @@ void gn_sample_write(const gn_sample_plan *plan, const gn_sample *s, const gn_im
 {
     const draws d = draw(plan, epoch, index);
     const placement p = place(plan, s, &d);
+    *t->label = s->label;
     *t->geometry = geometry_of(s, &p);
     if (base == NULL) {
         write_grey(plan, t);

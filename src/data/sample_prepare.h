@@ -13,6 +13,7 @@ typedef struct gn_sample_plan {
     gn_fit fit;
     gn_augment augment;
     uint64_t seed;
+    double oversize;     /* base sides are at most this many times the input's (cut to the picture's own size) */
     bool moves;          /* some augmentation changes the geometry beyond a flip */
     float table[3][256]; /* 8-bit value to normalised float, per channel */
 } gn_sample_plan;
@@ -25,6 +26,7 @@ typedef struct gn_sample_target {
     float *box;   /* [4] */
     float *has_box;
     float *weight;
+    int64_t *label;
     gn_geometry *geometry;
 } gn_sample_target;
 
@@ -49,8 +51,9 @@ size_t gn_sample_warp_scratch_bytes(int dst_side_max, int base_side_max);
 void gn_sample_warp(const gn_image *base, gn_axis_map x, gn_axis_map y, int width, int height, void *scratch,
                     uint8_t *dst);
 
-/* Base sides are at most this many times the input's (cut to the picture's own size). */
-#define GN_BASE_OVERSIZE 1.5
+/* gn_sample_plan.oversize, and its most: windows that are blown up far ask for more. */
+#define GN_BASE_OVERSIZE     1.5
+#define GN_BASE_OVERSIZE_MAX 2.5
 /* Smallest zoom that augmentation can ask for; bounds the filter's taps. */
 #define GN_ZOOM_MIN 0.1
 
