@@ -20,12 +20,23 @@ static const gn_opt options[] = {
      .metavar = "N",
      .min = GN_ONNX_OPSET_WRITE_MIN,
      .max = GN_ONNX_OPSET_WRITE_MAX,
-     .help = "operator set of ONNX, 13 to 17 (default: 13, or the lowest that the model needs)"},
+     .help = "operator set of ONNX, 11 to 21 (default: 13, or the lowest that the model needs with --no-decompose)"},
     {.name = "fold",
      .type = GN_OPT_FLAG,
      .init = "true",
      .help = "fold BatchNormalization and drop what only training needs; --no-fold keeps the model trainable"},
-    {.name = "fixed-batch", .type = GN_OPT_FLAG, .help = "batch 1 instead of the free dimension N"},
+    {.name = "decompose",
+     .type = GN_OPT_FLAG,
+     .init = "true",
+     .help = "spell LayerNormalization, Gelu, HardSwish and Mish in older operators, which every runtime has; "
+             "--no-decompose keeps them"},
+    {.name = "fixed-batch",
+     .type = GN_OPT_INT,
+     .metavar = "N",
+     .min = 1,
+     .max = GN_ONNX_BATCH_MAX,
+     .implied = "1",
+     .help = "a fixed batch (of 1 unless =N is given) instead of the free dimension N"},
     GN_OPT_ROW_HEAD,
     GN_OPT_ROW_CLASSES,
     GN_OPT_ROW_IMGSZ,
@@ -80,7 +91,8 @@ static gn_status export_model(const gn_args *args, const char *path, gn_error *e
     GN_TRY(gn_cli_model_load(gn_args_positional(args, 0), args, &graph, err));
     gn_onnx_write_options o = {.opset = gn_args_int(args, "opset"),
                                .fold = gn_args_flag(args, "fold"),
-                               .is_fixed_batch = gn_args_flag(args, "fixed-batch")};
+                               .decompose = gn_args_flag(args, "decompose"),
+                               .batch = gn_args_has(args, "fixed-batch") ? gn_args_int(args, "fixed-batch") : 0};
     gn_status status = is_onnx ? gn_onnx_write(graph, path, &o, err) : write_weights(graph, path, err);
     gn_graph_destroy(&graph);
     return status;

@@ -97,16 +97,20 @@ static void test_size_and_batch_options(void **ctx)
 {
     (void)ctx;
     gn_graph *model = fixture_model();
-    gn_graph *back = round_trip(model, &(gn_onnx_write_options){.imgsz_w = 24, .imgsz_h = 20, .is_fixed_batch = true});
+    gn_graph *back = round_trip(model, &(gn_onnx_write_options){.imgsz_w = 24, .imgsz_h = 20, .batch = 1});
     const gn_shape want = gn_shape_make(4, 1, 3, 20, 24), *got = &gn_graph_value(back, gn_graph_input(back, 0))->shape;
     assert_true(gn_shape_equal(got, &want));
     assert_string_equal(gn_graph_meta_get(back, "gannet.imgsz"), "24,20");
+    gn_graph_destroy(&back);
+    back = round_trip(model, &(gn_onnx_write_options){.batch = 5});
+    assert_int_equal(gn_graph_value(back, gn_graph_input(back, 0))->shape.dim[0], 5);
     gn_graph_destroy(&back);
     gn_error err = {0};
     void *bytes = NULL;
     size_t n = 0;
     assert_int_equal(gn_onnx_pack(model, &(gn_onnx_write_options){.opset = 9}, &bytes, &n, &err), GN_EINVAL);
-    assert_non_null(strstr(err.message, "13"));
+    assert_non_null(strstr(err.message, "11 to 21"));
+    assert_int_equal(gn_onnx_pack(model, &(gn_onnx_write_options){.batch = -1}, &bytes, &n, &err), GN_EINVAL);
     assert_null(bytes);
     gn_graph_destroy(&model);
 }
@@ -194,7 +198,7 @@ static void test_fused_conv_is_taken_apart(void **ctx)
     }
 }
 
-/* From opset 14 on ONNX has HardSwish; at opset 13 it is taken apart. */
+/* From opset 14 on ONNX has HardSwish; before, or when older operators are asked for, it is taken apart. */
 static void test_hardswish(void **ctx)
 {
     (void)ctx;
@@ -209,13 +213,17 @@ static void test_hardswish(void **ctx)
     assert_int_equal(gn_graph_error(g, NULL), GN_OK);
     gn_graph_add_output(g, x);
     gn_graph *now = round_trip(g, NULL), *old = round_trip(g, &(gn_onnx_write_options){.opset = 13});
+    gn_graph *apart = round_trip(g, &(gn_onnx_write_options){.opset = 17, .decompose = true});
     assert_int_equal(count_op(now, "HardSwish"), 1);
-    assert_int_equal(count_op(old, "HardSwish"), 0);
+    assert_int_equal(count_op(old, "HardSwish") + count_op(apart, "HardSwish"), 0);
+    assert_int_equal(count_op(old, "HardSigmoid"), 1);
     assert_true(fixture_difference(g, now, 2) == 0);
     assert_true(fixture_difference(g, old, 2) < 1e-6);
+    assert_true(fixture_difference(g, apart, 2) < 1e-6);
     gn_graph_destroy(&g);
     gn_graph_destroy(&now);
     gn_graph_destroy(&old);
+    gn_graph_destroy(&apart);
 }
 
 static void test_what_onnx_lacks_is_named(void **ctx)

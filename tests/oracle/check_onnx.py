@@ -23,7 +23,8 @@ ZOO = [
     ("resnet18", "box", 128), ("resnet18", "classify", 224), ("resnet18", "box+score", 64),
     ("squeezenet1_1", "box", 128), ("squeezenet1_1", "classify", 128),
 ]
-VARIANTS = [("trainable", ["--no-fold"]), ("folded", []), ("fixed", ["--fixed-batch", "--opset", "17"])]
+VARIANTS = [("trainable", ["--no-fold", "--no-decompose"]), ("folded", []), ("opset 11", ["--opset", "11"]),
+            ("opset 17, batch 2", ["--opset", "17", "--fixed-batch=2"]), ("opset 20, whole operators", ["--opset", "20", "--no-decompose"])]
 
 
 def run(*command):

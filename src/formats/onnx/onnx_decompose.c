@@ -1,89 +1,32 @@
-/* Nodes of the IR as nodes of ONNX: one to one where ONNX has the operator, several where it has not (fused
- * convolution, adaptive pooling), and an error that names the node where nothing of ONNX says the same.
+/* Nodes of the IR that are no operators of ONNX, or of an older opset than the model follows, as several nodes that are:
+ * fused convolution, adaptive pooling, LayerNormalization, Gelu, HardSwish, Mish.
+ * Source: the function bodies in ONNX's operator documentation.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "formats/onnx/onnx_build.h"
-
-static const char *in_name(const gn_onnx_build *b, const gn_node *node, int i)
-{
-    return gn_has_in(node, i) ? b->names[node->in[i]] : "";
-}
-
-static const char *out_name(const gn_onnx_build *b, const gn_node *node, int i)
-{
-    return gn_has_out(node, i) ? b->names[node->out[i]] : "";
-}
 
 static bool is_op(const gn_node *node, const char *domain, const char *name)
 {
     return strcmp(node->op->domain, domain) == 0 && strcmp(node->op->name, name) == 0;
 }
 
-static const char *put_scalar(gn_onnx_build *b, const gn_node *node, const char *part, float x)
+static const char *scalar(gn_onnx_build *b, const gn_node *node, const char *part, double x)
 {
-    const gn_shape scalar = {0};
-    float *copy = gn_onnx_take(b, sizeof *copy);
-    if (!copy)
-        return "";
-    *copy = x;
-    return gn_onnx_put_tensor(b, node->name, part, &scalar, copy, GN_ONNX_ROLE_CONST);
+    return gn_onnx_put_scalar(b, node->name, part, (float)x);
 }
 
-/* ---- one to one ---- */
-
-static Onnx__NodeProto *copy_edges(gn_onnx_build *b, const gn_node *node)
+static const char *unary(gn_onnx_build *b, const gn_node *node, const char *op, const char *part, const char *x)
 {
-    const char **in = gn_onnx_take(b, (size_t)(node->n_in + 1) * sizeof *in);
-    if (!in)
-        return NULL;
-    for (int i = 0; i < node->n_in; i++)
-        in[i] = in_name(b, node, i);
-    Onnx__NodeProto *proto = gn_onnx_emit(b, node->op->name, node->name, in, node->n_in, out_name(b, node, 0));
-    if (!proto || node->n_out == 1)
-        return proto;
-    proto->output = gn_onnx_take(b, (size_t)node->n_out * sizeof *proto->output);
-    if (!proto->output)
-        return NULL;
-    proto->n_output = (size_t)node->n_out;
-    for (int i = 0; i < node->n_out; i++)
-        proto->output[i] = gn_arena_strdup(b->arena, out_name(b, node, i));
-    return proto;
+    return gn_onnx_step(b, node, op, part, x, NULL, NULL, 0);
 }
 
-static gn_status write_same(gn_onnx_build *b, const gn_node *node)
+static const char *binary(gn_onnx_build *b, const gn_node *node, const char *op, const char *part, const char *x,
+                          const char *y)
 {
-    if (node->n_attrs > GN_ONNX_MAX_ATTRS)
-        return gn_fail(b->err, GN_ELIMIT, "node %s (%s) has %d attributes, at most %d are written", node->name,
-                       node->op->name, node->n_attrs, GN_ONNX_MAX_ATTRS);
-    Onnx__NodeProto *proto = copy_edges(b, node);
-    for (int i = 0; i < node->n_attrs; i++)
-        gn_onnx_put_attr(b, proto, &node->attrs[i]);
-    return GN_OK;
-}
-
-/* Attributes that opset 13 wants as scalar inputs: Clip's bounds, Dropout's ratio. */
-static gn_status write_scalar_inputs(gn_onnx_build *b, const gn_node *node, const char *const *attr_names,
-                                     int n_attr_names)
-{
-    const char *in[4];
-    int n_in = node->n_in;
-    for (int i = 0; i < n_in; i++)
-        in[i] = in_name(b, node, i);
-    for (int k = 0; k < n_attr_names; k++) {
-        const gn_attr *a = gn_node_attr(node, attr_names[k]);
-        if (!a || a->type != GN_ATTR_FLOAT || !isfinite(a->u.f))
-            continue;
-        while (n_in <= k + 1)
-            in[n_in++] = "";
-        in[k + 1] = put_scalar(b, node, attr_names[k], a->u.f);
-    }
-    Onnx__NodeProto *proto = gn_onnx_emit(b, node->op->name, node->name, in, n_in, out_name(b, node, 0));
-    for (int i = 0; i < node->n_attrs; i++)
-        if (strcmp(node->attrs[i].name, "seed") == 0)
-            gn_onnx_put_attr(b, proto, &node->attrs[i]);
-    return GN_OK;
+    return gn_onnx_step(b, node, op, part, x, y, NULL, 0);
 }
 
 /* ---- gannet.FusedConv: Conv, then Add, then Relu or Clip ---- */
@@ -99,23 +42,24 @@ static bool is_conv_attr(const char *name)
 
 static void write_clamp(gn_onnx_build *b, const gn_node *node, const char *src, float lo, float hi)
 {
+    const char *out = gn_onnx_out(b, node, 0);
     if (lo == 0 && isinf(hi)) {
-        gn_onnx_emit(b, "Relu", gn_onnx_name(b, node->name, "relu"), &src, 1, out_name(b, node, 0));
+        gn_onnx_emit(b, "Relu", gn_onnx_name(b, node->name, "relu"), &src, 1, &out, 1);
         return;
     }
     const char *in[3] = {src, "", ""};
     if (!isinf(lo))
-        in[1] = put_scalar(b, node, "min", lo);
+        in[1] = scalar(b, node, "min", (double)lo);
     if (!isinf(hi))
-        in[2] = put_scalar(b, node, "max", hi);
-    gn_onnx_emit(b, "Clip", gn_onnx_name(b, node->name, "clip"), in, isinf(hi) ? 2 : 3, out_name(b, node, 0));
+        in[2] = scalar(b, node, "max", (double)hi);
+    gn_onnx_emit(b, "Clip", gn_onnx_name(b, node->name, "clip"), in, isinf(hi) ? 2 : 3, &out, 1);
 }
 
 /* Name of the weights; a factor per output channel is multiplied into a copy of them. */
 static const char *fused_weight(gn_onnx_build *b, const gn_node *node)
 {
     if (!gn_has_in(node, GN_ONNX_FUSED_SCALE))
-        return in_name(b, node, 1);
+        return gn_onnx_in(b, node, 1);
     const gn_tensor *w = gn_graph_value(b->graph, node->in[1])->data;
     const gn_tensor *scale = gn_graph_value(b->graph, node->in[GN_ONNX_FUSED_SCALE])->data;
     float *scaled = w && scale && w->dtype == GN_DTYPE_F32 ? gn_onnx_take(b, gn_tensor_bytes(w)) : NULL;
@@ -132,20 +76,19 @@ static gn_status write_fused_conv(gn_onnx_build *b, const gn_node *node)
 {
     float lo = gn_node_float(node, "lo", -INFINITY), hi = gn_node_float(node, "hi", INFINITY);
     bool has_add = gn_has_in(node, 3), has_clamp = !isinf(lo) || !isinf(hi);
-    const char *in[3] = {in_name(b, node, 0), fused_weight(b, node), in_name(b, node, 2)};
+    const char *in[3] = {gn_onnx_in(b, node, 0), fused_weight(b, node), gn_onnx_in(b, node, 2)};
     if (!*in[1] && !b->failed)
-        return gn_fail(b->err, GN_EUNSUPPORTED, "node %s (FusedConv): its weights are not constant f32 numbers",
-                       node->name);
-    const char *conv_out = has_add || has_clamp ? gn_onnx_name(b, node->name, "conv") : out_name(b, node, 0);
-    Onnx__NodeProto *conv = gn_onnx_emit(b, "Conv", node->name, in, gn_has_in(node, 2) ? 3 : 2, conv_out);
+        return gn_onnx_cannot(b, node, "its weights are not constant f32 numbers");
+    const char *conv_out = has_add || has_clamp ? gn_onnx_name(b, node->name, "conv") : gn_onnx_out(b, node, 0);
+    Onnx__NodeProto *conv = gn_onnx_emit(b, "Conv", node->name, in, gn_has_in(node, 2) ? 3 : 2, &conv_out, 1);
     for (int i = 0; i < node->n_attrs; i++)
         if (is_conv_attr(node->attrs[i].name))
             gn_onnx_put_attr(b, conv, &node->attrs[i]);
     const char *sum = conv_out;
     if (has_add) {
-        const char *terms[2] = {conv_out, in_name(b, node, 3)};
-        sum = has_clamp ? gn_onnx_name(b, node->name, "sum") : out_name(b, node, 0);
-        gn_onnx_emit(b, "Add", gn_onnx_name(b, node->name, "add"), terms, 2, sum);
+        const char *terms[2] = {conv_out, gn_onnx_in(b, node, 3)};
+        sum = has_clamp ? gn_onnx_name(b, node->name, "sum") : gn_onnx_out(b, node, 0);
+        gn_onnx_emit(b, "Add", gn_onnx_name(b, node->name, "add"), terms, 2, &sum, 1);
     }
     if (has_clamp)
         write_clamp(b, node, sum, lo, hi);
@@ -175,61 +118,161 @@ static const char *averaging_matrix(gn_onnx_build *b, const gn_node *node, const
 static gn_status write_adaptive_pool(gn_onnx_build *b, const gn_node *node)
 {
     const gn_shape *x = gn_in_shape(b->graph, node, 0), *y = &gn_graph_value(b->graph, node->out[0])->shape;
-    const char *src = in_name(b, node, 0), *dst = out_name(b, node, 0);
+    const char *src = gn_onnx_in(b, node, 0);
     int64_t H = x->dim[2], W = x->dim[3], P = y->dim[2], Q = y->dim[3];
     if (P == H && Q == W) {
-        gn_onnx_emit(b, "Identity", node->name, &src, 1, dst);
+        unary(b, node, "Identity", NULL, src);
     } else if (P == 1 && Q == 1) {
-        gn_onnx_emit(b, "GlobalAveragePool", node->name, &src, 1, dst);
+        unary(b, node, "GlobalAveragePool", NULL, src);
     } else if (H % P == 0 && W % Q == 0) {
         const int64_t window[2] = {H / P, W / Q};
-        Onnx__NodeProto *pool = gn_onnx_emit(b, "AveragePool", node->name, &src, 1, dst);
-        gn_attr kernel = gn_attr_ints("kernel_shape", window, 2), strides = gn_attr_ints("strides", window, 2);
-        gn_onnx_put_attr(b, pool, &kernel);
-        gn_onnx_put_attr(b, pool, &strides);
+        const gn_attr attrs[2] = {gn_attr_ints("kernel_shape", window, 2), gn_attr_ints("strides", window, 2)};
+        gn_onnx_step(b, node, "AveragePool", NULL, src, NULL, attrs, 2);
     } else {
-        const char *rows[2] = {src, averaging_matrix(b, node, "columns", Q, W, true)};
-        const char *half = gn_onnx_name(b, node->name, "wide");
-        gn_onnx_emit(b, "MatMul", gn_onnx_name(b, node->name, "over_width"), rows, 2, half);
-        const char *columns[2] = {averaging_matrix(b, node, "rows", P, H, false), half};
-        gn_onnx_emit(b, "MatMul", node->name, columns, 2, dst);
+        const char *wide = binary(b, node, "MatMul", "wide", src, averaging_matrix(b, node, "columns", Q, W, true));
+        binary(b, node, "MatMul", NULL, averaging_matrix(b, node, "rows", P, H, false), wide);
     }
     return GN_OK;
 }
 
-/* HardSwish is an operator of ONNX from opset 14 on; before, x * (Clip(x + 3, 0, 6) / 6). */
+/* ---- activations ---- */
+
+/* x * HardSigmoid(x) with slope 1/6. */
 static gn_status write_hardswish(gn_onnx_build *b, const gn_node *node)
 {
-    if (b->opset >= 14)
-        return write_same(b, node);
-    const char *src = in_name(b, node, 0);
-    const char *sum[2] = {src, put_scalar(b, node, "three", 3)}, *shifted = gn_onnx_name(b, node->name, "shifted");
-    gn_onnx_emit(b, "Add", gn_onnx_name(b, node->name, "add"), sum, 2, shifted);
-    const char *clip[3] = {shifted, put_scalar(b, node, "min", 0), put_scalar(b, node, "max", 6)};
-    const char *clipped = gn_onnx_name(b, node->name, "clipped");
-    gn_onnx_emit(b, "Clip", gn_onnx_name(b, node->name, "clip"), clip, 3, clipped);
-    const char *quotient[2] = {clipped, put_scalar(b, node, "six", 6)}, *gate = gn_onnx_name(b, node->name, "gate");
-    gn_onnx_emit(b, "Div", gn_onnx_name(b, node->name, "div"), quotient, 2, gate);
-    const char *factors[2] = {src, gate};
-    gn_onnx_emit(b, "Mul", node->name, factors, 2, out_name(b, node, 0));
+    const char *x = gn_onnx_in(b, node, 0);
+    const gn_attr attrs[2] = {gn_attr_float("alpha", 1.0f / 6), gn_attr_float("beta", 0.5f)};
+    const char *gate = gn_onnx_step(b, node, "HardSigmoid", "gate", x, NULL, attrs, 2);
+    binary(b, node, "Mul", NULL, x, gate);
     return GN_OK;
+}
+
+/* x * tanh(ln(1 + e^x)). */
+static gn_status write_mish(gn_onnx_build *b, const gn_node *node)
+{
+    const char *x = gn_onnx_in(b, node, 0);
+    binary(b, node, "Mul", NULL, x, unary(b, node, "Tanh", "gate", unary(b, node, "Softplus", "softplus", x)));
+    return GN_OK;
+}
+
+/* x/2 * (1 + erf(x / sqrt 2)), or x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))).  Powers are products: Pow of a
+ * negative base is not a number on some devices. */
+static gn_status write_gelu(gn_onnx_build *b, const gn_node *node)
+{
+    const char *x = gn_onnx_in(b, node, 0), *gate;
+    if (strcmp(gn_node_string(node, "approximate", "none"), "tanh") == 0) {
+        const char *cube = binary(b, node, "Mul", "cube", binary(b, node, "Mul", "square", x, x), x);
+        const char *small = binary(b, node, "Mul", "small", cube, scalar(b, node, "factor", 0.044715));
+        const char *inner = binary(b, node, "Mul", "inner", binary(b, node, "Add", "sum", x, small),
+                                   scalar(b, node, "slope", 0.7978845608028654));
+        gate = unary(b, node, "Tanh", "tanh", inner);
+    } else {
+        const char *scaled = binary(b, node, "Mul", "scaled", x, scalar(b, node, "slope", 0.7071067811865476));
+        gate = unary(b, node, "Erf", "erf", scaled);
+    }
+    const char *half = binary(b, node, "Mul", "half", x, scalar(b, node, "one_half", 0.5));
+    binary(b, node, "Mul", NULL, half, binary(b, node, "Add", "gate", gate, scalar(b, node, "one", 1)));
+    return GN_OK;
+}
+
+/* ---- LayerNormalization ---- */
+
+/* Mean over the last dimensions from `axis` on, which are kept with size 1. */
+static const char *mean_from(gn_onnx_build *b, const gn_node *node, const char *part, const char *x, int axis, int rank)
+{
+    int64_t axes[GN_MAX_RANK];
+    for (int i = axis; i < rank; i++)
+        axes[i - axis] = i - rank;
+    const gn_attr as_attr = gn_attr_ints("axes", axes, rank - axis);
+    if (b->opset < 18)
+        return gn_onnx_step(b, node, "ReduceMean", part, x, NULL, &as_attr, 1);
+    char name[32];
+    snprintf(name, sizeof name, "%s_axes", part);
+    return binary(b, node, "ReduceMean", part, x, gn_onnx_put_ints(b, node->name, name, axes, rank - axis));
+}
+
+/* (x - mean) / sqrt(var + epsilon) * scale + bias; the variance from differences, not from the mean of squares. */
+static gn_status write_layernorm(gn_onnx_build *b, const gn_node *node)
+{
+    if (gn_has_out(node, 1) || gn_has_out(node, 2))
+        return gn_onnx_cannot(b, node, "its mean and deviation are read, which needs opset 17 and --no-decompose");
+    const int rank = gn_in_shape(b->graph, node, 0)->rank;
+    int axis = (int)gn_node_int(node, "axis", -1);
+    axis += axis < 0 ? rank : 0;
+    const bool has_bias = gn_has_in(node, 2);
+    const char *x = gn_onnx_in(b, node, 0);
+    const char *centred = binary(b, node, "Sub", "centred", x, mean_from(b, node, "mean", x, axis, rank));
+    const char *square = binary(b, node, "Mul", "square", centred, centred);
+    const char *var = mean_from(b, node, "variance", square, axis, rank);
+    const char *epsilon = scalar(b, node, "epsilon", (double)gn_node_float(node, "epsilon", 1e-5f));
+    const char *deviation = unary(b, node, "Sqrt", "deviation", binary(b, node, "Add", "shifted", var, epsilon));
+    const char *normal = binary(b, node, "Div", "normal", centred, deviation);
+    const char *scaled = binary(b, node, "Mul", has_bias ? "scaled" : NULL, normal, gn_onnx_in(b, node, 1));
+    if (has_bias)
+        binary(b, node, "Add", NULL, scaled, gn_onnx_in(b, node, 2));
+    return GN_OK;
+}
+
+/* ---- comparisons of opset 12 ---- */
+
+static gn_status write_or_equal(gn_onnx_build *b, const gn_node *node)
+{
+    const char *x = gn_onnx_in(b, node, 0), *y = gn_onnx_in(b, node, 1);
+    const char *strict = binary(b, node, *node->op->name == 'G' ? "Greater" : "Less", "strict", x, y);
+    binary(b, node, "Or", NULL, strict, binary(b, node, "Equal", "equal", x, y));
+    return GN_OK;
+}
+
+/* ---- table ---- */
+
+static const struct {
+    const char *domain, *name;
+    int since;     /* opset that has it; 0: none */
+    bool is_plain; /* kept where the opset has it, whatever the options say */
+    gn_status (*write)(gn_onnx_build *b, const gn_node *node);
+} rules[] = {
+    {"gannet", "FusedConv", 0, false, write_fused_conv},
+    {"gannet", "AdaptiveAveragePool", 0, false, write_adaptive_pool},
+    {"", "HardSwish", 14, false, write_hardswish},
+    {"", "Mish", 18, false, write_mish},
+    {"", "Gelu", 20, false, write_gelu},
+    {"", "LayerNormalization", 17, false, write_layernorm},
+    {"", "GreaterOrEqual", 12, true, write_or_equal},
+    {"", "LessOrEqual", 12, true, write_or_equal},
+};
+
+gn_status gn_onnx_decompose(gn_onnx_build *b, const gn_node *node, bool *is_done_out)
+{
+    *is_done_out = false;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (!is_op(node, rules[i].domain, rules[i].name))
+            continue;
+        if (rules[i].since && b->opset >= rules[i].since && (rules[i].is_plain || !b->decompose))
+            continue;
+        *is_done_out = true;
+        return rules[i].write(b, node);
+    }
+    return GN_OK;
+}
+
+int gn_onnx_opset_of(const gn_graph *graph)
+{
+    int opset = GN_ONNX_OPSET_DEFAULT;
+    for (int i = 0; i < gn_graph_node_count(graph); i++)
+        for (size_t k = 0; k < sizeof rules / sizeof *rules; k++)
+            if (is_op(gn_graph_node(graph, i), rules[k].domain, rules[k].name) && rules[k].since > opset)
+                opset = rules[k].since;
+    return opset;
 }
 
 gn_status gn_onnx_write_node(gn_onnx_build *b, const gn_node *node)
 {
-    static const char *const bounds[] = {"min", "max"}, *const ratio[] = {"ratio"};
-    if (is_op(node, "gannet", "FusedConv"))
-        return write_fused_conv(b, node);
-    if (is_op(node, "gannet", "AdaptiveAveragePool"))
-        return write_adaptive_pool(b, node);
-    if (is_op(node, "", "HardSwish"))
-        return write_hardswish(b, node);
-    if (is_op(node, "", "Clip"))
-        return write_scalar_inputs(b, node, bounds, 2);
-    if (is_op(node, "", "Dropout"))
-        return write_scalar_inputs(b, node, ratio, 1);
+    bool is_done = false;
+    GN_TRY(gn_onnx_decompose(b, node, &is_done));
+    if (is_done)
+        return GN_OK;
     if (*node->op->domain)
         return gn_fail(b->err, GN_EUNSUPPORTED, "node %s: ONNX has no operator for %s.%s", node->name, node->op->domain,
                        node->op->name);
-    return write_same(b, node);
+    return gn_onnx_spell(b, node);
 }

@@ -14,8 +14,8 @@
 /* Opsets of the default domain that are read, and those that are written. */
 #define GN_ONNX_OPSET_MIN       7
 #define GN_ONNX_OPSET_MAX       21
-#define GN_ONNX_OPSET_WRITE_MIN 13
-#define GN_ONNX_OPSET_WRITE_MAX 17
+#define GN_ONNX_OPSET_WRITE_MIN 11
+#define GN_ONNX_OPSET_WRITE_MAX 21
 #define GN_ONNX_OPSET_DEFAULT   13
 
 /* Largest file that is read, and the limits on what is in it. */
@@ -24,11 +24,19 @@
 #define GN_ONNX_MAX_FIELDS 4000000
 #define GN_ONNX_MAX_NODES  200000
 
+/* Largest batch that is written as a number. */
+#define GN_ONNX_BATCH_MAX 65536
+
 /* All zero means the defaults. */
 typedef struct gn_onnx_write_options {
-    int opset; /* 13..17; 0: 13 */
-    bool fold; /* write the form for inference: BatchNormalization folded into Conv, Dropout and Identity dropped */
-    bool is_fixed_batch;  /* write batch 1 instead of the free dimension "N" */
+    int opset; /* 11..21; 0: 13, or with `decompose` false the lowest that has every operator of the model */
+    bool fold; /* write the form for inference: BatchNormalization folded into Conv, Dropout and Identity dropped, what
+                  follows from the shapes stored */
+    /* Spell operators that came to ONNX after opset 13 (LayerNormalization, Gelu, HardSwish, Mish) in older ones also
+     * where the opset has them: every runtime takes those, and files that are to be trained further are better
+     * without. */
+    bool decompose;
+    int batch;            /* written instead of the free dimension "N"; 0: free */
     int imgsz_w, imgsz_h; /* size of the first input, pixels; 0: as in the graph */
 } gn_onnx_write_options;
 

@@ -1,169 +1,22 @@
-/* Graph to ONNX model: binds the shapes, folds when asked, and spells values, nodes and metadata in ONNX's messages.
+/* Graph to ONNX model: names, initializers, shapes and metadata around the nodes, and the file.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "formats/onnx/onnx_build.h"
-#include "graph/passes.h"
 
-/* ---- memory and small parts ---- */
-
-void *gn_onnx_take(gn_onnx_build *b, size_t bytes)
-{
-    void *p = gn_arena_alloc(b->arena, bytes ? bytes : 1);
-    b->failed = b->failed || !p;
-    return p;
-}
-
-static char *copy_text(gn_onnx_build *b, const char *s)
-{
-    char *copy = gn_arena_strdup(b->arena, s);
-    b->failed = b->failed || !copy;
-    return copy;
-}
-
-const char *gn_onnx_name(gn_onnx_build *b, const char *base, const char *part)
-{
-    const char *name = gn_arena_printf(b->arena, "%s.%s", base, part);
-    for (int i = 2; name && gn_graph_find_value(b->graph, name) >= 0; i++)
-        name = gn_arena_printf(b->arena, "%s.%s.%d", base, part, i);
-    b->failed = b->failed || !name;
-    return name ? name : "";
-}
-
-/* Appends a pointer to one of the build's lists, whose blocks come from gn_alloc. */
-static void append(gn_onnx_build *b, void *list, size_t *n, size_t *capacity, void *item)
-{
-    if (!item || gn_grow(list, capacity, *n + 1, sizeof(void *)) != GN_OK) {
-        b->failed = true;
-        return;
-    }
-    void **items;
-    memcpy(&items, list, sizeof items);
-    items[(*n)++] = item;
-}
-
-Onnx__NodeProto *gn_onnx_emit(gn_onnx_build *b, const char *op, const char *name, const char *const *in, int n_in,
-                              const char *out)
-{
-    Onnx__NodeProto *node = gn_onnx_take(b, sizeof *node);
-    char **input = gn_onnx_take(b, (size_t)n_in * sizeof *input);
-    char **output = gn_onnx_take(b, sizeof *output);
-    Onnx__AttributeProto **attrs = gn_onnx_take(b, GN_ONNX_MAX_ATTRS * sizeof *attrs);
-    if (!node || !input || !output || !attrs)
-        return NULL;
-    onnx__node_proto__init(node);
-    node->op_type = copy_text(b, op);
-    node->name = copy_text(b, name);
-    node->input = input;
-    node->n_input = (size_t)n_in;
-    for (int i = 0; i < n_in; i++)
-        input[i] = copy_text(b, in[i]);
-    node->output = output;
-    node->n_output = 1;
-    output[0] = copy_text(b, out);
-    node->attribute = attrs;
-    if (b->failed)
-        return NULL;
-    append(b, &b->nodes, &b->n_nodes, &b->cap_nodes, node);
-    return node;
-}
-
-static Onnx__TensorProto *make_tensor(gn_onnx_build *b, const char *name, gn_dtype dtype, const gn_shape *shape,
-                                      void *data)
-{
-    Onnx__TensorProto *t = gn_onnx_take(b, sizeof *t);
-    int64_t *dims = gn_onnx_take(b, (size_t)shape->rank * sizeof *dims);
-    if (!t || !dims)
-        return NULL;
-    onnx__tensor_proto__init(t);
-    t->name = name ? copy_text(b, name) : NULL;
-    t->has_data_type = 1;
-    t->data_type = gn_onnx_type_of(dtype);
-    t->n_dims = (size_t)shape->rank;
-    t->dims = dims;
-    for (int i = 0; i < shape->rank; i++)
-        dims[i] = shape->dim[i];
-    t->has_raw_data = 1;
-    t->raw_data.len = (size_t)gn_shape_count(shape) * gn_dtype_bytes(dtype);
-    t->raw_data.data = data;
-    return t;
-}
-
-void gn_onnx_put_attr(gn_onnx_build *b, Onnx__NodeProto *node, const gn_attr *attr)
-{
-    Onnx__AttributeProto *a = node ? gn_onnx_take(b, sizeof *a) : NULL;
-    if (!a)
-        return;
-    GN_ASSERT(node->n_attribute < GN_ONNX_MAX_ATTRS);
-    onnx__attribute_proto__init(a);
-    a->name = copy_text(b, attr->name);
-    a->has_type = 1;
-    void *list = NULL;
-    switch (attr->type) {
-    case GN_ATTR_INT:
-        a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
-        a->has_i = 1;
-        a->i = attr->u.i;
-        break;
-    case GN_ATTR_FLOAT:
-        a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT;
-        a->has_f = 1;
-        a->f = attr->u.f;
-        break;
-    case GN_ATTR_STRING:
-        a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING;
-        a->has_s = 1;
-        a->s.len = strlen(attr->u.s);
-        a->s.data = (uint8_t *)copy_text(b, attr->u.s);
-        break;
-    case GN_ATTR_INTS:
-        a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS;
-        list = gn_onnx_take(b, (size_t)attr->n * sizeof *a->ints);
-        if (list && attr->n > 0)
-            memcpy(list, attr->u.ints, (size_t)attr->n * sizeof *a->ints);
-        a->ints = list;
-        a->n_ints = list ? (size_t)attr->n : 0;
-        break;
-    case GN_ATTR_FLOATS:
-        a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS;
-        list = gn_onnx_take(b, (size_t)attr->n * sizeof *a->floats);
-        if (list && attr->n > 0)
-            memcpy(list, attr->u.floats, (size_t)attr->n * sizeof *a->floats);
-        a->floats = list;
-        a->n_floats = list ? (size_t)attr->n : 0;
-        break;
-    case GN_ATTR_TENSOR:
-        a->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR;
-        a->t = make_tensor(b, NULL, attr->u.t->dtype, &attr->u.t->shape, attr->u.t->data);
-        break;
-    }
-    node->attribute[node->n_attribute++] = a;
-}
-
-const char *gn_onnx_put_tensor(gn_onnx_build *b, const char *base, const char *part, const gn_shape *shape, float *data,
-                               gn_onnx_role role)
-{
-    const char *name = gn_onnx_name(b, base, part);
-    Onnx__TensorProto *t = make_tensor(b, name, GN_DTYPE_F32, shape, data);
-    if (t && role == GN_ONNX_ROLE_CONST)
-        t->doc_string = copy_text(b, gn_onnx_role_word(role));
-    append(b, &b->initializers, &b->n_initializers, &b->cap_initializers, t);
-    return name;
-}
-
-/* ---- values ---- */
+/* ---- names and shapes ---- */
 
 /* Outputs keep the names that the model gave them, whatever value computes them after folding. */
 static gn_status name_values(gn_onnx_build *b, const gn_graph *model)
 {
     int n = gn_graph_value_count(b->graph);
     b->names = gn_onnx_take(b, (size_t)(n + 1) * sizeof *b->names);
-    b->roles = gn_onnx_take(b, (size_t)(n + 1) * sizeof *b->roles);
-    if (!b->names || !b->roles)
+    if (!b->names)
         return GN_ENOMEM;
     for (int i = 0; i < n; i++)
         b->names[i] = gn_graph_value(b->graph, i)->name;
@@ -193,7 +46,7 @@ static Onnx__ValueInfoProto *make_info(gn_onnx_build *b, int value, const char *
     onnx__type_proto__init(type);
     onnx__type_proto__tensor__init(tensor);
     onnx__tensor_shape_proto__init(shape);
-    info->name = copy_text(b, name);
+    info->name = gn_onnx_copy(b, name);
     info->type = type;
     type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
     type->tensor_type = tensor;
@@ -212,154 +65,105 @@ static Onnx__ValueInfoProto *make_info(gn_onnx_build *b, int value, const char *
             d->dim_value = v->shape.dim[i];
         } else if (is_batch) {
             d->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
-            d->dim_param = copy_text(b, "N");
+            d->dim_param = gn_onnx_copy(b, "N");
         }
         dims[shape->n_dim++] = d;
     }
     return info;
 }
 
-/* The role that the reader would give each value, by the rule of onnx_normalise.c. */
-static void find_roles(gn_onnx_build *b)
+/* ---- initializers and what is known of the others ---- */
+
+/* A value of the graph by its name in the file. */
+typedef struct named_value {
+    const char *name;
+    int value;
+} named_value;
+
+typedef struct usage {
+    named_value *index; /* sorted by name */
+    size_t n;
+    gn_onnx_role *roles; /* per value: what the reader would take it for, by the rule of onnx_normalise.c */
+    bool *is_read, *is_computed, *is_output;
+} usage;
+
+static int by_name(const void *a, const void *b)
 {
-    for (int i = 0; i < gn_graph_node_count(b->graph); i++) {
-        const gn_node *node = gn_graph_node(b->graph, i);
-        bool is_conv = strcmp(node->op->name, "FusedConv") == 0;
-        for (int k = 0; k < node->n_in; k++) {
-            if (!gn_has_in(node, k))
+    return strcmp(((const named_value *)a)->name, ((const named_value *)b)->name);
+}
+
+/* -1: no value of the graph. */
+static int find_value(const usage *u, const char *name)
+{
+    const named_value key = {.name = name};
+    const named_value *found = bsearch(&key, u->index, u->n, sizeof key, by_name);
+    return found ? found->value : -1;
+}
+
+/* Walks the nodes that were written: they may be others than those of the graph. */
+static void look_at_nodes(const gn_onnx_build *b, usage *u)
+{
+    for (size_t i = 0; i < b->n_nodes; i++) {
+        const Onnx__NodeProto *node = b->nodes[i];
+        for (size_t k = 0; k < node->n_input; k++) {
+            const int id = *node->input[k] ? find_value(u, node->input[k]) : -1;
+            if (id < 0)
                 continue;
-            const gn_value *v = gn_graph_value(b->graph, node->in[k]);
-            gn_onnx_role role =
-                gn_onnx_role_of(is_conv ? "Conv" : node->op->name, k, v->dtype, gn_shape_count(&v->shape));
-            if (role > b->roles[node->in[k]])
-                b->roles[node->in[k]] = role;
+            u->is_read[id] = true;
+            const gn_tensor *t = b->fixed[id];
+            const gn_onnx_role role =
+                t ? gn_onnx_role_of(node->op_type, (int)k, t->dtype, gn_tensor_count(t)) : GN_ONNX_ROLE_CONST;
+            u->roles[id] = role > u->roles[id] ? role : u->roles[id];
+        }
+        for (size_t k = 0; k < node->n_output; k++) {
+            const int id = *node->output[k] ? find_value(u, node->output[k]) : -1;
+            if (id >= 0)
+                u->is_computed[id] = true;
         }
     }
 }
 
+static gn_status look(gn_onnx_build *b, usage *u)
+{
+    const size_t n = (size_t)gn_graph_value_count(b->graph);
+    *u = (usage){.index = gn_onnx_take(b, (n + 1) * sizeof *u->index),
+                 .n = n,
+                 .roles = gn_onnx_take(b, (n + 1) * sizeof *u->roles),
+                 .is_read = gn_onnx_take(b, n + 1),
+                 .is_computed = gn_onnx_take(b, n + 1),
+                 .is_output = gn_onnx_take(b, n + 1)};
+    if (b->failed)
+        return GN_ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        u->index[i] = (named_value){b->names[i], (int)i};
+    qsort(u->index, n, sizeof *u->index, by_name);
+    look_at_nodes(b, u);
+    for (int i = 0; i < gn_graph_output_count(b->graph); i++)
+        u->is_output[gn_graph_output(b->graph, i)] = true;
+    return GN_OK;
+}
+
 /* Folded weights are constants of the inference form; read back they are weights again. */
-static gn_onnx_role role_of_value(const gn_onnx_build *b, int value, bool is_folded)
+static gn_onnx_role role_of_value(const gn_onnx_build *b, int value, gn_onnx_role role_by_use)
 {
     const gn_value *v = gn_graph_value(b->graph, value);
     if (v->kind == GN_VALUE_STATE)
         return v->trainable ? GN_ONNX_ROLE_TRAINED : GN_ONNX_ROLE_KEPT;
-    return is_folded ? b->roles[value] : GN_ONNX_ROLE_CONST;
+    return b->is_folded ? role_by_use : GN_ONNX_ROLE_CONST;
 }
 
-static void put_initializer(gn_onnx_build *b, int value, bool is_folded)
+static gn_status put_values(gn_onnx_build *b)
 {
-    const gn_value *v = gn_graph_value(b->graph, value);
-    Onnx__TensorProto *t = make_tensor(b, b->names[value], v->dtype, &v->shape, v->data->data);
-    gn_onnx_role role = role_of_value(b, value, is_folded);
-    if (t && role != b->roles[value])
-        t->doc_string = copy_text(b, gn_onnx_role_word(role));
-    append(b, &b->initializers, &b->n_initializers, &b->cap_initializers, t);
-}
-
-static gn_status put_values(gn_onnx_build *b, bool is_folded)
-{
-    int n = gn_graph_value_count(b->graph);
-    bool *used = gn_onnx_take(b, (size_t)n + 1), *is_output = gn_onnx_take(b, (size_t)n + 1);
-    if (!used || !is_output)
-        return GN_ENOMEM;
-    for (int i = 0; i < gn_graph_node_count(b->graph); i++) {
-        const gn_node *node = gn_graph_node(b->graph, i);
-        bool is_scaled = strcmp(node->op->name, "FusedConv") == 0 && gn_has_in(node, GN_ONNX_FUSED_SCALE);
-        for (int k = 0; k < node->n_in; k++)
-            if (gn_has_in(node, k) && !(is_scaled && (k == 1 || k == GN_ONNX_FUSED_SCALE)))
-                used[node->in[k]] = true;
-        for (int k = 0; k < node->n_out; k++)
-            if (gn_has_out(node, k))
-                used[node->out[k]] = true;
+    usage u;
+    GN_TRY(look(b, &u));
+    for (int i = 0; i < gn_graph_value_count(b->graph); i++) {
+        if (b->fixed[i] && u.is_read[i]) {
+            const gn_onnx_role role = role_of_value(b, i, u.roles[i]);
+            gn_onnx_put_initializer(b, b->names[i], b->fixed[i], role != u.roles[i] ? gn_onnx_role_word(role) : NULL);
+        } else if (u.is_computed[i] && !u.is_output[i]) {
+            gn_onnx_append_info(b, make_info(b, i, b->names[i]));
+        }
     }
-    for (int i = 0; i < gn_graph_output_count(b->graph); i++) {
-        is_output[gn_graph_output(b->graph, i)] = true;
-        used[gn_graph_output(b->graph, i)] = true;
-    }
-    for (int i = 0; i < n; i++) {
-        const gn_value *v = gn_graph_value(b->graph, i);
-        if (used[i] && v->data && (v->kind == GN_VALUE_CONST || v->kind == GN_VALUE_STATE))
-            put_initializer(b, i, is_folded);
-        else if (used[i] && v->kind == GN_VALUE_TEMP && !is_output[i])
-            append(b, &b->infos, &b->n_infos, &b->cap_infos, make_info(b, i, b->names[i]));
-    }
-    return GN_OK;
-}
-
-/* ---- the graph at a batch ---- */
-
-/* Sizes of the free dimensions: the batch, and height and width from the options or the metadata. */
-static gn_status bind_shapes(gn_graph *g, const gn_onnx_write_options *o, int batch, gn_error *err)
-{
-    int w = o->imgsz_w, h = o->imgsz_h;
-    const char *imgsz = gn_graph_meta_get(g, "gannet.imgsz");
-    bool is_given = w > 0 && h > 0;
-    if (!is_given && (!imgsz || sscanf(imgsz, "%6d,%6d", &w, &h) != 2))
-        w = h = -1;
-    for (int i = 0; i < gn_graph_input_count(g); i++) {
-        int id = gn_graph_input(g, i);
-        gn_shape shape = gn_graph_value(g, id)->shape;
-        if (shape.rank > 0 && shape.dim[0] < 0)
-            shape.dim[0] = batch;
-        for (int k = 2; k < 4 && shape.rank == 4; k++)
-            if (shape.dim[k] < 0 || (is_given && i == 0))
-                shape.dim[k] = k == 2 ? h : w;
-        if (!gn_shape_known(&shape))
-            return gn_fail(err, GN_ESHAPE, "input '%s' has no fixed size; say which with --imgsz",
-                           gn_graph_value(g, id)->name);
-        GN_TRY(gn_graph_set_input_shape(g, id, &shape));
-    }
-    return GN_OK;
-}
-
-static gn_status prepare(const gn_graph *model, const gn_onnx_write_options *o, int batch, gn_graph **out,
-                         gn_error *err)
-{
-    gn_graph *g = NULL;
-    gn_status status = gn_graph_clone(model, false, &g);
-    if (status != GN_OK)
-        return gn_fail(err, status, "no memory to write the model");
-    status = bind_shapes(g, o, batch, err);
-    if (status == GN_OK)
-        status = gn_graph_infer(g, err);
-    if (status == GN_OK && o->fold)
-        status = gn_pass_inference(g, err);
-    if (status == GN_OK && o->fold)
-        status = gn_graph_infer(g, err);
-    if (status != GN_OK) {
-        gn_graph_destroy(&g);
-        return status;
-    }
-    *out = g;
-    return GN_OK;
-}
-
-static bool has_free_batch(const gn_graph *model)
-{
-    for (int i = 0; i < gn_graph_input_count(model); i++) {
-        const gn_shape *shape = &gn_graph_value(model, gn_graph_input(model, i))->shape;
-        if (shape->rank > 0 && shape->dim[0] < 0)
-            return true;
-    }
-    return false;
-}
-
-/* Folding at a batch must not have put the batch into a constant. */
-static gn_status check_twin(const gn_graph *g, const gn_graph *twin, gn_error *err)
-{
-    bool is_same =
-        gn_graph_value_count(g) == gn_graph_value_count(twin) && gn_graph_node_count(g) == gn_graph_node_count(twin);
-    for (int i = 0; is_same && i < gn_graph_value_count(g); i++) {
-        const gn_value *a = gn_graph_value(g, i), *c = gn_graph_value(twin, i);
-        if (a->kind != GN_VALUE_CONST || a->dtype != GN_DTYPE_S64 || !a->data || !c->data)
-            continue;
-        if (gn_tensor_bytes(a->data) != gn_tensor_bytes(c->data) ||
-            memcmp(a->data->data, c->data->data, gn_tensor_bytes(a->data)) != 0)
-            return gn_fail(err, GN_EUNSUPPORTED, "constant '%s' would depend on the batch; write a fixed batch",
-                           a->name);
-    }
-    if (!is_same)
-        return gn_fail(err, GN_EUNSUPPORTED, "the folded graph would depend on the batch; write a fixed batch");
     return GN_OK;
 }
 
@@ -378,8 +182,8 @@ static void put_metadata(gn_onnx_build *b, Onnx__ModelProto *model, const gn_onn
         onnx__string_string_entry_proto__init(entry);
         if (strcmp(key, "gannet.imgsz") == 0 && o->imgsz_w > 0 && o->imgsz_h > 0)
             value = gn_arena_printf(b->arena, "%d,%d", o->imgsz_w, o->imgsz_h);
-        entry->key = copy_text(b, key);
-        entry->value = copy_text(b, value ? value : "");
+        entry->key = gn_onnx_copy(b, key);
+        entry->value = gn_onnx_copy(b, value ? value : "");
         model->metadata_props[model->n_metadata_props++] = entry;
     }
 }
@@ -394,7 +198,7 @@ static Onnx__GraphProto *make_graph(gn_onnx_build *b)
         return NULL;
     onnx__graph_proto__init(g);
     const char *name = gn_graph_meta_get(b->graph, "gannet.model");
-    g->name = copy_text(b, name && *name ? name : "gannet");
+    g->name = gn_onnx_copy(b, name && *name ? name : "gannet");
     g->input = in;
     g->output = out;
     for (int i = 0; i < n_in; i++)
@@ -410,6 +214,12 @@ static Onnx__GraphProto *make_graph(gn_onnx_build *b)
     return g;
 }
 
+/* The version of ONNX's messages that came with an opset. */
+static int64_t ir_version_of(int opset)
+{
+    return opset >= 21 ? 10 : opset >= 19 ? 9 : opset >= 15 ? 8 : opset >= 12 ? 7 : 6;
+}
+
 static Onnx__ModelProto *make_model(gn_onnx_build *b, const gn_onnx_write_options *o)
 {
     Onnx__ModelProto *model = gn_onnx_take(b, sizeof *model);
@@ -419,16 +229,16 @@ static Onnx__ModelProto *make_model(gn_onnx_build *b, const gn_onnx_write_option
         return NULL;
     onnx__model_proto__init(model);
     onnx__operator_set_id_proto__init(opset);
-    opset->domain = copy_text(b, "");
+    opset->domain = gn_onnx_copy(b, "");
     opset->has_version = 1;
     opset->version = b->opset;
     imports[0] = opset;
     model->opset_import = imports;
     model->n_opset_import = 1;
     model->has_ir_version = 1;
-    model->ir_version = b->opset >= 15 ? 8 : 7;
-    model->producer_name = copy_text(b, "gannet");
-    model->producer_version = copy_text(b, GN_VERSION);
+    model->ir_version = ir_version_of(b->opset);
+    model->producer_name = gn_onnx_copy(b, "gannet");
+    model->producer_version = gn_onnx_copy(b, GN_VERSION);
     model->graph = make_graph(b);
     put_metadata(b, model, o);
     return model;
@@ -444,7 +254,7 @@ static gn_status put_direct_outputs(gn_onnx_build *b)
         return GN_ENOMEM;
     for (int i = 0; i < n; i++) {
         int id = gn_graph_output(b->graph, i);
-        bool needs_node = gn_graph_value(b->graph, id)->kind != GN_VALUE_TEMP;
+        bool needs_node = b->fixed[id] || gn_graph_value(b->graph, id)->kind != GN_VALUE_TEMP;
         for (int k = 0; k < i; k++)
             needs_node = needs_node || gn_graph_output(b->graph, k) == id;
         b->output_names[i] = b->names[id];
@@ -453,31 +263,26 @@ static gn_status put_direct_outputs(gn_onnx_build *b)
         char part[32];
         snprintf(part, sizeof part, "output%d", i);
         b->output_names[i] = gn_onnx_name(b, b->names[id], part);
-        gn_onnx_emit(b, "Identity", b->output_names[i], &b->names[id], 1, b->output_names[i]);
+        gn_onnx_emit(b, "Identity", b->output_names[i], &b->names[id], 1, &b->output_names[i], 1);
     }
     return GN_OK;
-}
-
-static bool has_hardswish(const gn_graph *g)
-{
-    for (int i = 0; i < gn_graph_node_count(g); i++)
-        if (strcmp(gn_graph_node(g, i)->op->name, "HardSwish") == 0)
-            return true;
-    return false;
 }
 
 static gn_status build_model(gn_onnx_build *b, const gn_graph *model, const gn_onnx_write_options *o,
                              Onnx__ModelProto **model_out)
 {
-    b->opset = o->opset ? o->opset : has_hardswish(b->graph) ? 14 : GN_ONNX_OPSET_DEFAULT;
+    b->is_folded = o->fold;
+    b->decompose = o->decompose;
+    b->opset = o->opset ? o->opset : o->decompose ? GN_ONNX_OPSET_DEFAULT : gn_onnx_opset_of(b->graph);
     if (gn_graph_update_count(b->graph) > 0)
         return gn_fail(b->err, GN_EUNSUPPORTED, "this graph is a training step, not a model: ONNX cannot hold it");
     GN_TRY(name_values(b, model));
-    find_roles(b);
+    GN_TRY(gn_onnx_choose(b));
     for (int i = 0; i < gn_graph_node_count(b->graph); i++)
-        GN_TRY(gn_onnx_write_node(b, gn_graph_node(b->graph, i)));
+        if (b->needs[i])
+            GN_TRY(gn_onnx_write_node(b, gn_graph_node(b->graph, i)));
     GN_TRY(put_direct_outputs(b));
-    GN_TRY(put_values(b, o->fold));
+    GN_TRY(put_values(b));
     *model_out = make_model(b, o);
     return b->failed || !*model_out ? gn_fail(b->err, GN_ENOMEM, "no memory to write the model") : GN_OK;
 }
@@ -559,15 +364,12 @@ static gn_status write_model(const gn_graph *graph, const gn_onnx_write_options 
     if (o.opset != 0 && (o.opset < GN_ONNX_OPSET_WRITE_MIN || o.opset > GN_ONNX_OPSET_WRITE_MAX))
         return gn_fail(err, GN_EINVAL, "opset %d: opsets %d to %d of ONNX are written", o.opset,
                        GN_ONNX_OPSET_WRITE_MIN, GN_ONNX_OPSET_WRITE_MAX);
+    if (o.batch < 0 || o.batch > GN_ONNX_BATCH_MAX)
+        return gn_fail(err, GN_EINVAL, "batch %d: 1 to %d is written, 0 leaves it free", o.batch, GN_ONNX_BATCH_MAX);
     gn_graph *at1 = NULL, *at2 = NULL;
     gn_onnx_build b = {.err = err, .arena = gn_arena_create(0)};
     Onnx__ModelProto *model = NULL;
-    gn_status status = b.arena ? prepare(graph, &o, 1, &at1, err) : GN_ENOMEM;
-    if (status == GN_OK && !o.is_fixed_batch && has_free_batch(graph)) {
-        status = prepare(graph, &o, 2, &at2, err);
-        if (status == GN_OK)
-            status = check_twin(at1, at2, err);
-    }
+    gn_status status = b.arena ? gn_onnx_prepare(graph, &o, &at1, &at2, err) : GN_ENOMEM;
     if (status == GN_OK) {
         b.graph = at1;
         b.twin = at2;
