@@ -159,6 +159,8 @@ gn_status gn_graph_set_input_shape(gn_graph *graph, int input, const gn_shape *s
 /* Shape and type of every value from those of inputs, constants and state; the contents of small values that depend on nothing but
  * shapes and constants become known on the way.  GN_ESHAPE names the node, its inputs' shapes and what was expected. */
 gn_status gn_graph_infer(gn_graph *graph, gn_error *err);
+/* Shapes, types and known contents of the results of nodes become unknown again, as before gn_graph_infer. */
+void gn_graph_forget_shapes(gn_graph *graph);
 /* Structure is sound: inputs defined before use, arity and attribute types right, names unique. */
 gn_status gn_graph_check(const gn_graph *graph, gn_error *err);
 

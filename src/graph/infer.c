@@ -146,6 +146,18 @@ gn_status gn_graph_infer(gn_graph *graph, gn_error *err)
     return GN_OK;
 }
 
+void gn_graph_forget_shapes(gn_graph *graph)
+{
+    for (size_t i = 0; i < graph->n_values; i++) {
+        gn_value *value = graph->values[i];
+        if (value->kind != GN_VALUE_TEMP)
+            continue;
+        gn_tensor_destroy(&value->known);
+        value->dtype = GN_DTYPE_NONE;
+        value->shape = gn_shape_make(1, -1);
+    }
+}
+
 gn_status gn_graph_check(const gn_graph *graph, gn_error *err)
 {
     for (size_t i = 0; i < graph->n_nodes; i++) {

@@ -8,6 +8,7 @@
 static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
 {
     gn_spatial g;
+    GN_TRY(gn_spatial_auto_pad(graph, node, NULL, err));
     GN_TRY(gn_spatial_pool(graph, node, &g, err));
     gn_set_out(graph, node, 0, gn_in_dtype(graph, node, 0), &(gn_shape){.rank = 4, .dim = {g.N, g.C, g.P, g.Q}});
     return GN_OK;

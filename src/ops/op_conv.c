@@ -23,6 +23,7 @@ static gn_status check_per_filter(const gn_graph *graph, const gn_node *node, in
 static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
 {
     gn_spatial g;
+    GN_TRY(gn_spatial_auto_pad(graph, node, gn_in_shape(graph, node, 1), err));
     GN_TRY(gn_spatial_conv(graph, node, &g, err));
     const gn_shape y = {.rank = 4, .dim = {g.N, g.K, g.P, g.Q}};
     char text[128];

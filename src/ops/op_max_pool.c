@@ -15,6 +15,7 @@
 static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
 {
     gn_spatial g;
+    GN_TRY(gn_spatial_auto_pad(graph, node, NULL, err));
     GN_TRY(gn_spatial_pool(graph, node, &g, err));
     const gn_shape y = {.rank = 4, .dim = {g.N, g.C, g.P, g.Q}};
     if (gn_has_out(node, 1) && g.R * g.S > MAX_POSITIONS)

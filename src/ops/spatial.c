@@ -21,12 +21,35 @@ static gn_status read_ints(const gn_node *node, const char *name, int64_t *dst, 
     return GN_OK;
 }
 
+gn_status gn_spatial_auto_pad(gn_graph *graph, const gn_node *node, const gn_shape *w, gn_error *err)
+{
+    const char *how = gn_node_string(node, "auto_pad", "NOTSET");
+    const gn_shape *x = gn_in_shape(graph, node, 0);
+    const bool is_upper = strcmp(how, "SAME_UPPER") == 0;
+    int64_t window[2], stride[2], dilation[2], pads[4];
+    if (strcmp(how, "NOTSET") == 0 || strcmp(how, "VALID") == 0)
+        return GN_OK;
+    if (!is_upper && strcmp(how, "SAME_LOWER") != 0)
+        return gn_shape_fail(err, node, "auto_pad is %s, expected NOTSET, VALID, SAME_UPPER or SAME_LOWER", how);
+    GN_TRY(read_ints(node, "kernel_shape", window, 2, 1, err));
+    GN_TRY(read_ints(node, "strides", stride, 2, 1, err));
+    GN_TRY(read_ints(node, "dilations", dilation, 2, 1, err));
+    for (int i = 0; i < 2; i++) {
+        const int64_t extent = x->rank == 4 ? x->dim[2 + i] : 1, r = w && w->rank == 4 ? w->dim[2 + i] : window[i];
+        const int64_t steps = (extent + stride[i] - 1) / stride[i];
+        const int64_t total =
+            (steps - 1) * stride[i] + (r < MAX_EXTENT ? r - 1 : MAX_EXTENT) * dilation[i] + 1 - extent;
+        const int64_t some = total > 0 ? total : 0;
+        pads[i] = is_upper ? some / 2 : (some + 1) / 2;
+        pads[2 + i] = some - pads[i];
+    }
+    const gn_attr attr = gn_attr_ints("pads", pads, 4);
+    return gn_node_set_attr(graph, gn_graph_node_mut(graph, gn_graph_value(graph, node->out[0])->producer), &attr);
+}
+
 static gn_status read_attributes(const gn_node *node, gn_spatial *g, gn_error *err)
 {
     int64_t strides[2], dilations[2], pads[4];
-    const char *auto_pad = gn_node_string(node, "auto_pad", "NOTSET");
-    if (strcmp(auto_pad, "NOTSET") != 0 && strcmp(auto_pad, "VALID") != 0)
-        return gn_shape_fail(err, node, "auto_pad is %s, expected NOTSET with pads written out", auto_pad);
     GN_TRY(read_ints(node, "strides", strides, 2, 1, err));
     GN_TRY(read_ints(node, "dilations", dilations, 2, 1, err));
     GN_TRY(read_ints(node, "pads", pads, 4, 0, err));

@@ -23,6 +23,10 @@ typedef struct gn_spatial {
 gn_status gn_spatial_conv(const gn_graph *graph, const gn_node *node, gn_spatial *out, gn_error *err);
 gn_status gn_spatial_pool(const gn_graph *graph, const gn_node *node, gn_spatial *out, gn_error *err);
 
+/* auto_pad SAME_UPPER or SAME_LOWER: writes the pads for the shape that input 0 has now into the node's attribute `pads`, which is what
+ * everybody reads.  For shape rules; `w`: shape of the filter, NULL where the attribute kernel_shape tells. */
+gn_status gn_spatial_auto_pad(gn_graph *graph, const gn_node *node, const gn_shape *w, gn_error *err);
+
 /* Range of window rows (or columns) that fall into 0..extent-1: r in [*begin, *end). */
 static inline void gn_spatial_range(int64_t origin, int64_t dil, int64_t window, int64_t extent, int64_t *begin,
                                     int64_t *end)

@@ -33,7 +33,7 @@ static const char *binary(gn_onnx_build *b, const gn_node *node, const char *op,
 
 static bool is_conv_attr(const char *name)
 {
-    static const char *const names[] = {"strides", "pads", "dilations", "group", "kernel_shape", "auto_pad"};
+    static const char *const names[] = {"strides", "pads", "dilations", "group", "kernel_shape"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;

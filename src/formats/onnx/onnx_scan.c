@@ -1,4 +1,4 @@
-/* Checks a ModelProto's bytes before protobuf-c unpacks them: depth, lengths, counts.  The schema's own descriptors
+/* Checks a message's bytes before protobuf-c unpacks them: depth, lengths, counts.  The schema's own descriptors
  * tell which fields hold messages.
  * Source: the Protocol Buffers encoding document.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -107,10 +107,11 @@ static gn_status scan_field(scan *s)
     return skip(s, n);
 }
 
-gn_status gn_onnx_scan(const uint8_t *bytes, size_t n, const char *name, gn_error *err)
+gn_status gn_onnx_scan(const ProtobufCMessageDescriptor *message, const uint8_t *bytes, size_t n, const char *name,
+                       gn_error *err)
 {
     scan s = {.bytes = bytes, .name = name, .err = err, .depth = 1};
-    s.stack[0] = (frame){.desc = &onnx__model_proto__descriptor, .end = n};
+    s.stack[0] = (frame){.desc = message, .end = n};
     if (n == 0)
         return gn_fail_offset(err, GN_EFORMAT, name, 0, "the file is empty, an ONNX model was expected");
     while (s.depth > 0) {

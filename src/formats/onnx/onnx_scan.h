@@ -10,11 +10,12 @@
 #include "formats/onnx/onnx_format.h"
 #include "onnx.pb-c.h"
 
-/* Walks the wire format of a ModelProto without recursion and without allocating: every length lies inside its parent,
+/* Walks the wire format of a message (a ModelProto, a TensorProto) without recursion and without allocating: every length lies inside its parent,
  * nesting stays below GN_ONNX_MAX_DEPTH, the number of fields below GN_ONNX_MAX_FIELDS, a message that may occur once
  * occurs once. After GN_OK the unpacker of protobuf-c cannot be led into deep recursion or quadratic work. GN_EFORMAT
  * and GN_ELIMIT carry `name` and the byte offset. */
-gn_status gn_onnx_scan(const uint8_t *bytes, size_t n, const char *name, gn_error *err);
+gn_status gn_onnx_scan(const ProtobufCMessageDescriptor *message, const uint8_t *bytes, size_t n, const char *name,
+                       gn_error *err);
 
 /* A model unpacked by protobuf-c: small pieces in an arena, tensors' contents in blocks of their own. */
 typedef struct gn_onnx_memory {
@@ -27,6 +28,9 @@ typedef struct gn_onnx_memory {
 /* model_out is valid until gn_onnx_memory_deinit.  GN_EFORMAT, GN_ENOMEM. */
 gn_status gn_onnx_unpack(const uint8_t *bytes, size_t n, const char *name, gn_onnx_memory *memory,
                          Onnx__ModelProto **model_out, gn_error *err);
+/* The same for a single TensorProto. */
+gn_status gn_onnx_unpack_tensor(const uint8_t *bytes, size_t n, const char *name, gn_onnx_memory *memory,
+                                Onnx__TensorProto **tensor_out, gn_error *err);
 void gn_onnx_memory_deinit(gn_onnx_memory *memory);
 /* Give back one large block early (contents of a tensor that were copied). */
 void gn_onnx_memory_release(gn_onnx_memory *memory, void *block);
@@ -62,23 +66,5 @@ gn_onnx_role gn_onnx_role_of(const char *op, int i, gn_dtype dtype, int64_t coun
 /* Words in an initializer's doc_string that say what the rule above would not. */
 const char *gn_onnx_role_word(gn_onnx_role role);
 bool gn_onnx_role_parse(const char *word, gn_onnx_role *out);
-
-/* A node on its way into the graph.  in and attrs have room for GN_ONNX_ROOM more entries. */
-#define GN_ONNX_ROOM 4
-typedef struct gn_onnx_node {
-    const char *op, *name;
-    int n_in, n_out;
-    int *in;
-    int n_attrs;
-    gn_attr *attrs;
-} gn_onnx_node;
-
-/* Pads of a Conv or pool whose auto_pad is SAME_UPPER or SAME_LOWER, from the shape of its input.
- * w: shape of the filter, NULL for pools.  False: the node has no such auto_pad, or x is not known. */
-bool gn_onnx_same_pads(const gn_node *node, const gn_shape *x, const gn_shape *w, int64_t pads[4]);
-
-/* Brings a node of `opset` into the form of opset 13; may add constants to `graph`.
- * GN_EUNSUPPORTED names the node: a form that Gannet's operators do not have. */
-gn_status gn_onnx_normalise(gn_graph *graph, int64_t opset, gn_onnx_node *node, gn_error *err);
 
 #endif

@@ -405,6 +405,8 @@ static gn_status write_form(gn_onnx_build *b, form *f)
             GN_TRY(rules[i].rule(b, f));
             break;
         }
+    if (find(f, "pads") >= 0) /* what auto_pad meant for this size is written out there */
+        drop(f, "auto_pad");
     const char **out = gn_onnx_take(b, (size_t)f->node->n_out * sizeof *out);
     if (!out)
         return GN_ENOMEM;

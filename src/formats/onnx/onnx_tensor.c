@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "formats/onnx/onnx_reader.h"
 #include "formats/onnx/onnx_scan.h"
 
 static const struct {
@@ -224,4 +225,33 @@ gn_status gn_onnx_tensor_fill(const Onnx__TensorProto *proto, const gn_onnx_sour
     else if (bytes)
         memcpy(dst->data, proto->raw_data.data, bytes);
     return GN_OK;
+}
+
+gn_status gn_onnx_read_tensor(const char *path, gn_tensor **tensor_out, gn_error *err)
+{
+    const gn_onnx_source source = {.name = path};
+    char *bytes = NULL;
+    size_t n = 0;
+    gn_onnx_memory memory = {0};
+    Onnx__TensorProto *proto = NULL;
+    gn_tensor *tensor = NULL;
+    gn_dtype dtype = GN_DTYPE_NONE;
+    gn_shape shape;
+    GN_TRY(gn_file_read(path, GN_ONNX_MAX_BYTES, &bytes, &n, err));
+    gn_status status = gn_onnx_scan(&onnx__tensor_proto__descriptor, (const uint8_t *)bytes, n, path, err);
+    if (status == GN_OK)
+        status = gn_onnx_unpack_tensor((const uint8_t *)bytes, n, path, &memory, &proto, err);
+    gn_free(bytes);
+    if (status == GN_OK)
+        status = gn_onnx_tensor_head(proto, &source, proto->name ? proto->name : "", &dtype, &shape, err);
+    if (status == GN_OK && gn_tensor_create(dtype, &shape, &tensor) != GN_OK)
+        status = gn_fail(err, GN_ENOMEM, "no memory to read '%s'", path);
+    if (status == GN_OK)
+        status = gn_onnx_tensor_fill(proto, &source, proto->name ? proto->name : "", tensor, err);
+    gn_onnx_memory_deinit(&memory);
+    if (status != GN_OK)
+        gn_tensor_destroy(&tensor);
+    else
+        *tensor_out = tensor;
+    return status;
 }

@@ -1,4 +1,4 @@
-/* Unpacks a scanned model with protobuf-c through Gannet's allocator: small pieces go to an arena, large ones (contents
+/* Unpacks a scanned message with protobuf-c through Gannet's allocator: small pieces go to an arena, large ones (contents
  * of tensors) to blocks that can be given back one by one while the graph is built.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "formats/onnx/onnx_scan.h"
@@ -37,23 +37,41 @@ static void give(void *ctx, void *ptr)
     gn_onnx_memory_release(ctx, ptr);
 }
 
-gn_status gn_onnx_unpack(const uint8_t *bytes, size_t n, const char *name, gn_onnx_memory *memory,
-                         Onnx__ModelProto **model_out, gn_error *err)
+static gn_status unpack(const ProtobufCMessageDescriptor *type, const uint8_t *bytes, size_t n, const char *name,
+                        gn_onnx_memory *memory, ProtobufCMessage **message_out, gn_error *err)
 {
     *memory = (gn_onnx_memory){.arena = gn_arena_create(0)};
     if (!memory->arena)
         return gn_fail(err, GN_ENOMEM, "no memory to read '%s'", name);
     ProtobufCAllocator allocator = {.alloc = take, .free = give, .allocator_data = memory};
-    Onnx__ModelProto *model = onnx__model_proto__unpack(&allocator, n, bytes);
-    if (!model) {
+    ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, n, bytes);
+    if (!message) {
         gn_status status = memory->failed ? GN_ENOMEM : GN_EFORMAT;
         gn_onnx_memory_deinit(memory);
         if (status == GN_ENOMEM)
             return gn_fail(err, status, "no memory to read '%s' (%zu bytes)", name, n);
-        return gn_fail_offset(err, status, name, -1,
-                              "a field of this ONNX model has a value that its type does not allow");
+        return gn_fail_offset(err, status, name, -1, "a field of this %s has a value that its type does not allow",
+                              type->short_name);
     }
-    *model_out = model;
+    *message_out = message;
+    return GN_OK;
+}
+
+gn_status gn_onnx_unpack(const uint8_t *bytes, size_t n, const char *name, gn_onnx_memory *memory,
+                         Onnx__ModelProto **model_out, gn_error *err)
+{
+    ProtobufCMessage *message = NULL;
+    GN_TRY(unpack(&onnx__model_proto__descriptor, bytes, n, name, memory, &message, err));
+    *model_out = (Onnx__ModelProto *)message;
+    return GN_OK;
+}
+
+gn_status gn_onnx_unpack_tensor(const uint8_t *bytes, size_t n, const char *name, gn_onnx_memory *memory,
+                                Onnx__TensorProto **tensor_out, gn_error *err)
+{
+    ProtobufCMessage *message = NULL;
+    GN_TRY(unpack(&onnx__tensor_proto__descriptor, bytes, n, name, memory, &message, err));
+    *tensor_out = (Onnx__TensorProto *)message;
     return GN_OK;
 }
 
