@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/op_rules.h"
 #include "ops/reduce_rules.h"
+#include "ops/reduce_sum_rules.h"
 
 static gn_status grad_rule(gn_grad *grad, const gn_node *node)
 {
@@ -22,7 +23,7 @@ const gn_op_def gn_op_reduce_mean = {
     .min_out = 1,
     .max_out = 1,
     .layout = GN_LAYOUT_RULE_PLAIN,
-    .infer = gn_reduce_infer,
+    .infer = gn_rule_reduce,
     .cost = gn_cost_per_input,
     .grad = grad_rule,
     .reference = reference,

@@ -6,6 +6,7 @@
 #define UNARY(shape, node) "input 'x' f32 " shape "\nnode " node " ('x') -> ('y')"
 
 const op_case op_cases[] = {
+#include "op_cases_inference.inc"
     /* ---- convolutions ---- */
     {.name = "Conv/by hand",
      .graph = "input 'x' f32 [1,1,3,3]\ninput 'w' f32 [1,1,2,2]\n"
