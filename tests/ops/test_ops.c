@@ -270,8 +270,8 @@ static void mismatched_shapes_are_explained(void **state)
         {"input 'x' f32 [1,3,8,8]\ninput 'w' f32 [4,3,3,3]\nnode 'Conv' '' 'c' ('x' 'w') -> ('y') {pads: ints 1 1}\n",
          "pads has 2 numbers, expected 4"},
         {"input 'x' f32 [1,3,8,8]\ninput 'w' f32 [4,3,3,3]\nnode 'Conv' '' 'c' ('x' 'w') -> ('y') {auto_pad: string "
-         "'SAME_UPPER'}\n",
-         "auto_pad is SAME_UPPER"},
+         "'SAME'}\n",
+         "auto_pad is SAME, expected"},
         {"input 'x' f32 [3,8]\ninput 'w' f32 [4,3,3,3]\nnode 'Conv' '' 'c' ('x' 'w') -> ('y')\n",
          "expected four dimensions"},
         {"input 'a' f32 [2,3]\ninput 'b' f32 [2]\nnode 'Add' '' 'add' ('a' 'b') -> ('y')\n",
