@@ -1,4 +1,4 @@
-/* MaxPool, its training form MaxPoolTrain (which also tells where each maximum lay) and MaxPoolGrad.  Padding never wins; among
+/* MaxPool (and where each maximum lay), its training form MaxPoolTrain (which also tells where each maximum lay) and MaxPoolGrad.  Padding never wins; among
  * equals the first in scan order does; NaN wins.
  * Source: ONNX MaxPool (opset 12).
  * SPDX-License-Identifier: Apache-2.0 */
@@ -18,12 +18,13 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
     GN_TRY(gn_spatial_auto_pad(graph, node, NULL, err));
     GN_TRY(gn_spatial_pool(graph, node, &g, err));
     const gn_shape y = {.rank = 4, .dim = {g.N, g.C, g.P, g.Q}};
-    if (gn_has_out(node, 1) && g.R * g.S > MAX_POSITIONS)
+    const bool is_train = *node->op->domain != '\0';
+    if (is_train && gn_has_out(node, 1) && g.R * g.S > MAX_POSITIONS)
         return gn_shape_fail(err, node,
                              "its window of %" PRId64 "x%" PRId64 " is too large to be trained, at most %d pixels fit",
                              g.R, g.S, MAX_POSITIONS);
     gn_set_out(graph, node, 0, gn_in_dtype(graph, node, 0), &y);
-    gn_set_out(graph, node, 1, GN_DTYPE_U8, &y);
+    gn_set_out(graph, node, 1, is_train ? GN_DTYPE_U8 : GN_DTYPE_S64, &y);
     return GN_OK;
 }
 
@@ -81,8 +82,19 @@ static double window_maximum(const gn_spatial *g, const gn_tensor *x, int64_t pl
     return best;
 }
 
+/* ONNX's Indices: plain index into the whole input of the maximum at `position` of output pixel i's window; columns first where
+ * storage_order is 1. */
+static int64_t index_of(const gn_spatial *g, int64_t i, int64_t position, bool columns_first)
+{
+    const int64_t h = i / g->Q % g->P * g->stride_h - g->pad_top + position / g->S * g->dil_h;
+    const int64_t w = i % g->Q * g->stride_w - g->pad_left + position % g->S * g->dil_w;
+    return i / (g->P * g->Q) * g->H * g->W + (columns_first ? w * g->H + h : h * g->W + w);
+}
+
 static gn_status reference(const gn_ref_call *call)
 {
+    const bool is_train = *call->node->op->domain != '\0';
+    const bool columns_first = gn_node_int(call->node, "storage_order", 0) != 0;
     gn_spatial g;
     GN_TRY(gn_spatial_pool(call->graph, call->node, &g, NULL));
     for (int64_t i = 0; i < g.N * g.C * g.P * g.Q; i++) {
@@ -90,7 +102,7 @@ static gn_status reference(const gn_ref_call *call)
         int64_t position;
         gn_ref_store(call->out[0], i, window_maximum(&g, call->in[0], plane, i / g.Q % g.P, i % g.Q, &position));
         if (gn_has_out(call->node, 1))
-            gn_ref_store(call->out[1], i, (double)position);
+            gn_ref_store_s64(call->out[1], i, is_train ? position : index_of(&g, i, position, columns_first));
     }
     return GN_OK;
 }
@@ -132,7 +144,7 @@ const gn_op_def gn_op_max_pool = {
     .min_in = 1,
     .max_in = 1,
     .min_out = 1,
-    .max_out = 1,
+    .max_out = 2,
     .layout = GN_LAYOUT_RULE_NHWC,
     .nhwc_in = 1u,
     .nhwc_out = 1u,

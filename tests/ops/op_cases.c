@@ -541,6 +541,7 @@ const op_case op_cases[] = {
      .graph = UNARY("[2,3,4]", "'Transpose' '' 'transpose'") " {perm: ints 2 0 1}\noutput 'y'\n",
      .grad = "x"},
     {.name = "Shape", .graph = UNARY("[2,3,4]", "'Shape' '' 'shape'") "\noutput 'y'\n", .expect = "2 3 4"},
+    {.name = "Size", .graph = UNARY("[2,3,4]", "'Size' '' 'size'") "\noutput 'y'\n", .expect = "24"},
     {.name = "Shape/part",
      .graph = UNARY("[2,3,4,5]", "'Shape' '' 'shape'") " {start: int -3; end: int -1}\noutput 'y'\n",
      .expect = "3 4"},

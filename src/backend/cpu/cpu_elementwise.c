@@ -108,6 +108,15 @@ static gn_status prepare_relu(gn_exec *exec, gn_cpu_step *step, gn_error *err)
     return GN_OK;
 }
 
+/* Bounds that are computed in each run are left to the reference. */
+static bool clip_bounds_are_fixed(const gn_graph *graph, const gn_node *node)
+{
+    for (int i = 1; i <= 2; i++)
+        if (gn_has_in(node, i) && !gn_graph_value(graph, node->in[i])->data)
+            return false;
+    return true;
+}
+
 /* Clip: bounds from constant inputs (opset 11 on) or attributes (before). */
 static gn_status prepare_clip(gn_exec *exec, gn_cpu_step *step, gn_error *err)
 {
@@ -338,7 +347,8 @@ static void run_softmax(gn_exec *exec, const gn_cpu_step *step)
 }
 
 static const gn_cpu_op relu_op = {.domain = "", .name = "Relu", .prepare = prepare_relu, .run = run_clamp};
-static const gn_cpu_op clip_op = {.domain = "", .name = "Clip", .prepare = prepare_clip, .run = run_clamp};
+static const gn_cpu_op clip_op = {
+    .domain = "", .name = "Clip", .prepare = prepare_clip, .run = run_clamp, .takes = clip_bounds_are_fixed};
 static const gn_cpu_op clamp_grad_op = {.domain = "gannet", .name = "ClampGrad", .run = run_clamp_grad};
 static const gn_cpu_op sigmoid_op = {.domain = "", .name = "Sigmoid", .run = run_sigmoid};
 static const gn_cpu_op sigmoid_grad_op = {.domain = "gannet", .name = "SigmoidGrad", .run = run_sigmoid_grad};

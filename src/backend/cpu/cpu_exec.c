@@ -124,6 +124,23 @@ static bool takes_types(const gn_graph *graph, const gn_node *node, gn_cpu_types
     return true;
 }
 
+/* Kernels divide by sizes: nodes that read or make something empty are left to the references, which loop. */
+static bool has_empty_operand(const gn_graph *graph, const gn_node *node)
+{
+    for (int k = 0; k < node->n_in + node->n_out; k++) {
+        const int id = k < node->n_in ? node->in[k] : node->out[k - node->n_in];
+        if (id >= 0 && gn_shape_count(&gn_graph_value(graph, id)->shape) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool takes_node(const gn_cpu_op *op, const gn_graph *graph, const gn_node *node)
+{
+    return takes_types(graph, node, op->types) && (!op->takes || op->takes(graph, node)) &&
+           !has_empty_operand(graph, node);
+}
+
 const gn_cpu_op *gn_cpu_op_find(const gn_graph *graph, const gn_node *node)
 {
     static const gn_cpu_op *const *const lists[] = {gn_cpu_conv_ops,     gn_cpu_linear_ops,      gn_cpu_norm_ops,
@@ -132,7 +149,7 @@ const gn_cpu_op *gn_cpu_op_find(const gn_graph *graph, const gn_node *node)
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
         for (const gn_cpu_op *const *op = lists[l]; *op; op++)
             if (strcmp((*op)->name, node->op->name) == 0 && strcmp((*op)->domain, node->op->domain) == 0)
-                return takes_types(graph, node, (*op)->types) ? *op : &gn_cpu_reference_op;
+                return takes_node(*op, graph, node) ? *op : &gn_cpu_reference_op;
     return &gn_cpu_reference_op;
 }
 
@@ -235,20 +252,20 @@ static void destroy_exec(gn_exec **exec)
     *exec = NULL;
 }
 
-/* Kernels divide by sizes, and hold them in ints. */
+/* Kernels hold sizes in ints. */
 static gn_status check_sizes(const gn_graph *graph, gn_error *err)
 {
     for (int v = 0; v < gn_graph_value_count(graph); v++) {
         const gn_value *value = gn_graph_value(graph, v);
         int64_t count = gn_shape_count(&value->shape);
         bool is_live = value->kind != GN_VALUE_TEMP || value->producer >= 0;
-        bool is_empty = count == 0 && value->dtype == GN_DTYPE_F32 && value->kind != GN_VALUE_CONST;
-        if (!is_live || (!is_empty && count <= INT32_MAX))
+        if (!is_live || count <= INT32_MAX)
             continue;
         char shape[128];
         gn_shape_format(&value->shape, shape);
-        return gn_fail(err, is_empty ? GN_ESHAPE : GN_ELIMIT, "compiling a graph: value %s has the shape %s, %s",
-                       value->name, shape, is_empty ? "which holds nothing" : "at most 2^31-1 elements are possible");
+        return gn_fail(err, GN_ELIMIT,
+                       "compiling a graph: value %s has the shape %s, at most 2^31-1 elements are possible",
+                       value->name, shape);
     }
     return GN_OK;
 }

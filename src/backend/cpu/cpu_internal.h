@@ -40,6 +40,7 @@ typedef struct gn_cpu_op {
     void (*run)(gn_exec *exec, const gn_cpu_step *step);
     bool (*takes_plain)(const gn_graph *graph, const gn_node *node, int i); /* NULL: never */
     gn_cpu_types types;
+    bool (*takes)(const gn_graph *graph, const gn_node *node); /* false: the reference runs; NULL: every node of its types */
 } gn_cpu_op;
 
 struct gn_cpu_step {

@@ -141,7 +141,15 @@ static void run_adaptive_grad(gn_exec *exec, const gn_cpu_step *step)
     gn_pool_run(exec->device->pool, gn_adaptive_tasks(job.p), adaptive_backward_task, &job);
 }
 
-static const gn_cpu_op max_op = {.domain = "", .name = "MaxPool", .prepare = prepare_forward, .run = run_max};
+/* Where the maxima lay is asked for rarely, and left to the reference. */
+static bool wants_values_only(const gn_graph *graph, const gn_node *node)
+{
+    (void)graph;
+    return !gn_has_out(node, 1);
+}
+
+static const gn_cpu_op max_op = {
+    .domain = "", .name = "MaxPool", .prepare = prepare_forward, .run = run_max, .takes = wants_values_only};
 static const gn_cpu_op max_train_op = {
     .domain = "gannet", .name = "MaxPoolTrain", .prepare = prepare_forward, .run = run_max};
 static const gn_cpu_op max_grad_op = {.domain = "gannet",

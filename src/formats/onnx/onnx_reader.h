@@ -24,7 +24,8 @@ typedef struct gn_onnx_read_options {
  * the input of its name; names that are no input are ignored. */
 gn_status gn_onnx_read_with(const char *path, const gn_onnx_read_options *options, gn_graph **graph_out, gn_error *err);
 
-/* A file that holds one TensorProto; data in other files is refused.  tensor_out: the caller's.  Errors as gn_onnx_read. */
-gn_status gn_onnx_read_tensor(const char *path, gn_tensor **tensor_out, gn_error *err);
+/* A file that holds one TensorProto; data in other files is refused.  name: gets the tensor's name, cut at name_bytes; NULL when not
+ * wanted.  tensor_out: the caller's.  Errors as gn_onnx_read. */
+gn_status gn_onnx_read_tensor(const char *path, char *name, size_t name_bytes, gn_tensor **tensor_out, gn_error *err);
 
 #endif

@@ -227,7 +227,7 @@ gn_status gn_onnx_tensor_fill(const Onnx__TensorProto *proto, const gn_onnx_sour
     return GN_OK;
 }
 
-gn_status gn_onnx_read_tensor(const char *path, gn_tensor **tensor_out, gn_error *err)
+gn_status gn_onnx_read_tensor(const char *path, char *name, size_t name_bytes, gn_tensor **tensor_out, gn_error *err)
 {
     const gn_onnx_source source = {.name = path};
     char *bytes = NULL;
@@ -248,6 +248,8 @@ gn_status gn_onnx_read_tensor(const char *path, gn_tensor **tensor_out, gn_error
         status = gn_fail(err, GN_ENOMEM, "no memory to read '%s'", path);
     if (status == GN_OK)
         status = gn_onnx_tensor_fill(proto, &source, proto->name ? proto->name : "", tensor, err);
+    if (status == GN_OK && name)
+        snprintf(name, name_bytes, "%s", proto->name ? proto->name : "");
     gn_onnx_memory_deinit(&memory);
     if (status != GN_OK)
         gn_tensor_destroy(&tensor);
