@@ -23,6 +23,9 @@ void gn_f32_hardswish_grad(const float *dy, const float *x, float *dx, size_t n)
 /* rows x C: dst[r,c] = a[r,c] op b[c] (bias and per-channel scale), and [N,HW,C] times [N,C] (squeeze and excitation). */
 void gn_f32_add_rows(const float *a, const float *b, float *dst, size_t rows, size_t C);
 void gn_f32_mul_rows(const float *a, const float *b, float *dst, size_t rows, size_t C);
+/* dst[r,c] = clamp(a[r,c]*scale[c] + shift[c]): normalisation with fixed statistics, and its activation. */
+void gn_f32_scale_shift_rows(const float *a, const float *scale, const float *shift, float *dst, size_t rows, size_t C,
+                             gn_clamp clamp);
 /* sum over rows into dst[C], pairwise-stable order fixed by rows and C. */
 void gn_f32_sum_rows(const float *a, float *dst, size_t rows, size_t C);
 /* Copy rows of `width` floats between buffers with row strides (in floats): Concat and its gradient in N,H,W,C. */

@@ -57,11 +57,49 @@ static int transposed(gn_grad *grad, const gn_node *node, int value)
     return gn_emit(grad, node, "", "Transpose", &value, 1, &attr, 1);
 }
 
+/* `value` as a matrix whose rows are its last dimension. */
+static int as_matrix(gn_grad *grad, const gn_node *node, int value)
+{
+    gn_graph *graph = gn_grad_graph(grad);
+    const gn_shape shape = gn_graph_value(graph, value)->shape;
+    if (shape.rank == 2)
+        return value;
+    const int64_t width = shape.dim[shape.rank - 1], count = gn_shape_count(&shape);
+    const int64_t dims[2] = {width > 0 ? count / width : 0, width};
+    const int in[2] = {value, gn_graph_add_const_s64(graph, NULL, 2, dims)};
+    const gn_attr allow_zero = gn_attr_int("allowzero", 1);
+    return in[1] < 0 ? -1 : gn_emit(grad, node, "", "Reshape", in, 2, &allow_zero, 1);
+}
+
+static int product(gn_grad *grad, const gn_node *node, int a, int b, const char *transposed_operand)
+{
+    const gn_attr flag = gn_attr_int(transposed_operand, 1);
+    return a < 0 || b < 0 ? -1 : gn_emit(grad, node, "", "Gemm", (const int[]){a, b}, 2, &flag, 1);
+}
+
+/* A [...,K] times one matrix B [K,N] is one product of matrices: dA = dY B^T, dB = A^T dY. */
+static gn_status grad_of_rows(gn_grad *grad, const gn_node *node, int dy)
+{
+    const int rows = as_matrix(grad, node, dy);
+    if (rows < 0)
+        return gn_graph_error(gn_grad_graph(grad), NULL);
+    if (gn_grad_wants(grad, node, 0)) {
+        const int da = product(grad, node, rows, node->in[1], "transB");
+        const bool is_matrix = gn_in_shape(gn_grad_graph(grad), node, 0)->rank == 2;
+        GN_TRY(gn_give(grad, node, 0, is_matrix ? da : gn_emit_reshape_like(grad, node, da, node->in[0])));
+    }
+    if (gn_grad_wants(grad, node, 1))
+        GN_TRY(gn_give(grad, node, 1, product(grad, node, as_matrix(grad, node, node->in[0]), rows, "transA")));
+    return GN_OK;
+}
+
 static gn_status grad_rule(gn_grad *grad, const gn_node *node)
 {
     const int dy = gn_grad_of_out(grad, node, 0);
     if (dy < 0)
         return GN_OK;
+    if (gn_in_shape(gn_grad_graph(grad), node, 1)->rank == 2)
+        return grad_of_rows(grad, node, dy);
     if (gn_grad_wants(grad, node, 0))
         GN_TRY(gn_give_summed(grad, node, 0,
                               gn_emit_binary(grad, node, "", "MatMul", dy, transposed(grad, node, node->in[1]))));

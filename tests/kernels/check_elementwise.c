@@ -241,6 +241,11 @@ static void check_rows_of(gn_check *c, size_t rows, size_t C)
     memcpy(got, a, n * sizeof *a);
     gn_f32_mul_rows(got, b, got, rows, C);
     check_close_f64(c, "mul_rows in place", got, product, n, 0, ULP);
+    const float *shift = check_random(c, C, -1, 1);
+    for (size_t i = 0; i < n; i++)
+        product[i] = fmin(fmax((double)a[i] * (double)b[i % C] + (double)shift[i % C], -0.5), 2);
+    gn_f32_scale_shift_rows(a, b, shift, got, rows, C, (gn_clamp){-0.5F, 2});
+    check_close_f64(c, "scale_shift_rows", got, product, n, 4 * ULP, 0);
     gn_f32_sum_rows(a, got_sum, rows, C);
     /* Eight rows are added in f32 (3 roundings of at most 16), the rest in f64. */
     check_close_f64(c, "sum_rows", got_sum, sum, C, 3e-7 * sqrt((double)rows), ULP);

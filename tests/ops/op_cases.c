@@ -106,6 +106,11 @@ const op_case op_cases[] = {
      .graph = "input 'x' f32 [3,2,3]\ninput 's' f32 [2,1]\ninput 'b' f32 [1]\n"
               "node 'LayerNormalization' '' 'ln' ('x' 's' 'b') -> ('y') {axis: int 1}\noutput 'y'\n",
      .grad = "x s b"},
+    {.name = "ScaleShift",
+     .graph = "input 'x' f32 [1,2,1,3]\ninput 's' f32 [2]\ninput 'b' f32 [2]\n"
+              "node 'ScaleShift' 'gannet' 'n' ('x' 's' 'b') -> ('y') {lo: float 0; hi: float 6}\noutput 'y'\n",
+     .given = "x 1 2 3 4 5 6; s 2 -1; b -3 5.5",
+     .expect = "0 1 3 1.5 0.5 0"},
 
     /* ---- activations ---- */
     {.name = "Relu",
@@ -422,6 +427,27 @@ const op_case op_cases[] = {
      .graph = "input 'a' f32 [2,1,2,3]\ninput 'b' f32 [4,3,2]\nnode 'MatMul' '' 'mm' ('a' 'b') -> ('y')\noutput 'y'\n",
      .grad = "a b",
      .macs = 96},
+    {.name = "MatMul/pixels by a matrix",
+     .graph = "input 'a' f32 [2,3,2,5]\ninput 'b' f32 [5,4]\nnode 'MatMul' '' 'mm' ('a' 'b') -> ('y')\noutput 'y'\n",
+     .grad = "a b",
+     .macs = 240},
+    {.name = "MatMul/by a transposed matrix",
+     .graph = "input 'a' f32 [2,3,5]\ninput 'b' f32 [4,5]\nnode 'Transpose' '' 't' ('b') -> ('bt')\n"
+              "node 'MatMul' '' 'mm' ('a' 'bt') -> ('y')\noutput 'y'\n",
+     .grad = "a b",
+     .macs = 120},
+    {.name = "Linear",
+     .graph = "input 'x' f32 [2,1,2]\ninput 'w' f32 [3,2]\ninput 'b' f32 [3]\n"
+              "node 'Linear' 'gannet' 'linear' ('x' 'w' 'b') -> ('y') {lo: float 0}\noutput 'y'\n",
+     .given = "x 1 2 3 4; w 1 0 0 1 1 -1; b 0 0.5 -1",
+     .expect = "1 2.5 0 3 4.5 0",
+     .macs = 12},
+    {.name = "Linear/turned",
+     .graph = "input 'x' f32 [2,1,2]\ninput 'w' f32 [2,3]\ninput 'b' f32 [3]\n"
+              "node 'Linear' 'gannet' 'linear' ('x' 'w' 'b') -> ('y') {hi: float 3; turned: int 1}\noutput 'y'\n",
+     .given = "x 1 2 3 4; w 1 0 1 0 1 -1; b 0 0.5 -1",
+     .expect = "1 2.5 -2 3 3 -2",
+     .macs = 12},
 
     /* ---- pooling ---- */
     {.name = "MaxPool/ceil_mode by hand",
@@ -557,6 +583,21 @@ const op_case op_cases[] = {
      .graph = UNARY("[1,2,2,1]", "'ToPlain' 'gannet' 'to'") "\noutput 'y'\n",
      .given = "x 1 2 3 4",
      .expect = "1 2 3 4"},
+    {.name = "ChannelsLast",
+     .graph = UNARY("[1,2,1,3]", "'ChannelsLast' 'gannet' 'last'") "\noutput 'y'\n",
+     .given = "x 1 2 3 4 5 6",
+     .expect = "1 4 2 5 3 6",
+     .grad = "x"},
+    {.name = "ChannelsFirst",
+     .graph = UNARY("[1,1,3,2]", "'ChannelsFirst' 'gannet' 'first'") "\noutput 'y'\n",
+     .given = "x 1 2 3 4 5 6",
+     .expect = "1 3 5 2 4 6",
+     .grad = "x"},
+    {.name = "ChannelShuffle/two groups of three",
+     .graph = UNARY("[1,6,1,2]", "'ChannelShuffle' 'gannet' 'shuffle'") " {groups: int 2}\noutput 'y'\n",
+     .given = "x 1 2 3 4 5 6 7 8 9 10 11 12",
+     .expect = "1 2 7 8 3 4 9 10 5 6 11 12",
+     .grad = "x"},
 
 /* ---- losses ---- */
 #define LOSS(shape, rows, node)                                                                                        \

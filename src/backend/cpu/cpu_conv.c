@@ -46,27 +46,11 @@ static gn_conv forward_sizes(const gn_graph *graph, const gn_node *node)
     return conv_sizes(node, gn_in_shape(graph, node, 0), gn_in_shape(graph, node, 1), out_shape(graph, node, 0));
 }
 
-/* A weight whose contents change between runs of this graph: it is packed by each run. */
-static bool weight_changes(const gn_graph *graph, int value)
-{
-    const gn_value *v = gn_graph_value(graph, value);
-    if (v->kind == GN_VALUE_CONST)
-        return false;
-    if (v->kind != GN_VALUE_STATE)
-        return true;
-    for (int i = 0; i < gn_graph_update_count(graph); i++) {
-        int state, updated;
-        gn_graph_update(graph, i, &state, &updated);
-        if (state == value)
-            return true;
-    }
-    return false;
-}
-
 static bool forward_packs_each_run(const gn_graph *graph, const gn_node *node)
 {
-    return weight_changes(graph, node->in[1]) || (gn_has_in(node, 2) && weight_changes(graph, node->in[2])) ||
-           (gn_has_in(node, 4) && weight_changes(graph, node->in[4]));
+    return gn_cpu_value_changes(graph, node->in[1]) ||
+           (gn_has_in(node, 2) && gn_cpu_value_changes(graph, node->in[2])) ||
+           (gn_has_in(node, 4) && gn_cpu_value_changes(graph, node->in[4]));
 }
 
 static size_t forward_pack_bytes(const gn_conv *p)

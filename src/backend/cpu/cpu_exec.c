@@ -5,6 +5,7 @@
 
 #include "backend/cpu/cpu_internal.h"
 #include "base/clock.h"
+#include "graph/passes.h"
 
 /* ---- access for handlers ---- */
 
@@ -61,6 +62,20 @@ void *gn_cpu_step_scratch(const gn_exec *exec, const gn_cpu_step *step)
 void *gn_cpu_thread_scratch(const gn_exec *exec, int thread)
 {
     return exec->device->scratch + (size_t)thread * exec->device->scratch_bytes;
+}
+
+bool gn_cpu_value_changes(const gn_graph *graph, int value)
+{
+    const gn_value *v = gn_graph_value(graph, value);
+    if (v->kind != GN_VALUE_STATE)
+        return v->kind != GN_VALUE_CONST;
+    for (int i = 0; i < gn_graph_update_count(graph); i++) {
+        int state, updated;
+        gn_graph_update(graph, i, &state, &updated);
+        if (state == value)
+            return true;
+    }
+    return false;
 }
 
 bool gn_cpu_is_fixed(const gn_exec *exec, int value)
@@ -331,6 +346,8 @@ static gn_status compile(gn_device *device, gn_graph *graph, gn_exec **exec_out,
     exec->graph = graph;
     const gn_plan_target target = {step_scratch_bytes, takes_plain, NULL};
     gn_status status = check_sizes(graph, err);
+    if (status == GN_OK)
+        status = gn_pass_lower(graph, err);
     if (status == GN_OK)
         status = gn_plan_create(graph, &target, &exec->plan, err);
     if (status == GN_OK)

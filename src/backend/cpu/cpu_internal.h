@@ -83,6 +83,9 @@ const gn_shape *gn_cpu_shape(const gn_exec *exec, int value);
 int64_t gn_cpu_elements(const gn_exec *exec, int value);
 void *gn_cpu_step_scratch(const gn_exec *exec, const gn_cpu_step *step);
 void *gn_cpu_thread_scratch(const gn_exec *exec, int thread);
+/* Contents may differ from run to run of this graph: what it computes, inputs, and states that it updates.  For handlers that have no
+ * exec yet. */
+bool gn_cpu_value_changes(const gn_graph *graph, int value);
 /* Contents never change while this graph runs. */
 bool gn_cpu_is_fixed(const gn_exec *exec, int value);
 /* Physical dimensions of a value: its logical shape, permuted to N,H,W,C where it is laid out so. */

@@ -1,9 +1,10 @@
-/* Gemm and MatMul of matrices on the CPU, as convolutions of one pixel: the three products that a linear layer and its gradient need
+/* Gemm, MatMul and Linear by one matrix on the CPU, as convolutions of one pixel: the three products that a linear layer and its gradient need
  * (A B^T, A B, A^T B) are the convolution's forward, gradient by data and gradient by weights.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
 #include "backend/cpu/cpu_internal.h"
+#include "kernels/elementwise.h"
 
 typedef enum product { PRODUCT_ABT, PRODUCT_AB, PRODUCT_ATB, PRODUCT_REFERENCE } product;
 
@@ -12,12 +13,30 @@ static bool is_row_vector(const gn_shape *s, int64_t n)
     return gn_shape_count(s) == n && (s->rank == 1 || (s->rank == 2 && s->dim[0] == 1));
 }
 
+static bool is_linear(const gn_node *node)
+{
+    return strcmp(node->op->name, "Linear") == 0;
+}
+
+static bool is_turned(const gn_node *node)
+{
+    return gn_node_int(node, "turned", 0) != 0;
+}
+
+/* Linear: A's leading dimensions are rows; a turned weight is turned back while it is packed, which only constants allow. */
+static product linear_product(const gn_graph *graph, const gn_node *node)
+{
+    return is_turned(node) && gn_cpu_value_changes(graph, node->in[1]) ? PRODUCT_REFERENCE : PRODUCT_ABT;
+}
+
 static product product_of(const gn_graph *graph, const gn_node *node)
 {
     const gn_shape *a = gn_in_shape(graph, node, 0), *b = gn_in_shape(graph, node, 1), *c = gn_in_shape(graph, node, 2);
     const gn_shape *y = &gn_graph_value(graph, node->out[0])->shape;
-    if (gn_in_dtype(graph, node, 0) != GN_DTYPE_F32 || a->rank != 2 || b->rank != 2)
+    if (gn_in_dtype(graph, node, 0) != GN_DTYPE_F32 || a->rank < 2 || b->rank != 2)
         return PRODUCT_REFERENCE;
+    if (is_linear(node))
+        return linear_product(graph, node);
     bool ta = gn_node_int(node, "transA", 0) != 0, tb = gn_node_int(node, "transB", 0) != 0;
     if (gn_node_float(node, "alpha", 1.0f) != 1.0f || (c && gn_node_float(node, "beta", 1.0f) != 1.0f))
         return PRODUCT_REFERENCE;
@@ -50,37 +69,22 @@ static gn_conv pixels(int64_t N, int64_t C, int64_t K)
 static gn_conv sizes(const gn_graph *graph, const gn_node *node, product kind)
 {
     const gn_shape *a = gn_in_shape(graph, node, 0), *b = gn_in_shape(graph, node, 1);
+    const int64_t width = a->rank > 0 ? a->dim[a->rank - 1] : 1, rows = width > 0 ? gn_shape_count(a) / width : 0;
     switch (kind) {
     case PRODUCT_ABT:
-        return pixels(a->dim[0], a->dim[1], b->dim[0]);
+        return pixels(rows, width, is_turned(node) ? b->dim[1] : b->dim[0]);
     case PRODUCT_AB:
-        return pixels(a->dim[0], b->dim[1], a->dim[1]);
     case PRODUCT_ATB:
-        return pixels(a->dim[0], b->dim[1], a->dim[1]);
+        return pixels(rows, b->dim[1], width);
     case PRODUCT_REFERENCE:
         break;
     }
     return pixels(1, 1, 1);
 }
 
-/* Weights (and bias) whose contents no run of this graph changes. */
-static bool is_constant(const gn_graph *graph, int value)
-{
-    const gn_value *v = gn_graph_value(graph, value);
-    if (v->kind != GN_VALUE_STATE)
-        return v->kind == GN_VALUE_CONST;
-    for (int i = 0; i < gn_graph_update_count(graph); i++) {
-        int state, updated;
-        gn_graph_update(graph, i, &state, &updated);
-        if (state == value)
-            return false;
-    }
-    return true;
-}
-
 static bool packs_each_run(const gn_graph *graph, const gn_node *node)
 {
-    return !is_constant(graph, node->in[1]) || (gn_has_in(node, 2) && !is_constant(graph, node->in[2]));
+    return gn_cpu_value_changes(graph, node->in[1]) || (gn_has_in(node, 2) && gn_cpu_value_changes(graph, node->in[2]));
 }
 
 static size_t scratch_bytes(const gn_graph *graph, const gn_node *node)
@@ -124,14 +128,33 @@ static void pack_data_task(void *ctx, int task, int thread)
     gn_conv_bwd_data_pack(j->p, j->w, j->packed, task, task + 1);
 }
 
-static void pack(const gn_exec *exec, const gn_cpu_step *step, product kind, void *packed)
+static void pack(const gn_exec *exec, const gn_cpu_step *step, product kind, const float *w, void *packed)
 {
-    linear_job job = {
-        .p = &step->p.conv, .w = gn_cpu_in(exec, step, 1), .bias = gn_cpu_in(exec, step, 2), .packed = packed};
+    linear_job job = {.p = &step->p.conv, .w = w, .bias = gn_cpu_in(exec, step, 2), .packed = packed};
     if (kind == PRODUCT_ABT)
         gn_pool_run(exec->device->pool, gn_conv_pack_panels(job.p), pack_forward_task, &job);
     else
         gn_pool_run(exec->device->pool, gn_conv_bwd_data_pack_panels(job.p), pack_data_task, &job);
+}
+
+/* Weights that stay as they are. */
+static gn_status pack_once(gn_exec *exec, gn_cpu_step *step, product kind)
+{
+    const float *w = gn_cpu_in(exec, step, 1);
+    float *turned = NULL;
+    const size_t C = (size_t)step->p.conv.C, K = (size_t)step->p.conv.K;
+    step->packed = gn_alloc(step->packed_bytes);
+    if (!step->packed)
+        return GN_ENOMEM;
+    if (is_turned(step->node)) {
+        turned = gn_alloc(C * K * sizeof *turned);
+        if (!turned)
+            return GN_ENOMEM;
+        gn_f32_chw_to_hwc(w, turned, C, K);
+    }
+    pack(exec, step, kind, turned ? turned : w, step->packed);
+    gn_free(turned);
+    return GN_OK;
 }
 
 static gn_status prepare(gn_exec *exec, gn_cpu_step *step, gn_error *err)
@@ -150,12 +173,11 @@ static gn_status prepare(gn_exec *exec, gn_cpu_step *step, gn_error *err)
     if (step->packs_each_run)
         return GN_OK;
     step->packed_bytes = kind == PRODUCT_ABT ? gn_conv_pack_bytes(p) : gn_conv_bwd_data_pack_bytes(p);
-    step->packed = gn_alloc(step->packed_bytes);
-    if (!step->packed)
-        return gn_fail(err, GN_ENOMEM, "node %s: out of memory for packed weights (%zu bytes)", step->node->name,
-                       step->packed_bytes);
-    pack(exec, step, kind, step->packed);
-    return GN_OK;
+    const gn_status status = pack_once(exec, step, kind);
+    if (status != GN_OK)
+        gn_fail(err, status, "node %s: out of memory for packed weights (%zu bytes)", step->node->name,
+                step->packed_bytes);
+    return status;
 }
 
 static void forward_task(void *ctx, int task, int thread)
@@ -193,7 +215,7 @@ static void run(gn_exec *exec, const gn_cpu_step *step)
     linear_job job = {.exec = exec};
     void *packed = step->packs_each_run ? gn_cpu_step_scratch(exec, step) : step->packed;
     if (step->packs_each_run && kind != PRODUCT_ATB)
-        pack(exec, step, kind, packed);
+        pack(exec, step, kind, b, packed);
     switch (kind) {
     case PRODUCT_ABT:
         job.forward = (gn_conv_fwd){*p, a, packed, NULL, y, step->clamp, zeros};
@@ -218,5 +240,7 @@ static const gn_cpu_op gemm_op = {
     .domain = "", .name = "Gemm", .step_scratch = scratch_bytes, .prepare = prepare, .run = run};
 static const gn_cpu_op matmul_op = {
     .domain = "", .name = "MatMul", .step_scratch = scratch_bytes, .prepare = prepare, .run = run};
+static const gn_cpu_op linear_op = {
+    .domain = "gannet", .name = "Linear", .step_scratch = scratch_bytes, .prepare = prepare, .run = run};
 
-const gn_cpu_op *const gn_cpu_linear_ops[] = {&gemm_op, &matmul_op, NULL};
+const gn_cpu_op *const gn_cpu_linear_ops[] = {&gemm_op, &matmul_op, &linear_op, NULL};

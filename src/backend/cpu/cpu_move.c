@@ -66,6 +66,68 @@ static void run_layout(gn_exec *exec, const gn_cpu_step *step)
     gn_pool_run(exec->device->pool, (int)s->dim[0], layout_task, &job);
 }
 
+/* ---- Transpose of a matrix, or of a stack of them (the last two dimensions change places) ---- */
+
+static bool swaps_last_two(const gn_node *node, int rank)
+{
+    int64_t perm[GN_MAX_RANK];
+    const int n = gn_node_ints(node, "perm", perm, GN_MAX_RANK, 0);
+    if (rank < 2 || (n != rank && (n > 0 || rank > 2)))
+        return false;
+    for (int i = 0; i < n; i++)
+        if (perm[i] != (i < rank - 2 ? i : i == rank - 2 ? rank - 1 : rank - 2))
+            return false;
+    return true;
+}
+
+static void run_transpose(gn_exec *exec, const gn_cpu_step *step)
+{
+    const gn_shape *s = gn_cpu_shape(exec, step->node->in[0]);
+    if (!swaps_last_two(step->node, s->rank)) {
+        gn_cpu_reference_op.run(exec, step);
+        return;
+    }
+    const size_t rows = (size_t)s->dim[s->rank - 2], columns = (size_t)s->dim[s->rank - 1];
+    const int64_t matrices = gn_shape_count(s) / (s->dim[s->rank - 2] * s->dim[s->rank - 1]);
+    layout_job job = {gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), rows, columns, true};
+    gn_pool_run(exec->device->pool, (int)matrices, layout_task, &job);
+}
+
+/* ---- shuffle of channels ---- */
+
+typedef struct shuffle_job {
+    const float *src;
+    float *dst;
+    size_t C, groups, inner; /* [rows][C][inner]; inner 1 where channels lie last in memory */
+} shuffle_job;
+
+static void shuffle_rows(void *ctx, size_t begin, size_t end)
+{
+    const shuffle_job *j = ctx;
+    const size_t per_group = j->C / j->groups;
+    for (size_t row = begin; row < end; row++) {
+        const float *src = j->src + row * j->C * j->inner;
+        float *dst = j->dst + row * j->C * j->inner;
+        if (j->inner == 1)
+            gn_f32_chw_to_hwc(src, dst, j->groups, per_group);
+        else
+            for (size_t c = 0; c < j->C; c++)
+                memcpy(dst + c * j->inner, src + (c % j->groups * per_group + c / j->groups) * j->inner,
+                       j->inner * sizeof *dst);
+    }
+}
+
+static void run_shuffle(gn_exec *exec, const gn_cpu_step *step)
+{
+    const gn_shape *s = gn_cpu_shape(exec, step->node->in[0]);
+    const size_t C = (size_t)s->dim[1], images = (size_t)s->dim[0], pixels = (size_t)gn_shape_count(s) / (images * C);
+    const bool is_last = exec->plan->values[step->node->out[0]].layout == GN_LAYOUT_NHWC;
+    shuffle_job job = {gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), C,
+                       (size_t)gn_node_int(step->node, "groups", 1), is_last ? 1 : pixels};
+    const size_t rows = is_last ? images * pixels : images;
+    gn_cpu_for_range(exec, rows, GN_CPU_CHUNK / (C * job.inner) + 1, shuffle_rows, &job);
+}
+
 /* ---- Concat and Split along one axis ---- */
 
 /* Index of a logical axis in physical order. */
@@ -255,12 +317,18 @@ static const gn_cpu_op to_nhwc_op = {
     .domain = "gannet", .name = "ToNhwc", .run = run_layout, .types = GN_CPU_TYPES_ANY};
 static const gn_cpu_op to_plain_op = {
     .domain = "gannet", .name = "ToPlain", .run = run_layout, .types = GN_CPU_TYPES_ANY};
+static const gn_cpu_op last_op = {
+    .domain = "gannet", .name = "ChannelsLast", .run = run_view, .types = GN_CPU_TYPES_ANY};
+static const gn_cpu_op first_op = {
+    .domain = "gannet", .name = "ChannelsFirst", .run = run_view, .types = GN_CPU_TYPES_ANY};
+static const gn_cpu_op transpose_op = {.domain = "", .name = "Transpose", .run = run_transpose};
+static const gn_cpu_op shuffle_op = {.domain = "gannet", .name = "ChannelShuffle", .run = run_shuffle};
 static const gn_cpu_op concat_op = {.domain = "", .name = "Concat", .run = run_concat, .types = GN_CPU_TYPES_ALIKE};
 static const gn_cpu_op split_op = {.domain = "", .name = "Split", .run = run_split, .types = GN_CPU_TYPES_ANY};
 static const gn_cpu_op dropout_op = {
     .domain = "gannet", .name = "DropoutTrain", .run = run_dropout, .types = GN_CPU_TYPES_F32_FIRST};
 static const gn_cpu_op sum_to_op = {.domain = "gannet", .name = "SumTo", .run = run_sum_to, .types = GN_CPU_TYPES_ANY};
 
-const gn_cpu_op *const gn_cpu_move_ops[] = {&reshape_op,   &flatten_op, &identity_op, &squeeze_op,
-                                            &unsqueeze_op, &to_nhwc_op, &to_plain_op, &concat_op,
-                                            &split_op,     &sum_to_op,  &dropout_op,  NULL};
+const gn_cpu_op *const gn_cpu_move_ops[] = {
+    &reshape_op, &flatten_op, &identity_op, &squeeze_op, &unsqueeze_op, &to_nhwc_op,   &to_plain_op, &concat_op,
+    &split_op,   &sum_to_op,  &dropout_op,  &last_op,    &first_op,     &transpose_op, &shuffle_op,  NULL};

@@ -126,14 +126,30 @@ typedef struct fixed_job {
     const float *x, *factor, *shift;
     float *y;
     size_t C;
+    gn_clamp clamp;
 } fixed_job;
 
 static void fixed_range(void *ctx, size_t begin, size_t end)
 {
     const fixed_job *j = ctx;
-    float *y = j->y + begin * j->C;
-    gn_f32_mul_rows(j->x + begin * j->C, j->factor, y, end - begin, j->C);
-    gn_f32_add_rows(y, j->shift, y, end - begin, j->C);
+    gn_f32_scale_shift_rows(j->x + begin * j->C, j->factor, j->shift, j->y + begin * j->C, end - begin, j->C, j->clamp);
+}
+
+/* X, scale, shift -> Y, where both are known beforehand. */
+static void run_scale_shift(gn_exec *exec, const gn_cpu_step *step)
+{
+    const size_t C = (size_t)step->p.bn.C;
+    if (!has_rows(exec, step->node->in[0])) {
+        gn_cpu_reference_op.run(exec, step);
+        return;
+    }
+    fixed_job job = {gn_cpu_in(exec, step, 0),
+                     gn_cpu_in(exec, step, 1),
+                     gn_cpu_in(exec, step, 2),
+                     gn_cpu_out(exec, step, 0),
+                     C,
+                     step->clamp};
+    gn_cpu_for_range(exec, (size_t)step->p.bn.rows, GN_CPU_CHUNK / C + 1, fixed_range, &job);
 }
 
 static void run_fixed(gn_exec *exec, const gn_cpu_step *step)
@@ -151,7 +167,7 @@ static void run_fixed(gn_exec *exec, const gn_cpu_step *step)
         factor[c] = (float)f;
         shift[c] = (float)((double)b[c] - (double)mean[c] * f);
     }
-    fixed_job job = {gn_cpu_in(exec, step, 0), factor, shift, gn_cpu_out(exec, step, 0), C};
+    fixed_job job = {gn_cpu_in(exec, step, 0), factor, shift, gn_cpu_out(exec, step, 0), C, step->clamp};
     gn_cpu_for_range(exec, rows, GN_CPU_CHUNK / C + 1, fixed_range, &job);
 }
 
@@ -161,5 +177,7 @@ static const gn_cpu_op train_op = {
     .domain = "gannet", .name = "BatchNormTrain", .step_scratch = scratch_bytes, .prepare = prepare, .run = run_train};
 static const gn_cpu_op grad_op = {
     .domain = "gannet", .name = "BatchNormGrad", .step_scratch = scratch_bytes, .prepare = prepare, .run = run_grad};
+static const gn_cpu_op scale_shift_op = {
+    .domain = "gannet", .name = "ScaleShift", .prepare = prepare, .run = run_scale_shift};
 
-const gn_cpu_op *const gn_cpu_norm_ops[] = {&fixed_op, &train_op, &grad_op, NULL};
+const gn_cpu_op *const gn_cpu_norm_ops[] = {&fixed_op, &scale_shift_op, &train_op, &grad_op, NULL};

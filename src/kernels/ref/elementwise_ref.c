@@ -107,6 +107,14 @@ static void gn_f32_mul_rows__ref(const float *a, const float *b, float *dst, siz
             dst[r * C + c] = a[r * C + c] * b[c];
 }
 
+static void gn_f32_scale_shift_rows__ref(const float *a, const float *scale, const float *shift, float *dst,
+                                         size_t rows, size_t C, gn_clamp clamp)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < C; c++)
+            dst[r * C + c] = clamp1(a[r * C + c] * scale[c] + shift[c], clamp);
+}
+
 static void gn_f32_sum_rows__ref(const float *a, float *dst, size_t rows, size_t C)
 {
     for (size_t c = 0; c < C; c++) {
