@@ -4,8 +4,12 @@
 
 #include <string.h>
 
-static const char *const head_names[] = {
-    [GN_HEAD_BOX] = "box", [GN_HEAD_BOX_SCORE] = "box+score", [GN_HEAD_CLASSIFY] = "classify"};
+#define FIRST_MAP 3 /* stride 8 */
+
+static const char *const head_names[] = {[GN_HEAD_BOX] = "box",
+                                         [GN_HEAD_BOX_SCORE] = "box+score",
+                                         [GN_HEAD_CLASSIFY] = "classify",
+                                         [GN_HEAD_FEATURES] = "features"};
 
 bool gn_head_parse(const char *name, gn_head_kind *out)
 {
@@ -22,18 +26,44 @@ const char *gn_head_name(gn_head_kind kind)
     return head_names[kind];
 }
 
-int gn_head_outputs(gn_head_kind kind, int classes)
+static gn_feature box_head(gn_blocks *b, const gn_architecture *architecture, gn_feature x, int numbers)
 {
-    return kind == GN_HEAD_BOX ? 4 : kind == GN_HEAD_BOX_SCORE ? 5 : classes;
+    if (architecture->vector)
+        x = architecture->vector(b, x);
+    else
+        x = gn_block_flatten(b, "flatten", gn_block_global_pool(b, "pool", x));
+    x = gn_block_linear(b, "head.0", x, x.C / 2, GN_INIT_LECUN_UNIFORM, GN_BIAS_UNIFORM);
+    x = gn_block_unary(b, "Relu", "head.1", x);
+    return gn_block_linear(b, "head.2", x, numbers, GN_INIT_LECUN_UNIFORM, GN_BIAS_UNIFORM);
 }
 
-gn_feature gn_head_build(gn_blocks *b, const gn_architecture *architecture, gn_head_kind kind, gn_feature x,
-                         int classes)
+static int feature_maps(gn_blocks *b, gn_head_output outputs[GN_HEAD_MOST_OUTPUTS])
 {
-    if (kind == GN_HEAD_CLASSIFY)
-        return architecture->classifier(b, x, classes);
-    x = gn_block_flatten(b, "flatten", gn_block_global_pool(b, "pool", x));
-    x = gn_block_linear(b, "head.0", x, x.C / 2, GN_INIT_LECUN_UNIFORM);
-    x = gn_block_relu(b, "head.1", x);
-    return gn_block_linear(b, "head.2", x, gn_head_outputs(kind, classes), GN_INIT_LECUN_UNIFORM);
+    static const char *const names[GN_HEAD_MOST_OUTPUTS] = {"map8", "map16", "map32"};
+    for (int i = 0; i < GN_HEAD_MOST_OUTPUTS; i++) {
+        gn_feature *map = &b->maps[FIRST_MAP + i];
+        if (map->C == 0)
+            *map = gn_block_max_pool(b, "extra", map[-1], 2, 2, 0, true);
+        outputs[i] = (gn_head_output){*map, names[i]};
+    }
+    return GN_HEAD_MOST_OUTPUTS;
+}
+
+int gn_head_build(gn_blocks *b, const gn_architecture *architecture, gn_head_kind kind, gn_feature x, int classes,
+                  gn_head_output outputs[GN_HEAD_MOST_OUTPUTS])
+{
+    switch (kind) {
+    case GN_HEAD_BOX:
+        outputs[0] = (gn_head_output){box_head(b, architecture, x, 4), "boxes"};
+        return 1;
+    case GN_HEAD_BOX_SCORE:
+        outputs[0] = (gn_head_output){box_head(b, architecture, x, 5), "boxes"};
+        return 1;
+    case GN_HEAD_CLASSIFY:
+        outputs[0] = (gn_head_output){architecture->classifier(b, x, classes), "logits"};
+        return 1;
+    case GN_HEAD_FEATURES:
+        break;
+    }
+    return feature_maps(b, outputs);
 }

@@ -5,8 +5,7 @@
 
 static gn_feature conv(gn_blocks *b, const char *path, gn_feature x, int K, int kernel, int stride)
 {
-    const gn_conv_layer layer = {
-        .K = K, .kernel = kernel, .stride = stride, .pad = kernel / 2, .group = 1, .init = GN_INIT_HE_FAN_OUT};
+    const gn_conv_layer layer = gn_conv(K, kernel, stride, GN_INIT_HE_FAN_OUT);
     return gn_block_conv(b, path, x, &layer);
 }
 
@@ -25,22 +24,22 @@ static gn_feature basic_block(gn_blocks *b, const char *path, gn_feature x, int 
     return gn_block_relu(b, gn_block_path(b, path, "relu"), y);
 }
 
-static gn_feature features(gn_blocks *b, gn_feature x, double width)
+static gn_feature features(gn_blocks *b, gn_feature x)
 {
     static const char *const stages[] = {"layer1", "layer2", "layer3", "layer4"};
-    (void)width;
     x = gn_block_batchnorm(b, "bn1", conv(b, "conv1", x, 64, 7, 2));
     x = gn_block_max_pool(b, "maxpool", gn_block_relu(b, "relu", x), 3, 2, 1, false);
     for (int stage = 0; stage < 4; stage++)
         for (int i = 0; i < 2; i++)
-            x = basic_block(b, gn_block_item(b, stages[stage], i), x, 64 << stage, stage > 0 && i == 0 ? 2 : 1);
+            x = gn_block_map(
+                b, basic_block(b, gn_block_item(b, stages[stage], i), x, 64 << stage, stage > 0 && i == 0 ? 2 : 1));
     return x;
 }
 
 static gn_feature classifier(gn_blocks *b, gn_feature x, int classes)
 {
     x = gn_block_flatten(b, "flatten", gn_block_global_pool(b, "avgpool", x));
-    return gn_block_linear(b, "fc", x, classes, GN_INIT_LECUN_UNIFORM);
+    return gn_block_linear(b, "fc", x, classes, GN_INIT_LECUN_UNIFORM, GN_BIAS_UNIFORM);
 }
 
 const gn_architecture gn_architecture_resnet18 = {

@@ -14,10 +14,14 @@
 #define LARGEST_PX      8192
 #define LARGEST_CLASSES 100000
 
+/* of BatchNormalization, unless the architecture says otherwise: PyTorch's defaults */
+#define NORM_EPSILON  1e-5f
+#define NORM_MOMENTUM 0.1f
+
 static const gn_architecture *const architectures[] = {
-    &gn_architecture_mobilenet_v2,
-    &gn_architecture_resnet18,
-    &gn_architecture_squeezenet1_1,
+#define GN_ARCHITECTURE(name) &gn_architecture_##name,
+#include "zoo/architectures.def"
+#undef GN_ARCHITECTURE
 };
 #define N_ARCHITECTURES (sizeof architectures / sizeof architectures[0])
 
@@ -39,7 +43,11 @@ gn_zoo_entry gn_zoo_at(size_t i)
 
 const char *const *gn_zoo_names(size_t *n_out)
 {
-    static const char *const names[] = {"mobilenet_v2", "resnet18", "squeezenet1_1"};
+    static const char *const names[] = {
+#define GN_ARCHITECTURE(name) #name,
+#include "zoo/architectures.def"
+#undef GN_ARCHITECTURE
+    };
     *n_out = sizeof names / sizeof names[0];
     return names;
 }
@@ -50,6 +58,7 @@ typedef struct plan {
     const gn_architecture *architecture;
     double width;
     gn_head_kind head;
+    gn_act act;
 } plan;
 
 static gn_status unknown_model(const char *name, gn_error *err)
@@ -57,12 +66,10 @@ static gn_status unknown_model(const char *name, gn_error *err)
     size_t n;
     const char *const *names = gn_zoo_names(&n);
     const char *near = gn_nearest(name, names, n);
-    char all[256] = "";
-    for (size_t i = 0, used = 0; i < n && used < sizeof all; i++)
-        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", names[i]);
     if (near)
-        return gn_fail(err, GN_EINVAL, "no model is named \"%.100s\"; did you mean %s?  There are %s", name, near, all);
-    return gn_fail(err, GN_EINVAL, "no model is named \"%.100s\"; there are %s", name, all);
+        return gn_fail(err, GN_EINVAL, "no model is named \"%.100s\"; did you mean %s?  gannet zoo lists all %zu", name,
+                       near, n);
+    return gn_fail(err, GN_EINVAL, "no model is named \"%.100s\"; gannet zoo lists all %zu", name, n);
 }
 
 /* "mobilenet_v2@0.35" into architecture and width. */
@@ -113,8 +120,9 @@ static gn_status make_plan(const gn_zoo_options *options, plan *p, gn_error *err
         return gn_fail(err, GN_EINVAL, "building a network: no %s is named", options->model ? "head" : "model");
     GN_TRY(find_model(options->model, p, err));
     if (!gn_head_parse(options->head, &p->head))
-        return gn_fail(err, GN_EINVAL, "no head is named \"%.100s\"; there are box, box+score and classify",
+        return gn_fail(err, GN_EINVAL, "no head is named \"%.100s\"; there are box, box+score, classify and features",
                        options->head);
+    GN_TRY(gn_act_parse(options->activation, &p->act, err));
     if (p->head == GN_HEAD_CLASSIFY && (options->classes < 1 || options->classes > LARGEST_CLASSES))
         return gn_fail(err, GN_EINVAL, "model %s: %d classes, expected 1..%d", options->model, options->classes,
                        LARGEST_CLASSES);
@@ -139,13 +147,19 @@ static gn_status set_names(gn_graph *graph, const gn_zoo_options *options, gn_he
 
 static gn_status set_metadata(gn_graph *graph, const gn_zoo_options *options, gn_head_kind head)
 {
-    static const char *const decodes[] = {
-        [GN_HEAD_BOX] = "box_xyxy01", [GN_HEAD_BOX_SCORE] = "box_xyxy01_score", [GN_HEAD_CLASSIFY] = "none"};
+    static const char *const decodes[] = {[GN_HEAD_BOX] = "box_xyxy01",
+                                          [GN_HEAD_BOX_SCORE] = "box_xyxy01_score",
+                                          [GN_HEAD_CLASSIFY] = "none",
+                                          [GN_HEAD_FEATURES] = "none"};
+    static const char *const tasks[] = {[GN_HEAD_BOX] = "box",
+                                        [GN_HEAD_BOX_SCORE] = "box",
+                                        [GN_HEAD_CLASSIFY] = "classify",
+                                        [GN_HEAD_FEATURES] = "features"};
     char imgsz[32];
     snprintf(imgsz, sizeof imgsz, "%d,%d", options->width_px, options->height_px);
     const char *const pairs[][2] = {
         {"gannet.version", "1"},
-        {"gannet.task", head == GN_HEAD_CLASSIFY ? "classify" : "box"},
+        {"gannet.task", tasks[head]},
         {"gannet.model", options->model},
         {"gannet.head", gn_head_name(head)},
         {"gannet.imgsz", imgsz},
@@ -156,21 +170,40 @@ static gn_status set_metadata(gn_graph *graph, const gn_zoo_options *options, gn
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
         GN_TRY(gn_graph_meta_set(graph, pairs[i][0], pairs[i][1]));
+    if (options->activation && *options->activation)
+        GN_TRY(gn_graph_meta_set(graph, "gannet.activation", options->activation));
     return set_names(graph, options, head);
 }
 
 /* ---- building ---- */
 
+static gn_blocks builder(gn_graph *graph, const gn_zoo_options *options, const plan *p)
+{
+    const gn_architecture *a = p->architecture;
+    return (gn_blocks){.graph = graph,
+                       .seed = options->seed,
+                       .no_weights = options->no_weights,
+                       .act = p->act,
+                       .norm_epsilon = a->norm_epsilon > 0 ? a->norm_epsilon : NORM_EPSILON,
+                       .norm_momentum = a->norm_momentum > 0 ? a->norm_momentum : NORM_MOMENTUM,
+                       .width = p->width,
+                       .table = a->table};
+}
+
 static gn_status build_into(gn_graph *graph, const gn_zoo_options *options, const plan *p, gn_error *err)
 {
-    gn_blocks blocks = {.graph = graph, .seed = options->seed};
+    gn_blocks blocks = builder(graph, options, p);
+    gn_head_output outputs[GN_HEAD_MOST_OUTPUTS];
     const gn_shape images = gn_shape_make(4, -1, 3, options->height_px, options->width_px);
-    gn_feature x = {gn_graph_add_input(graph, "images", GN_DTYPE_F32, &images), 3};
-    x = p->architecture->features(&blocks, x, p->width);
-    x = gn_head_build(&blocks, p->architecture, p->head, x, options->classes);
+    gn_feature x = {.C = 3, .H = options->height_px, .W = options->width_px, .stride = 1};
+    x.value = gn_graph_add_input(graph, "images", GN_DTYPE_F32, &images);
+    x = p->architecture->features(&blocks, x);
+    const int n = gn_head_build(&blocks, p->architecture, p->head, x, options->classes, outputs);
     GN_TRY(gn_graph_error(graph, err));
-    GN_TRY(gn_graph_rename_value(graph, x.value, p->head == GN_HEAD_CLASSIFY ? "logits" : "boxes"));
-    GN_TRY(gn_graph_add_output(graph, x.value));
+    for (int i = 0; i < n; i++) {
+        GN_TRY(gn_graph_rename_value(graph, outputs[i].x.value, outputs[i].name));
+        GN_TRY(gn_graph_add_output(graph, outputs[i].x.value));
+    }
     return set_metadata(graph, options, p->head);
 }
 

@@ -10,11 +10,13 @@
 
 /* What to build.  Strings are borrowed for the call. */
 typedef struct gn_zoo_options {
-    const char *model;       /* "mobilenet_v2", "mobilenet_v2@0.35" (width 0.1..1.4), "resnet18", "squeezenet1_1" */
-    const char *head;        /* "box", "box+score", "classify" */
+    const char *model;       /* a name of gn_zoo_names; "mobilenet_v2@0.35" (width 0.1..1.4) where the entry takes it */
+    const char *head;        /* "box", "box+score", "classify", "features" */
     int classes;             /* classify: 1..100000; the other heads: ignored */
     int width_px, height_px; /* of the network's input, at most 8192 each */
     uint64_t seed;           /* of the initial weights; they depend on (seed, tensor name) only */
+    const char *activation;  /* for all of the architecture's own, see activation.h; NULL or "": its own */
+    bool no_weights;         /* weights stay 0: for shapes, counts and costs */
     const char *names_json;  /* class names as a JSON list; NULL: ["object"], or "0", "1", ... */
 } gn_zoo_options;
 
@@ -22,9 +24,10 @@ typedef struct gn_zoo_options {
 gn_zoo_options gn_zoo_options_default(void);
 
 /* Builds a network: input "images" f32 [?,3,H,W] plain; output "boxes" [?,4], or [?,5] with the logit of the score as the fifth, or
- * "logits" [?,classes]; weights are STATE, running statistics STATE that no optimiser changes; metadata gannet.* is set.
+ * "logits" [?,classes], or "map8", "map16", "map32" [?,C,H/8,W/8] ... (sizes as the architecture rounds them).  Weights are STATE,
+ * running statistics STATE that no optimiser changes; metadata gannet.* is set.
  * The caller owns the graph.
- * GN_EINVAL: an unknown model (the message names the nearest) or head, a width, number of classes or size out of range, a picture
+ * GN_EINVAL: an unknown model (the message names the nearest), head or activation, a width, number of classes or size out of range, a picture
  * that is too small (the message names the smallest that works).  GN_ENOMEM. */
 gn_status gn_zoo_build(const gn_zoo_options *options, gn_graph **graph_out, gn_error *err);
 

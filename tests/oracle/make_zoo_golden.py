@@ -1,28 +1,27 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/zoo_tensors.txt: names and shapes of torchvision's state dictionaries.
+"""Writes tests/golden/zoo_tensors.txt: names and shapes of the state dictionaries, and how their contents begin: the deviation and the
+largest size of the values (one instance; they differ between versions).
 
 Needs torchvision: python3 tests/oracle/make_zoo_golden.py [--check]
 SPDX-License-Identifier: Apache-2.0
 """
-import torchvision
+import torch
 
 import golden
+import zoo_torch
 
-MODELS = {
-    "mobilenet_v2": lambda: torchvision.models.mobilenet_v2(),
-    "mobilenet_v2@0.35": lambda: torchvision.models.mobilenet_v2(width_mult=0.35),
-    "resnet18": lambda: torchvision.models.resnet18(),
-    "squeezenet1_1": lambda: torchvision.models.squeezenet1_1(),
-}
+# Without initial values of torchvision's own: these begin as their sources say.
+OWN = ("mobilenet_v1", "xception", "resnet20_cifar")
 
 
 def main():
-    lines = ["# model, tensor, shape; made by tests/oracle/make_zoo_golden.py with torchvision"]
-    for model, make in MODELS.items():
-        for name, tensor in make().state_dict().items():
-            if not name.endswith("num_batches_tracked"):
-                lines.append(" ".join([model, name] + [str(d) for d in tensor.shape]))
-    golden.leave("zoo_tensors.txt", "\n".join(lines) + "\n")
+    torch.manual_seed(1)
+    lines = ["# model, tensor, shape, deviation about 0, largest; made by tests/oracle/make_zoo_golden.py with torchvision"]
+    for model in zoo_torch.ALL:
+        for name, tensor in zoo_torch.tensors(zoo_torch.make(model)):
+            begin = ["-", "-"] if model.startswith(OWN) else [f"{tensor.square().mean().sqrt():.6g}", f"{tensor.abs().max():.6g}"]
+            lines.append(" ".join([model, name, ",".join(str(d) for d in tensor.shape)] + begin))
+    golden.leave("zoo_tensors.txt", "\n".join(lines) + "\n", free=lambda words: (3, 4))
     golden.end()
 
 
