@@ -140,7 +140,7 @@ static void test_broken_files(void **ctx)
         {"{" T("a", "F32", "[1]", 0, 4) "," T("b", "F32", "[1]", 8, 12) "}", 12, GN_EFORMAT, "gap"},
         {"{" T("a", "F32", "[1]", 0, 4) "}", 9, GN_EFORMAT, "belong to none"},
         {"{" T("a", "F32", "[1]", 0, 4) "," T("a", "F32", "[1]", 4, 8) "}", 8, GN_EFORMAT, "twice"},
-        {"{" T("a", "BF16", "[1]", 0, 2) "}", 2, GN_EUNSUPPORTED, "BF16"},
+        {"{" T("a", "BF16", "[1]", 0, 2) "}", 2, GN_EUNSUPPORTED, "bf16"},
         {"{" T("a", "F32", "[-1]", 0, 4) "}", 4, GN_EFORMAT, "whole number"},
         {"{" T("a", "F32", "[1.5]", 0, 6) "}", 6, GN_EFORMAT, "whole number"},
         {"{" T("a", "F32", "[1099511627776,1099511627776]", 0, 4) "}", 4, GN_ELIMIT, "overflows"},

@@ -3,23 +3,23 @@
 #include "formats/weights/safetensors.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "formats/weights/safetensors_header.h"
 
-#define LENGTH_BYTES 8
-#define META_KEY     "__metadata__"
+#define LENGTH_BYTES GN_SAFETENSORS_LENGTH_BYTES
+#define META_KEY     GN_SAFETENSORS_META_KEY
 
 static const struct {
     gn_dtype dtype;
     const char *name;
 } types[] = {
-    {GN_DTYPE_F32, "F32"}, {GN_DTYPE_F64, "F64"}, {GN_DTYPE_F16, "F16"}, {GN_DTYPE_S64, "I64"},
-    {GN_DTYPE_S32, "I32"}, {GN_DTYPE_S8, "I8"},   {GN_DTYPE_U8, "U8"},   {GN_DTYPE_BOOL, "BOOL"},
+    {GN_DTYPE_F32, "F32"}, {GN_DTYPE_F64, "F64"}, {GN_DTYPE_F16, "F16"},   {GN_DTYPE_S64, "I64"}, {GN_DTYPE_S32, "I32"},
+    {GN_DTYPE_S8, "I8"},   {GN_DTYPE_U8, "U8"},   {GN_DTYPE_BOOL, "BOOL"}, {GN_DTYPE_S16, "I16"},
 };
 
 static const char *type_name(gn_dtype dtype)
@@ -143,140 +143,26 @@ gn_status gn_safetensors_write(const char *path, const gn_safetensors_entry *ent
 typedef struct item {
     const char *name;
     gn_tensor tensor;
-    uint64_t begin, end; /* in the data */
 } item;
 
 struct gn_safetensors {
     gn_arena *arena; /* JSON tree, items, tensors that had to be moved */
     char *bytes;     /* whole file */
     const gn_json *meta;
-    item *items; /* sorted by name once read */
+    item *items; /* sorted by name */
     size_t n;
 };
 
-typedef struct parse {
-    gn_safetensors *file;
-    const char *name;
-    char *data; /* after the header */
-    uint64_t data_bytes;
-    gn_error *err;
-} parse;
-
-static gn_status bad(const parse *p, const char *tensor, const char *what)
-{
-    return gn_fail_offset(p->err, GN_EFORMAT, p->name, LENGTH_BYTES, "tensor '%s': %s", tensor, what);
-}
-
-/* A JSON number that is a whole one and not negative. */
-static bool read_count(const gn_json *value, uint64_t *out)
-{
-    int64_t x;
-    if (!value || value->kind != GN_JSON_NUMBER || !gn_parse_i64(value->text, &x) || x < 0)
-        return false;
-    *out = (uint64_t)x;
-    return true;
-}
-
-static gn_status read_shape(const parse *p, const gn_json *member, gn_shape *shape_out)
-{
-    const gn_json *list = gn_json_member(member, "shape");
-    if (!list || list->kind != GN_JSON_ARRAY)
-        return bad(p, member->key, "it has no shape");
-    gn_shape shape = {0};
-    for (const gn_json *d = list->first; d; d = d->next) {
-        uint64_t dim;
-        if (shape.rank == GN_MAX_RANK)
-            return gn_fail_at(p->err, GN_ELIMIT, p->name, 0, "tensor '%s' has more than 8 dimensions", member->key);
-        if (!read_count(d, &dim))
-            return bad(p, member->key, "a dimension is no whole number");
-        shape.dim[shape.rank++] = (int64_t)dim;
-    }
-    if (gn_shape_count(&shape) < 0)
-        return gn_fail_at(p->err, GN_ELIMIT, p->name, 0, "the shape of tensor '%s' overflows", member->key);
-    *shape_out = shape;
-    return GN_OK;
-}
-
-static gn_status read_dtype(const parse *p, const gn_json *member, gn_dtype *dtype_out)
-{
-    const char *text = NULL;
-    if (!gn_json_string(member, "dtype", &text))
-        return bad(p, member->key, "it has no dtype");
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(types[i].name, text) == 0) {
-            *dtype_out = types[i].dtype;
-            return GN_OK;
-        }
-    return gn_fail_at(p->err, GN_EUNSUPPORTED, p->name, 0,
-                      "tensor '%s' has the element type %s, which is not supported", member->key, text);
-}
-
-static gn_status read_item(const parse *p, const gn_json *member, item *out)
-{
-    gn_dtype dtype = GN_DTYPE_NONE;
-    gn_shape shape = {0};
-    GN_TRY(read_dtype(p, member, &dtype));
-    GN_TRY(read_shape(p, member, &shape));
-    const gn_json *offsets = gn_json_member(member, "data_offsets");
-    uint64_t begin, end;
-    if (!offsets || offsets->kind != GN_JSON_ARRAY || !read_count(offsets->first, &begin) ||
-        !read_count(offsets->first->next, &end) || offsets->first->next->next)
-        return bad(p, member->key, "data_offsets should be two whole numbers");
-    if (begin > end || end > p->data_bytes)
-        return bad(p, member->key, "its data would lie outside the file (is the file truncated?)");
-    if (end - begin != (uint64_t)gn_shape_count(&shape) * gn_dtype_bytes(dtype))
-        return bad(p, member->key, "its bytes do not fit its shape and type");
-    *out = (item){.name = member->key, .begin = begin, .end = end};
-    out->tensor = gn_tensor_view(dtype, &shape, p->data + begin);
-    return GN_OK;
-}
-
-static int item_by_offset(const void *a, const void *b)
-{
-    const item *x = a, *y = b;
-    if (x->begin != y->begin)
-        return (x->begin > y->begin) - (x->begin < y->begin);
-    return (x->end > y->end) - (x->end < y->end);
-}
-
-static int item_by_name(const void *a, const void *b)
-{
-    return strcmp(((const item *)a)->name, ((const item *)b)->name);
-}
-
-static gn_status check_items(const parse *p)
-{
-    gn_safetensors *f = p->file;
-    uint64_t at = 0;
-    if (f->n > 1)
-        qsort(f->items, f->n, sizeof *f->items, item_by_offset);
-    for (size_t i = 0; i < f->n; i++) {
-        if (f->items[i].begin != at)
-            return bad(p, f->items[i].name,
-                       f->items[i].begin < at ? "its data overlaps another tensor's" : "a gap lies before its data");
-        at = f->items[i].end;
-    }
-    if (at != p->data_bytes)
-        return gn_fail_offset(p->err, GN_EFORMAT, p->name, -1, "%" PRIu64 " bytes after the last tensor belong to none",
-                              p->data_bytes - at);
-    if (f->n > 1)
-        qsort(f->items, f->n, sizeof *f->items, item_by_name);
-    for (size_t i = 1; i < f->n; i++)
-        if (strcmp(f->items[i - 1].name, f->items[i].name) == 0)
-            return bad(p, f->items[i].name, "it is there twice");
-    return GN_OK;
-}
-
 /* Elements of foreign files may lie at any address; those that are misaligned are copied. */
-static gn_status align_items(const parse *p)
+static gn_status align_items(const gn_safetensors *f, const char *name, gn_error *err)
 {
-    for (size_t i = 0; i < p->file->n; i++) {
-        gn_tensor *t = &p->file->items[i].tensor;
+    for (size_t i = 0; i < f->n; i++) {
+        gn_tensor *t = &f->items[i].tensor;
         if ((uintptr_t)t->data % gn_dtype_bytes(t->dtype) == 0)
             continue;
-        void *copy = gn_arena_alloc(p->file->arena, gn_tensor_bytes(t) + 1);
+        void *copy = gn_arena_alloc(f->arena, gn_tensor_bytes(t) + 1);
         if (!copy)
-            return gn_fail_at(p->err, GN_ENOMEM, p->name, 0, "no memory to read the weights");
+            return gn_fail_at(err, GN_ENOMEM, name, 0, "no memory to read the weights");
         if (gn_tensor_bytes(t))
             memcpy(copy, t->data, gn_tensor_bytes(t));
         t->data = copy;
@@ -284,62 +170,27 @@ static gn_status align_items(const parse *p)
     return GN_OK;
 }
 
-static gn_status read_header(parse *p, const gn_json *root)
-{
-    gn_safetensors *f = p->file;
-    if (root->kind != GN_JSON_OBJECT)
-        return gn_fail_offset(p->err, GN_EFORMAT, p->name, LENGTH_BYTES,
-                              "the header of a safetensors file should be a JSON object");
-    size_t n = 0;
-    for (const gn_json *m = root->first; m; m = m->next)
-        n++;
-    if (n > GN_SAFETENSORS_MAX_TENSORS)
-        return gn_fail_at(p->err, GN_ELIMIT, p->name, 0, "%zu tensors, at most %d are read", n,
-                          GN_SAFETENSORS_MAX_TENSORS);
-    f->items = gn_arena_alloc(f->arena, (n + 1) * sizeof *f->items);
-    if (!f->items)
-        return gn_fail_at(p->err, GN_ENOMEM, p->name, 0, "no memory to read the weights");
-    for (const gn_json *m = root->first; m; m = m->next) {
-        if (strcmp(m->key, META_KEY) != 0) {
-            GN_TRY(read_item(p, m, &f->items[f->n]));
-            f->n++;
-            continue;
-        }
-        if (f->meta || m->kind != GN_JSON_OBJECT)
-            return bad(p, META_KEY, "the metadata should be one map of strings");
-        f->meta = m;
-        for (const gn_json *s = m->first; s; s = s->next)
-            if (s->kind != GN_JSON_STRING)
-                return bad(p, META_KEY, "the metadata should be one map of strings");
-    }
-    GN_TRY(check_items(p));
-    return align_items(p);
-}
-
 static gn_status parse_file(gn_safetensors *f, size_t n, const char *name, gn_error *err)
 {
-    if (n < LENGTH_BYTES)
-        return gn_fail_offset(err, GN_EFORMAT, name, (int64_t)n, "the file is too short for a safetensors file");
-    uint64_t header_bytes = 0;
-    for (int i = 0; i < LENGTH_BYTES; i++)
-        header_bytes |= (uint64_t)(uint8_t)f->bytes[i] << (8 * i);
-    if (header_bytes > GN_SAFETENSORS_MAX_HEADER_BYTES)
-        return gn_fail_offset(err, GN_ELIMIT, name, 0,
-                              "the header would have %" PRIu64 " bytes; is this a safetensors file?", header_bytes);
-    if (header_bytes > n - LENGTH_BYTES)
-        return gn_fail_offset(err, GN_EFORMAT, name, (int64_t)n, "the file ends inside its header (is it truncated?)");
-    const gn_json *root = NULL;
-    gn_status status = gn_json_parse(f->bytes + LENGTH_BYTES, (size_t)header_bytes, f->arena, &root, err);
-    if (status != GN_OK) {
-        if (err) {
-            snprintf(err->file, sizeof err->file, "%s", name);
-            err->offset += err->offset >= 0 ? LENGTH_BYTES : 0;
-        }
-        return status;
+    const gn_byte_source source = gn_byte_source_memory(f->bytes, n, name);
+    gn_safetensors_header header;
+    GN_TRY(gn_safetensors_read_header(&source, f->arena, &header, err));
+    f->meta = header.meta;
+    f->items = gn_arena_alloc(f->arena, (header.n + 1) * sizeof *f->items);
+    if (!f->items)
+        return gn_fail_at(err, GN_ENOMEM, name, 0, "no memory to read the weights");
+    for (size_t i = 0; i < header.n; i++) {
+        const gn_safetensors_item *from = &header.items[i];
+        const gn_dtype dtype = gn_weight_type_dtype(from->type);
+        if (gn_dtype_bytes(dtype) != gn_weight_type_bytes(from->type))
+            return gn_fail_at(err, GN_EUNSUPPORTED, name, 0,
+                              "tensor '%s' has the element type %s, which is not supported", from->name,
+                              gn_weight_type_name(from->type));
+        f->items[i] = (item){.name = from->name};
+        f->items[i].tensor = gn_tensor_view(dtype, &from->shape, f->bytes + header.data_at + from->begin);
     }
-    size_t start = LENGTH_BYTES + (size_t)header_bytes;
-    parse p = {.file = f, .name = name, .data = f->bytes + start, .data_bytes = n - start, .err = err};
-    return read_header(&p, root);
+    f->n = header.n;
+    return align_items(f, name, err);
 }
 
 /* Takes `bytes`. */

@@ -10,7 +10,7 @@
 
 /* Limits of what is read. */
 #define GN_SAFETENSORS_MAX_BYTES        ((size_t)16 << 30)
-#define GN_SAFETENSORS_MAX_HEADER_BYTES ((size_t)100 << 20)
+#define GN_SAFETENSORS_MAX_HEADER_BYTES ((size_t)32 << 20)
 #define GN_SAFETENSORS_MAX_TENSORS      100000
 
 /* name: UTF-8, not empty, not "__metadata__".  tensor: plain layout, contents borrowed. */

@@ -30,7 +30,7 @@ typedef enum gn_weight_type {
 } gn_weight_type;
 
 const char *gn_weight_type_name(gn_weight_type type); /* "f32", "bf16", ... */
-/* The type of the same or the next larger range that tensors here have: bf16 gives f32, s16 gives s32. */
+/* The type that tensors here have for it: bf16 gives f32. */
 gn_dtype gn_weight_type_dtype(gn_weight_type type);
 
 /* name: as in the file, a leading "module." of every name taken away. */
@@ -56,6 +56,8 @@ gn_status gn_weights_open_bytes(const void *bytes, size_t n, const char *name, c
 gn_status gn_weights_open_graph(const gn_graph *graph, const char *name, gn_weights **weights_out, gn_error *err);
 void gn_weights_close(gn_weights **weights);
 
+/* The file's name, for error lines.  Borrowed, valid until close. */
+const char *gn_weights_name(const gn_weights *weights);
 /* "PyTorch checkpoint", "PyTorch checkpoint (legacy form)", "safetensors", "model".  Static. */
 const char *gn_weights_form(const gn_weights *weights);
 /* Key under which the tensors lay in a checkpoint, "" when at its top. */
