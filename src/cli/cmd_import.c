@@ -1,10 +1,12 @@
-/* gannet import: a model from elsewhere as a model of ours: checked, in the operator forms of opset 13, with metadata.
+/* gannet import: a model or weights from elsewhere as a model of ours: checked, in the operator forms of opset 13, with metadata.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "cli/cli_args.h"
 #include "cli/cli_json.h"
+#include "cli/import_weights.h"
 #include "cli/model_source.h"
 #include "gannet/formats_api.h"
 #include "gannet/graph_api.h"
@@ -14,9 +16,31 @@ static const gn_opt options[] = {
     {.name = "output",
      .short_name = 'o',
      .type = GN_OPT_STRING,
-     .metavar = "M.onnx",
+     .metavar = "FILE",
      .group = "Output",
-     .help = "where the model goes"},
+     .help = "M.onnx, or W.safetensors for the weights alone"},
+    {.name = "list", .type = GN_OPT_FLAG, .help = "print the names, types and shapes of the tensors instead"},
+    {.name = "model",
+     .type = GN_OPT_STRING,
+     .metavar = "NAME",
+     .group = "Weights",
+     .help = "network of the zoo that the weights are for"},
+    {.name = "head",
+     .type = GN_OPT_STRING,
+     .choices = "box|box+score|classify|features",
+     .help = "its head (default: classify)"},
+    {.name = "classes",
+     .type = GN_OPT_INT,
+     .min = 1,
+     .max = 100000,
+     .help = "classes of head classify (default: what the file's last layer has)"},
+    {.name = "activation", .type = GN_OPT_STRING, .metavar = "NAME", .help = "its activation (default: its own)"},
+    {.name = "rename",
+     .type = GN_OPT_LIST,
+     .metavar = "OLD=NEW",
+     .help = "other names: * stands for any text, {1+6} in NEW for the first * plus 6; an empty NEW drops"},
+    {.name = "partial", .type = GN_OPT_FLAG, .help = "take what fits, begin the rest anew"},
+    {.name = "key", .type = GN_OPT_STRING, .metavar = "KEY", .help = "part of the checkpoint, such as ema"},
     {.name = "task",
      .type = GN_OPT_STRING,
      .choices = "box|classify",
@@ -40,16 +64,26 @@ static const gn_opt options[] = {
 
 static const gn_args_spec spec = {
     .verb = "import",
-    .usage = "FILE.onnx -o M.onnx [options]",
-    .about = "Reads an ONNX model of another tool (opset 7 to 21), checks it, and writes it as Gannet keeps models: "
-             "trainable,\n"
-             "opset 13, with metadata that say how pictures go in and how the output is read.",
+    .usage = "FILE -o M.onnx [options]\n"
+             "W.pth --model NAME -o M.onnx [options]\n"
+             "W.pth -o W.safetensors\n"
+             "FILE --list",
+    .about =
+        "Reads a model or weights of another tool, checks them, and writes what Gannet keeps: ONNX models at opset "
+        "13,\n"
+        "trainable, with metadata that say how pictures go in and how the output is read.  It takes ONNX models "
+        "(opset 7\n"
+        "to 21) and, for a network of the zoo, PyTorch checkpoints (.pth, .pt, .th) and safetensors.",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .min_positional = 1,
     .max_positional = 1,
-    .examples = "  gannet import resnet18.onnx --task classify --imgsz 224 -o r18.onnx\n",
+    .examples = "  gannet import resnet18.onnx --task classify --imgsz 224 -o r18.onnx\n"
+                "  gannet import resnet18.pth --model resnet18 -o r18.onnx\n"
+                "  gannet import theirs.pth --list\n",
 };
+
+/* ---- metadata ---- */
 
 static gn_status set_metadata(const gn_args *args, gn_graph *graph, gn_error *err)
 {
@@ -77,15 +111,96 @@ static gn_status set_metadata(const gn_args *args, gn_graph *graph, gn_error *er
     return status;
 }
 
-static gn_status import_model(const gn_args *args, const char *path, gn_error *err)
+/* ---- from the file to the output ---- */
+
+/* What the command line asks for must fit together before anything is read. */
+static gn_status check_request(const gn_args *args, bool is_onnx, gn_error *err)
 {
+    const char *path = gn_args_str(args, "output");
+    if (gn_args_flag(args, "list"))
+        return GN_OK;
+    if (!path || (!gn_has_suffix(path, ".onnx") && !gn_has_suffix(path, ".safetensors")))
+        return gn_fail(err, GN_EUSAGE, "-o M.onnx is missing: where the model goes (or -o W.safetensors)");
+    if (is_onnx && gn_args_has(args, "model"))
+        return gn_fail(err, GN_EUSAGE, "--model is for files of weights; an ONNX file is a model itself");
+    if (!is_onnx && gn_has_suffix(path, ".onnx") && !gn_args_has(args, "model"))
+        return gn_fail(err, GN_EUSAGE,
+                       "--model NAME is missing: the network that the weights are for (or -o W.safetensors)");
+    return GN_OK;
+}
+
+static gn_status write_model(const gn_args *args, gn_graph *graph, const char *path, gn_error *err)
+{
+    GN_TRY(set_metadata(args, graph, err));
+    return gn_onnx_write(graph, path, NULL, err);
+}
+
+/* The weights in `weights`: of a file, or of the model `graph` when there is one. */
+static gn_status use_weights(const gn_args *args, const gn_weights *weights, gn_error *err)
+{
+    const char *path = gn_args_str(args, "output");
+    if (gn_args_flag(args, "list"))
+        return gn_import_list(args, weights, err);
+    if (!gn_args_has(args, "model"))
+        return gn_import_convert(args, weights, true, path, err);
     gn_graph *graph = NULL;
-    GN_TRY(gn_onnx_read(gn_args_positional(args, 0), NULL, &graph, err));
-    gn_status status = set_metadata(args, graph, err);
-    if (status == GN_OK)
-        status = gn_onnx_write(graph, path, NULL, err);
+    gn_weights *loaded = NULL;
+    GN_TRY(gn_import_network(args, weights, &graph, err));
+    gn_status status;
+    if (gn_has_suffix(path, ".onnx")) {
+        status = write_model(args, graph, path, err);
+    } else {
+        status = gn_weights_open_graph(graph, path, &loaded, err);
+        if (status == GN_OK)
+            status = gn_import_convert(args, loaded, false, path, err);
+        gn_weights_close(&loaded);
+    }
     gn_graph_destroy(&graph);
     return status;
+}
+
+static gn_status import_onnx(const gn_args *args, gn_error *err)
+{
+    const char *file = gn_args_positional(args, 0), *path = gn_args_str(args, "output");
+    gn_graph *graph = NULL;
+    gn_weights *weights = NULL;
+    GN_TRY(gn_onnx_read(file, NULL, &graph, err));
+    gn_status status;
+    if (!gn_args_flag(args, "list") && gn_has_suffix(path, ".onnx")) {
+        status = write_model(args, graph, path, err);
+    } else {
+        status = gn_weights_open_graph(graph, file, &weights, err);
+        if (status == GN_OK)
+            status = use_weights(args, weights, err);
+        gn_weights_close(&weights);
+    }
+    gn_graph_destroy(&graph);
+    return status;
+}
+
+static gn_status import_weights(const gn_args *args, gn_error *err)
+{
+    gn_weights *weights = NULL;
+    GN_TRY(gn_weights_open(gn_args_positional(args, 0), gn_args_str(args, "key"), &weights, err));
+    const gn_status status = use_weights(args, weights, err);
+    gn_weights_close(&weights);
+    return status;
+}
+
+static gn_status say_written(const gn_args *args, gn_error *err)
+{
+    const char *path = gn_args_str(args, "output");
+    if (gn_args_flag(args, "list"))
+        return GN_OK;
+    gn_cli_say("wrote %s\n", path);
+    if (!gn_args_flag(args, "json"))
+        return GN_OK;
+    gn_jsonw j;
+    gn_jsonw_init(&j);
+    gn_jsonw_str(&j, "output", path);
+    gn_jsonw_int(&j, "bytes", gn_path_bytes(path));
+    const gn_status status = gn_jsonw_print(&j);
+    return status == GN_OK ? GN_OK : gn_fail(err, status, "the result cannot be written to standard output");
 }
 
 static int run(int argc, char **argv)
@@ -95,27 +210,15 @@ static int run(int argc, char **argv)
     if (!gn_cli_begin(&spec, argc, argv, &args, &code))
         return code;
     gn_error err = {0};
-    const char *path = gn_args_str(args, "output");
-    gn_status status;
-    if (!path || !gn_has_suffix(path, ".onnx"))
-        status = gn_fail(&err, GN_EUSAGE, "-o M.onnx is missing: where the model goes");
-    else
-        status = import_model(args, path, &err);
-    if (status == GN_OK) {
-        gn_cli_say("wrote %s\n", path);
-        if (gn_args_flag(args, "json")) {
-            gn_jsonw j;
-            gn_jsonw_init(&j);
-            gn_jsonw_str(&j, "output", path);
-            gn_jsonw_int(&j, "bytes", gn_path_bytes(path));
-            status = gn_jsonw_print(&j);
-            if (status != GN_OK)
-                gn_fail(&err, status, "the result cannot be written to standard output");
-        }
-    }
+    const bool is_onnx = gn_has_suffix(gn_args_positional(args, 0), ".onnx");
+    gn_status status = check_request(args, is_onnx, &err);
+    if (status == GN_OK)
+        status = is_onnx ? import_onnx(args, &err) : import_weights(args, &err);
+    if (status == GN_OK)
+        status = say_written(args, &err);
     code = status == GN_OK ? 0 : gn_cli_fail(args, &err);
     gn_args_destroy(&args);
     return code;
 }
 
-const gn_verb gn_verb_import = {"import", "takes a model of another tool", "Make", run};
+const gn_verb gn_verb_import = {"import", "takes a model or weights of another tool", "Make", run};
