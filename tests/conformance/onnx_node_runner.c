@@ -1,11 +1,13 @@
 /* Runs models that come with inputs and expected outputs, in the form of ONNX's backend tests, by the operators' references and on the
  * CPU backend, and compares.
- *     onnx_node_runner [--rtol R] [--atol A] [--range E] FOLDER...
+ *     onnx_node_runner [--rtol R] [--atol A] [--range E] [--reference 0] [--threads N] FOLDER...
  *     onnx_node_runner --operators
  * FOLDER holds model.onnx and test_data_set_0, ... with input_0.pb, ..., output_0.pb, ...  Numbers agree when |got - want| <= A + R * |want|
- * (1e-7 and 1e-3, as in ONNX), or with --range within E of the range of what was expected.  One line per folder:
+ * (1e-7 and 1e-3, as in ONNX), or with --range
+ * |got - want| <= A + E * range of what was expected.  One line per folder:
  *     ok NAME HOW | refused NAME: why the reader does not take it | FAILED NAME: what deviates
- * where HOW says what had to be constant: "free", "shapes" (all inputs but the first) or "constant" (all inputs).
+ * Models that a session takes (one input of pictures) are run through one, too; --reference 0 leaves the slow references out.
+ * HOW says what had to be constant: "free", "shapes" (all inputs but the first) or "constant" (all inputs).
  * --operators: one line per operator of ONNX that is known: name, "kernel" or "reference", "gradient" or "-".
  * SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
@@ -20,12 +22,14 @@
 #include "graph/passes.h"
 #include "ops/interpret.h"
 #include "ops/ops.h"
+#include "run/session.h"
 
 #define MAX_TENSORS 64
 #define MAX_SETS    64
 
 typedef struct tolerance {
     double rtol, atol, range; /* range > 0 counts alone */
+    double reference, threads;
 } tolerance;
 
 typedef struct data_set {
@@ -81,7 +85,7 @@ static bool agrees(const tolerance *tol, double range, double got, double want)
         return isnan(want) && isnan(got);
     if (isinf(want) || isinf(got))
         return got == want;
-    return fabs(got - want) <= (tol->range > 0 ? tol->range * range : tol->atol + tol->rtol * fabs(want));
+    return fabs(got - want) <= tol->atol + (tol->range > 0 ? tol->range * range : tol->rtol * fabs(want));
 }
 
 static gn_status compare(const gn_tensor *got, const gn_tensor *want, int k, const tolerance *tol, const char *how,
@@ -102,7 +106,8 @@ static gn_status compare(const gn_tensor *got, const gn_tensor *want, int k, con
         if (!agrees(tol, range, x, y))
             return gn_fail(err, GN_EINVAL, "%s: output %d, element %" PRId64 " is %.9g, expected %.9g", how, k, i, x,
                            y);
-        worst = fmax(worst, fabs(x - y) / range);
+        if (fabs(x - y) > tol->atol)
+            worst = fmax(worst, fabs(x - y) / range);
     }
     if (tol->range > 0)
         printf("    %s: output %d %s, largest difference %.2e of its range\n", how, k, b, worst);
@@ -183,7 +188,7 @@ static gn_status run_cpu(const gn_graph *graph, const data_set *set, const toler
     gn_exec *exec = NULL;
     gn_status status = prepare_inference(graph, &g, err);
     if (status == GN_OK)
-        status = gn_backend_cpu.open(1, &device, err);
+        status = gn_backend_cpu.open((int)tol->threads, &device, err);
     if (status == GN_OK)
         status = gn_backend_cpu.compile(device, g, &exec, err);
     if (status == GN_OK)
@@ -193,6 +198,43 @@ static gn_status run_cpu(const gn_graph *graph, const data_set *set, const toler
     if (device)
         gn_backend_cpu.close(&device);
     gn_graph_destroy(&g);
+    return status;
+}
+
+static bool fits_session(const gn_graph *graph, const data_set *set)
+{
+    if (gn_graph_input_count(graph) != 1 || set->n_in < 1 || gn_graph_output_count(graph) < 1)
+        return false;
+    const gn_value *x = gn_graph_value(graph, gn_graph_input(graph, 0));
+    for (int k = 0; k < gn_graph_output_count(graph); k++) {
+        const gn_value *y = gn_graph_value(graph, gn_graph_output(graph, k));
+        if (y->kind == GN_VALUE_INPUT || y->dtype != GN_DTYPE_F32)
+            return false;
+    }
+    return x->dtype == GN_DTYPE_F32 && x->shape.rank == 4 && gn_shape_count(&x->shape) > 0;
+}
+
+static gn_status run_session(const char *folder, const data_set *set, const tolerance *tol, gn_error *err)
+{
+    char path[4096];
+    const gn_tensor *x = set->in[0];
+    gn_session *session = NULL;
+    const gn_session_options options = {
+        .threads = (int)tol->threads, .imgsz_w = (int)x->shape.dim[3], .imgsz_h = (int)x->shape.dim[2]};
+    snprintf(path, sizeof path, "%s/model.onnx", folder);
+    gn_status status = gn_session_open(path, &options, &session, err);
+    if (status == GN_OK)
+        status = gn_session_run(session, x->data, (int)x->shape.dim[0], err);
+    for (int k = 0; status == GN_OK && k < set->n_out; k++) {
+        gn_shape shape = {0};
+        union {
+            const float *from;
+            void *to;
+        } data = {.from = gn_session_output(session, k, &shape)};
+        const gn_tensor got = gn_tensor_view(GN_DTYPE_F32, &shape, data.to);
+        status = compare(data.to ? &got : NULL, set->out[k], k, tol, "session", err);
+    }
+    gn_session_close(&session);
     return status;
 }
 
@@ -238,10 +280,12 @@ static int run_folder(const char *folder, const tolerance *tol)
             status = read_model(folder, &set, &graph, &binding, &err);
         if (status == GN_OK) {
             is_read = true;
-            status = run_interpreter(graph, &set, tol, &err);
+            status = tol->reference > 0 ? run_interpreter(graph, &set, tol, &err) : GN_OK;
         }
         if (status == GN_OK)
             status = run_cpu(graph, &set, tol, &err);
+        if (status == GN_OK && binding == BIND_NOTHING && fits_session(graph, &set))
+            status = run_session(folder, &set, tol, &err);
         gn_graph_destroy(&graph);
         free_set(&set);
         if (status != GN_OK) {
@@ -277,23 +321,26 @@ static void list_operators(void)
 
 int main(int argc, char **argv)
 {
-    tolerance tol = {1e-3, 1e-7, 0};
+    tolerance tol = {1e-3, 1e-7, 0, 1, 1};
     int n_failed = 0, i = 1;
     if (argc == 2 && strcmp(argv[1], "--operators") == 0) {
         list_operators();
         return 0;
     }
     for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
-        double *to = strcmp(argv[i], "--rtol") == 0    ? &tol.rtol
-                     : strcmp(argv[i], "--atol") == 0  ? &tol.atol
-                     : strcmp(argv[i], "--range") == 0 ? &tol.range
-                                                       : NULL;
+        double *to = strcmp(argv[i], "--rtol") == 0        ? &tol.rtol
+                     : strcmp(argv[i], "--atol") == 0      ? &tol.atol
+                     : strcmp(argv[i], "--range") == 0     ? &tol.range
+                     : strcmp(argv[i], "--reference") == 0 ? &tol.reference
+                     : strcmp(argv[i], "--threads") == 0   ? &tol.threads
+                                                           : NULL;
         if (!to)
             break;
         *to = atof(argv[i + 1]);
     }
     if (i >= argc || argv[i][0] == '-') {
-        fprintf(stderr, "usage: %s [--rtol R] [--atol A] [--range E] FOLDER...\n", argv[0]);
+        fprintf(stderr, "usage: %s [--rtol R] [--atol A] [--range E] [--reference 0] [--threads N] FOLDER...\n",
+                argv[0]);
         return 2;
     }
     for (; i < argc; i++) {
