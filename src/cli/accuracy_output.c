@@ -20,6 +20,16 @@ static void interval(gn_jsonw *j, const char *key, const gn_interval *x)
 void gn_cli_json_accuracy(gn_jsonw *j, const gn_accuracy *a)
 {
     gn_jsonw_int(j, "images", a->images);
+    if (a->is_classifier) {
+        gn_jsonw_num(j, "top1", a->top1.value);
+        gn_jsonw_num(j, "top5", a->top5.value);
+        gn_jsonw_num(j, "loss", a->loss);
+        gn_jsonw_object(j, "intervals");
+        interval(j, "top1", &a->top1);
+        interval(j, "top5", &a->top5);
+        gn_jsonw_end(j);
+        return;
+    }
     gn_jsonw_int(j, "images_with_box", a->images_with_box);
     gn_jsonw_num(j, "map50", a->map50.value);
     gn_jsonw_num(j, "map75", a->coco.map75);
@@ -47,6 +57,13 @@ static void line(const char *name, const gn_interval *x)
 
 void gn_cli_say_accuracy(const gn_accuracy *a)
 {
+    if (a->is_classifier) {
+        gn_cli_say("  %-18s %" PRId64 "\n", "pictures", a->images);
+        line("top-1", &a->top1);
+        line("top-5", &a->top5);
+        gn_cli_say("  %-18s %.4f\n", "loss", a->loss);
+        return;
+    }
     gn_cli_say("  %-18s %" PRId64 " (%" PRId64 " with a box)\n", "pictures", a->images, a->images_with_box);
     line("mean IoU", &a->mean_iou);
     line("box precision@50", &a->box_precision50);

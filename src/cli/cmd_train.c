@@ -11,6 +11,7 @@
 #include "cli/cli_json.h"
 #include "cli/model_source.h"
 #include "cli/run_folder_pictures.h"
+#include "cli/train_weights.h"
 #include "gannet/train_api.h"
 #include "gannet/formats_api.h"
 #include "gannet/graph_api.h"
@@ -22,7 +23,12 @@ static const gn_opt options[] = {
      .type = GN_OPT_STRING,
      .metavar = "D",
      .group = "What",
-     .help = "data set: data.yaml, a folder, or a CSV of boxes"},
+     .help = "data set: data.yaml, a folder, a CSV of boxes, CIFAR, or a zip of these"},
+    {.name = "labels",
+     .type = GN_OPT_STRING,
+     .init = "fine",
+     .choices = "fine|coarse",
+     .help = "which of CIFAR-100's labels"},
     {.name = "model",
      .type = GN_OPT_STRING,
      .metavar = "M",
@@ -30,7 +36,7 @@ static const gn_opt options[] = {
     {.name = "head",
      .type = GN_OPT_STRING,
      .init = "box",
-     .choices = "box|box+score",
+     .choices = "box|box+score|classify",
      .help = "what the network answers with"},
     {.name = "imgsz",
      .type = GN_OPT_STRING,
@@ -42,6 +48,24 @@ static const gn_opt options[] = {
      .init = "stretch",
      .choices = "stretch|letterbox",
      .help = "how a picture is brought to that size"},
+    {.name = "mean",
+     .type = GN_OPT_STRING,
+     .metavar = "R,G,B",
+     .help = "subtracted from colours in 0..1 (default: the model's; ImageNet's)"},
+    {.name = "std", .type = GN_OPT_STRING, .metavar = "R,G,B", .help = "by which they are divided then (likewise)"},
+    GN_OPT_ROWS_WEIGHTS,
+    {.name = "freeze",
+     .type = GN_OPT_STRING,
+     .metavar = "backbone|N",
+     .init = "none",
+     .help = "leave the backbone, or the first N layers, as they are"},
+    {.name = "lr-backbone",
+     .type = GN_OPT_DOUBLE,
+     .metavar = "X",
+     .init = "1",
+     .min = 0,
+     .max = 1000,
+     .help = "the backbone's learning rate as a factor of the rate"},
     {.name = "epochs",
      .type = GN_OPT_INT,
      .metavar = "N",
@@ -81,6 +105,13 @@ static const gn_opt options[] = {
      .metavar = "S",
      .init = "cosine",
      .help = "constant, linear, cosine, step, or pieces EPOCH:RATE,..."},
+    {.name = "schedule-epochs",
+     .type = GN_OPT_INT,
+     .metavar = "N",
+     .init = "0",
+     .min = 0,
+     .max = 100000,
+     .help = "epoch at which linear and cosine end, 0: with the run"},
     {.name = "step-epochs",
      .type = GN_OPT_DOUBLE,
      .init = "30",
@@ -154,9 +185,9 @@ static const gn_opt options[] = {
      .help = "stop after N epochs without a better one, 0: never"},
     {.name = "best",
      .type = GN_OPT_STRING,
-     .init = "iou",
-     .choices = "iou|map|loss",
-     .help = "which epoch is the best"},
+     .init = "auto",
+     .choices = "auto|iou|map|top1|loss",
+     .help = "which epoch is the best; auto: iou of boxes, top1 of classes"},
     {.name = "val", .type = GN_OPT_FLAG, .init = "true", .help = "validate after each epoch"},
     {.name = "seed",
      .type = GN_OPT_INT,
@@ -191,6 +222,13 @@ static const gn_opt options[] = {
      .min = 0,
      .max = 1000,
      .help = "factor of the score's cross-entropy (head box+score)"},
+    {.name = "label-smoothing",
+     .type = GN_OPT_DOUBLE,
+     .metavar = "X",
+     .init = "0",
+     .min = 0,
+     .max = 0.9,
+     .help = "share of the target spread over all classes (head classify)"},
     {.name = "fliplr",
      .type = GN_OPT_DOUBLE,
      .metavar = "P",
@@ -230,6 +268,20 @@ static const gn_opt options[] = {
      .min = 0,
      .max = 1,
      .help = "probability of a random crop around the target"},
+    {.name = "pad-crop",
+     .type = GN_OPT_INT,
+     .metavar = "PX",
+     .init = "0",
+     .min = 0,
+     .max = 256,
+     .help = "cut the input out of the picture padded by so many pixels"},
+    {.name = "resized-crop",
+     .type = GN_OPT_DOUBLE,
+     .metavar = "X",
+     .init = "0",
+     .min = 0,
+     .max = 1,
+     .help = "blow up a window of X to 1 of the area, 3:4 to 4:3, 0: none"},
     {.name = "erase",
      .type = GN_OPT_DOUBLE,
      .metavar = "P",
@@ -287,9 +339,11 @@ static const gn_args_spec spec = {
         "last.safetensors (for --resume), results.csv, args.yaml, curves.png and samples.jpg.  Ctrl-C saves and stops.",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
-    .examples = "  gannet train --data faces/data.yaml --model mobilenet_v2@0.35 --imgsz 128 --epochs 60\n"
-                "  gannet train --data faces/data.yaml --model runs/train/best.onnx --lr0 1e-4   # further from there\n"
-                "  gannet train --cfg runs/train/args.yaml --name again                          # the same run\n",
+    .examples =
+        "  gannet train --data faces/data.yaml --model mobilenet_v2@0.35 --imgsz 128 --epochs 60\n"
+        "  gannet train --data faces/data.yaml --model runs/train/best.onnx --lr0 1e-4   # further from there\n"
+        "  gannet train --data photos/ --model resnet18 --head classify --weights resnet18.pth --freeze backbone\n"
+        "  gannet train --cfg runs/train/args.yaml --name again                          # the same run\n",
 };
 
 /* ---- options to settings ---- */
@@ -307,6 +361,8 @@ static gn_augment augment_of(const gn_args *a)
         .contrast = gn_args_double(a, "contrast"),
         .crop = gn_args_double(a, "crop"),
         .erase = gn_args_double(a, "erase"),
+        .pad_crop = gn_args_int(a, "pad-crop"),
+        .resized_crop = gn_args_double(a, "resized-crop"),
     };
 }
 
@@ -322,6 +378,9 @@ static gn_train_rule rule_of(const gn_args *a)
         .iou_kind = iou,
         .score_gain = gn_args_double(a, "score-gain"),
     };
+    rule.label_smoothing = gn_args_double(a, "label-smoothing");
+    rule.has_lr_backbone = gn_args_double(a, "lr-backbone") != 1.0;
+    rule.lr_backbone = gn_args_double(a, "lr-backbone");
     rule.optimizer = strcmp(optimizer, "sgd") == 0    ? GN_OPTIMIZER_SGD
                      : strcmp(optimizer, "adam") == 0 ? GN_OPTIMIZER_ADAM
                                                       : GN_OPTIMIZER_ADAMW;
@@ -335,12 +394,26 @@ static gn_train_rule rule_of(const gn_args *a)
     return rule;
 }
 
+static gn_best_by best_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        gn_best_by by;
+    } known[] = {{"iou", GN_BEST_IOU}, {"map", GN_BEST_MAP}, {"top1", GN_BEST_TOP1}, {"loss", GN_BEST_LOSS}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(name, known[i].name) == 0)
+            return known[i].by;
+    return GN_BEST_AUTO;
+}
+
 static gn_status options_of(const gn_args *a, gn_train_options *o, gn_error *err)
 {
     *o = gn_train_default_options();
     o->epochs = gn_args_int(a, "epochs");
     o->rule = rule_of(a);
+    GN_TRY(gn_freeze_parse(gn_args_str(a, "freeze"), &o->rule.freeze, err));
     GN_TRY(gn_schedule_parse(gn_args_str(a, "schedule"), &o->schedule, err));
+    o->schedule_epochs = gn_args_int(a, "schedule-epochs");
     o->schedule.lr0 = gn_args_double(a, "lr0");
     o->schedule.lrf = gn_args_double(a, "lrf");
     o->schedule.warmup_epochs = gn_args_double(a, "warmup-epochs");
@@ -350,8 +423,7 @@ static gn_status options_of(const gn_args *a, gn_train_options *o, gn_error *err
     o->ema_decay = gn_args_double(a, "ema-decay");
     o->ema_tau = gn_args_double(a, "ema-tau");
     o->patience = gn_args_int(a, "patience");
-    const char *best = gn_args_str(a, "best");
-    o->best_by = strcmp(best, "map") == 0 ? GN_BEST_MAP : strcmp(best, "loss") == 0 ? GN_BEST_LOSS : GN_BEST_IOU;
+    o->best_by = best_of(gn_args_str(a, "best"));
     o->threads = gn_cli_threads(a);
     o->has_val = gn_args_flag(a, "val");
     o->resume = gn_args_flag(a, "resume");
@@ -386,6 +458,37 @@ static gn_status set_names(gn_graph *graph, const gn_dataset *dataset)
     return status;
 }
 
+/* "a,b,c" of an option or of the model's metadata. */
+static gn_status read_triple(const char *from, const char *text, float dst[3], gn_error *err)
+{
+    char rest[128], *save = NULL;
+    double x[3] = {0};
+    int n = 0;
+    snprintf(rest, sizeof rest, "%s", text);
+    for (char *word = strtok_r(rest, ",", &save); word; word = strtok_r(NULL, ",", &save), n++)
+        if (n >= 3 || !gn_parse_f64(word, &x[n]) || fabs(x[n]) > 1e6)
+            n = 3;
+    if (n != 3)
+        return gn_fail(err, GN_EUSAGE, "%s %.100s: three numbers between commas were expected, for R, G and B", from,
+                       text);
+    for (int i = 0; i < 3; i++)
+        dst[i] = (float)x[i];
+    return GN_OK;
+}
+
+/* Normalisation: as asked for, else the model's own, else ImageNet's. */
+static gn_status set_normalisation(const gn_args *args, const gn_graph *graph, gn_loader_options *o, gn_error *err)
+{
+    const char *mean = gn_graph_meta_get(graph, "gannet.mean"), *std = gn_graph_meta_get(graph, "gannet.std");
+    if (gn_args_has(args, "mean"))
+        GN_TRY(read_triple("--mean", gn_args_str(args, "mean"), o->mean, err));
+    else if (mean)
+        GN_TRY(read_triple("metadata gannet.mean", mean, o->mean, err));
+    if (gn_args_has(args, "std"))
+        return read_triple("--std", gn_args_str(args, "std"), o->std, err);
+    return std ? read_triple("metadata gannet.std", std, o->std, err) : GN_OK;
+}
+
 static gn_status set_metadata(gn_graph *graph, const gn_args *args, const gn_dataset *dataset,
                               const gn_train_options *o)
 {
@@ -408,14 +511,30 @@ static gn_status set_metadata(gn_graph *graph, const gn_args *args, const gn_dat
     return set_names(graph, dataset);
 }
 
-static gn_status open_model(const gn_args *args, const gn_train_options *o, gn_graph **model_out, gn_error *err)
+/* A file says itself what it answers with; where it does not, --head does. */
+static gn_status open_file(const gn_args *args, gn_graph **model_out, gn_error *err)
+{
+    gn_graph *model = NULL;
+    GN_TRY(gn_onnx_read(gn_args_str(args, "model"), gn_ops_registry(), &model, err));
+    gn_status status = GN_OK;
+    if (!gn_graph_meta_get(model, "gannet.task") && strcmp(gn_args_str(args, "head"), "classify") == 0)
+        status = gn_graph_meta_set(model, "gannet.task", "classify");
+    if (status == GN_OK)
+        *model_out = model;
+    else
+        gn_graph_destroy(&model);
+    return status;
+}
+
+static gn_status open_model(const gn_args *args, const gn_train_options *o, int classes, gn_graph **model_out,
+                            gn_error *err)
 {
     const char *name = gn_args_str(args, "model");
     if (gn_cli_is_model_file(name))
-        return gn_onnx_read(name, gn_ops_registry(), model_out, err);
+        return open_file(args, model_out, err);
     const gn_zoo_options zoo = {.model = name,
                                 .head = gn_args_str(args, "head"),
-                                .classes = 1,
+                                .classes = classes,
                                 .width_px = o->loader.imgsz_w,
                                 .height_px = o->loader.imgsz_h,
                                 .seed = o->loader.seed};
@@ -486,10 +605,28 @@ static gn_status settings_text(const gn_args *args, const gn_dataset *dataset, g
 static void tell_epoch(void *ctx, const gn_epoch_record *r)
 {
     const int *epochs = ctx;
+    if (r->val.is_classifier) {
+        gn_cli_say("epoch %3d/%d  loss %.5f  val loss %.5f  top-1 %.4f  top-5 %.4f  lr %.2e  %.0f pictures/s%s\n",
+                   r->epoch, *epochs, r->train_loss, r->val.loss, r->val.top1.value, r->val.top5.value, r->lr,
+                   r->images_per_s, r->is_best ? "  *" : "");
+        return;
+    }
     gn_cli_say("epoch %3d/%d  loss %.5f  val loss %.5f  mean IoU %.4f  precision50 %.4f  mAP50 %.4f  lr %.2e  %.0f "
                "pictures/s%s\n",
                r->epoch, *epochs, r->train_loss, r->val.loss, r->val.mean_iou.value, r->val.box_precision50.value,
                r->val.map50.value, r->lr, r->images_per_s, r->is_best ? "  *" : "");
+}
+
+static void tell_best(const gn_train_result *r)
+{
+    const gn_accuracy *a = &r->best;
+    if (a->is_classifier)
+        gn_cli_say("best epoch %d: top-1 %.4f [%.4f, %.4f], top-5 %.4f; %.0f pictures/s; %s\n", r->best_epoch,
+                   a->top1.value, a->top1.low, a->top1.high, a->top5.value, r->images_per_s, r->best_path);
+    else
+        gn_cli_say("best epoch %d: mean IoU %.4f [%.4f, %.4f], precision50 %.4f, mAP50 %.4f; %.0f pictures/s; %s\n",
+                   r->best_epoch, a->mean_iou.value, a->mean_iou.low, a->mean_iou.high, a->box_precision50.value,
+                   a->map50.value, r->images_per_s, r->best_path);
 }
 
 static void tell_problems(const gn_dataset *dataset)
@@ -518,6 +655,7 @@ static gn_status print_json(const gn_train_result *r, const char *dir)
     gn_jsonw_num(&j, "seconds", r->seconds);
     gn_jsonw_int(&j, "arena_bytes", (int64_t)r->arena_bytes);
     gn_jsonw_bool(&j, "stopped_early", r->stopped_early);
+    gn_jsonw_int(&j, "frozen_tensors", r->n_frozen);
     gn_cli_json_accuracy(&j, &r->best);
     return gn_jsonw_print(&j);
 }
@@ -537,13 +675,24 @@ typedef struct training {
 /* How long to wait for a measurement to end. */
 #define GN_LOCK_WAIT_SECONDS 120.0
 
+/* A checkpoint holds all weights: what they began with does not matter any more. */
+static bool is_resumed(const training *t)
+{
+    char path[1100];
+    snprintf(path, sizeof path, "%s/last.safetensors", t->dir);
+    return gn_args_flag(t->args, "resume") && gn_path_exists(path);
+}
+
 static gn_status prepare(training *t, gn_error *err)
 {
     if (!gn_args_str(t->args, "data") || !gn_args_str(t->args, "model"))
         return gn_fail(err, GN_EUSAGE, "--data and --model are needed; `gannet train --help` shows how");
     GN_TRY(options_of(t->args, &t->options, err));
-    GN_TRY(open_model(t->args, &t->options, &t->model, err));
-    GN_TRY(gn_dataset_open(gn_args_str(t->args, "data"), NULL, &t->dataset, err));
+    gn_dataset_options data = gn_dataset_default_options();
+    data.coarse_labels = strcmp(gn_args_str(t->args, "labels"), "coarse") == 0;
+    GN_TRY(gn_dataset_open(gn_args_str(t->args, "data"), &data, &t->dataset, err));
+    GN_TRY(open_model(t->args, &t->options, gn_dataset_classes(t->dataset), &t->model, err));
+    GN_TRY(set_normalisation(t->args, t->model, &t->options.loader, err));
     tell_problems(t->dataset);
     int64_t images = gn_dataset_count(t->dataset, GN_SPLIT_TRAIN);
     if (images > 0 && images < t->options.loader.batch) {
@@ -553,6 +702,8 @@ static gn_status prepare(training *t, gn_error *err)
     GN_TRY(set_metadata(t->model, t->args, t->dataset, &t->options));
     GN_TRY(settings_text(t->args, t->dataset, &t->settings));
     GN_TRY(make_run_dir(t->args, t->dir, sizeof t->dir, err));
+    if (!is_resumed(t))
+        GN_TRY(gn_train_weights_load(t->args, t->model, err));
     t->options.run_dir = t->dir;
     t->options.settings = t->settings.data;
     return write_args(t->args, t->dir, err);
@@ -566,9 +717,7 @@ static gn_status train(training *t, gn_error *err)
     gn_cli_say("training %s on %" PRId64 " pictures, %d threads, in %s\n", gn_args_str(t->args, "model"),
                gn_dataset_count(t->dataset, GN_SPLIT_TRAIN), t->options.threads, t->dir);
     GN_TRY(gn_train_run(t->model, t->dataset, &t->options, tell_epoch, &t->options.epochs, &result, err));
-    gn_cli_say("best epoch %d: mean IoU %.4f [%.4f, %.4f], precision50 %.4f, mAP50 %.4f; %.0f pictures/s; %s\n",
-               result.best_epoch, result.best.mean_iou.value, result.best.mean_iou.low, result.best.mean_iou.high,
-               result.best.box_precision50.value, result.best.map50.value, result.images_per_s, result.best_path);
+    tell_best(&result);
     if (gn_args_flag(t->args, "pictures"))
         GN_TRY(gn_cli_run_pictures(t->dir, result.best_path, t->dataset, t->options.threads, err));
     return gn_args_flag(t->args, "json") ? print_json(&result, t->dir) : GN_OK;

@@ -1,6 +1,8 @@
 /* gannet val: accuracy of a model on a split of a data set.
  * SPDX-License-Identifier: Apache-2.0 */
 
+#include <string.h>
+
 #include "cli/accuracy_output.h"
 #include "cli/cli_args.h"
 #include "cli/cli_json.h"
@@ -16,7 +18,12 @@ static const gn_opt options[] = {
      .type = GN_OPT_STRING,
      .metavar = "D",
      .group = "Data",
-     .help = "data set: data.yaml, a folder, or a CSV of boxes"},
+     .help = "data set: data.yaml, a folder, a CSV of boxes, CIFAR, or a zip of these"},
+    {.name = "labels",
+     .type = GN_OPT_STRING,
+     .init = "fine",
+     .choices = "fine|coarse",
+     .help = "which of CIFAR-100's labels"},
     {.name = "split", .type = GN_OPT_STRING, .init = "val", .choices = "train|val|test", .help = "which pictures"},
     {.name = "batch",
      .type = GN_OPT_INT,
@@ -49,7 +56,7 @@ static const gn_opt options[] = {
     {.name = "sheet",
      .type = GN_OPT_STRING,
      .metavar = "FILE",
-     .help = "contact sheet with true and predicted boxes (.jpg or .png)"},
+     .help = "contact sheet with true and predicted boxes or classes (.jpg or .png)"},
     {.name = "min-map50",
      .type = GN_OPT_DOUBLE,
      .metavar = "X",
@@ -65,6 +72,8 @@ static const gn_opt options[] = {
      .help = "mAP at IoU 0.5 to 0.95"},
     {.name = "min-iou", .type = GN_OPT_DOUBLE, .metavar = "X", .min = 0, .max = 1, .help = "mean IoU"},
     {.name = "min-precision50", .type = GN_OPT_DOUBLE, .metavar = "X", .min = 0, .max = 1, .help = "box_precision50"},
+    {.name = "min-top1", .type = GN_OPT_DOUBLE, .metavar = "X", .min = 0, .max = 1, .help = "top-1 of a classifier"},
+    {.name = "min-top5", .type = GN_OPT_DOUBLE, .metavar = "X", .min = 0, .max = 1, .help = "top-5 of a classifier"},
     GN_OPT_ROW_THREADS,
     GN_OPT_ROW_HEAD,
     GN_OPT_ROW_CLASSES,
@@ -83,7 +92,8 @@ static const gn_args_spec spec = {
     .min_positional = 1,
     .max_positional = 1,
     .examples = "  gannet val runs/train/best.onnx --data faces/data.yaml --split test\n"
-                "  gannet val best.onnx --data faces --min-iou 0.6 --json\n",
+                "  gannet val best.onnx --data faces --min-iou 0.6 --json\n"
+                "  gannet val classifier.onnx --data cifar10_images.zip --split test --min-top1 0.9\n",
 };
 
 /* A figure that is not known (NaN) lies below every floor. */
@@ -93,10 +103,9 @@ static gn_status check_floors(const gn_args *args, const gn_accuracy *a, gn_erro
         const char *option;
         double value;
     } floors[] = {
-        {"min-map50", a->map50.value},
-        {"min-map50-95", a->coco.map50_95},
-        {"min-iou", a->mean_iou.value},
-        {"min-precision50", a->box_precision50.value},
+        {"min-map50", a->map50.value},  {"min-map50-95", a->coco.map50_95},
+        {"min-iou", a->mean_iou.value}, {"min-precision50", a->box_precision50.value},
+        {"min-top1", a->top1.value},    {"min-top5", a->top5.value},
     };
     for (size_t i = 0; i < sizeof floors / sizeof *floors; i++)
         if (gn_args_has(args, floors[i].option) && !(floors[i].value >= gn_args_double(args, floors[i].option)))
@@ -148,12 +157,14 @@ static gn_status validate(const gn_args *args, gn_accuracy *a, gn_error *err)
     gn_session *session = NULL;
     gn_dataset *dataset = NULL;
     gn_split split = GN_SPLIT_VAL;
+    gn_dataset_options data = gn_dataset_default_options();
+    data.coarse_labels = strcmp(gn_args_str(args, "labels"), "coarse") == 0;
     gn_split_parse(gn_args_str(args, "split"), &split);
     gn_status status = gn_cli_model_load(gn_args_positional(args, 0), args, &graph, err);
     if (status == GN_OK)
         status = gn_session_take_graph(&graph, &(gn_session_options){.threads = gn_cli_threads(args)}, &session, err);
     if (status == GN_OK)
-        status = gn_dataset_open(gn_args_str(args, "data"), NULL, &dataset, err);
+        status = gn_dataset_open(gn_args_str(args, "data"), &data, &dataset, err);
     if (status == GN_OK)
         status = measure(args, session, dataset, split, a, err);
     if (status == GN_OK && gn_args_has(args, "sheet"))

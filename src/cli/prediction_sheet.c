@@ -68,13 +68,39 @@ static double draw(gn_image *image, const gn_sample *sample, const gn_prediction
     return best;
 }
 
-static gn_status add_tile(sheet *s, gn_session *session, const gn_sample *sample, gn_error *err)
+/* A frame around the picture, green when the class is right, and what it was taken for. */
+static void frame(sheet *s, gn_session *session, const gn_dataset *dataset, const gn_sample *sample,
+                  const gn_prediction *p)
+{
+    gn_image *image = &s->tile[s->n - 1];
+    char number[16];
+    const char *truth = gn_dataset_class_name(dataset, sample->label), *name = "?";
+    if (p->n > 0)
+        name = gn_model_info_class(gn_session_info(session), p->object[0].cls, number);
+    const bool is_right = p->n > 0 && strcmp(name, truth) == 0;
+    const gn_draw_box all = {0, 0, (float)image->width, (float)image->height};
+    const gn_colour colour = is_right ? (gn_colour){60, 190, 90} : (gn_colour){245, 140, 30};
+    gn_draw_boxes(image, &all, 1, &colour, NULL, 0);
+    if (is_right)
+        snprintf(s->caption[s->n - 1], sizeof s->caption[0], "%.40s %.2f", name, (double)p->object[0].score);
+    else
+        snprintf(s->caption[s->n - 1], sizeof s->caption[0], "%.24s %.2f, is %.24s", name,
+                 p->n > 0 ? (double)p->object[0].score : 0.0, truth);
+    s->caption_ptr[s->n - 1] = s->caption[s->n - 1];
+}
+
+static gn_status add_tile(sheet *s, gn_session *session, const gn_dataset *dataset, const gn_sample *sample,
+                          gn_error *err)
 {
     gn_image *image = &s->tile[s->n];
     gn_prediction prediction;
     GN_TRY(gn_sample_decode(sample, NULL, image, err));
     s->n++;
     GN_TRY(gn_session_predict(session, image, &prediction, NULL, err));
+    if (sample->label >= 0) {
+        frame(s, session, dataset, sample, &prediction);
+        return GN_OK;
+    }
     double iou = draw(image, sample, &prediction);
     if (iou >= 0)
         snprintf(s->caption[s->n - 1], sizeof s->caption[0], "IoU %.2f", iou);
@@ -97,7 +123,7 @@ gn_status gn_cli_prediction_sheet(gn_session *session, const gn_dataset *dataset
     gn_image image = {0};
     gn_status status = sheet_init(&s, n);
     for (int i = 0; i < n && status == GN_OK; i++) {
-        gn_status one = add_tile(&s, session, gn_dataset_sample(dataset, split, i * count / n), err);
+        gn_status one = add_tile(&s, session, dataset, gn_dataset_sample(dataset, split, i * count / n), err);
         if (one == GN_ENOMEM) /* a picture that cannot be decoded is left out */
             status = one;
     }

@@ -11,74 +11,101 @@
 #include "cli/prediction_sheet.h"
 #include "draw/plot.h"
 
-enum {
-    COLUMN_EPOCH,
-    COLUMN_TIME,
-    COLUMN_TRAIN_LOSS,
-    COLUMN_VAL_LOSS,
-    COLUMN_IOU,
-    COLUMN_PRECISION50,
-    COLUMN_MAP50,
-    COLUMN_MAP,
-    COLUMN_LR,
-    COLUMNS
-};
+#define MAX_COLUMNS 32
+
+/* results.csv by column. */
+typedef struct table {
+    char *names; /* owned: the first line, cut at its commas */
+    const char *name[MAX_COLUMNS];
+    int n_columns;
+    double *value; /* owned: column c begins at c * n; an empty cell is NaN */
+    size_t n;      /* rows */
+} table;
 
 #define GN_SAMPLE_PICTURES 16
 
-/* Rows of results.csv by column; an empty cell is NaN.  *n_out rows; owned block, column c begins at c * *n_out. */
-static gn_status read_columns(const char *path, double **columns_out, size_t *n_out, gn_error *err)
+static void table_deinit(table *t)
 {
-    char *text = NULL;
+    gn_free(t->names);
+    gn_free(t->value);
+}
+
+static gn_status read_table(const char *path, table *t, gn_error *err)
+{
+    char *text = NULL, *save = NULL;
     size_t bytes, rows = 0, row = 0;
+    *t = (table){0};
     GN_TRY(gn_file_read(path, (size_t)64 << 20, &text, &bytes, err));
     for (const char *c = text; *c; c++)
         rows += *c == '\n';
     rows = rows > 0 ? rows - 1 : 0; /* the first line names the columns */
-    double *columns = gn_calloc(rows * COLUMNS + 1, sizeof *columns);
-    if (!columns) {
+    char *line = strchr(text, '\n');
+    if (line)
+        *line++ = '\0';
+    t->names = gn_strdup(text);
+    t->value = gn_calloc(rows * MAX_COLUMNS + 1, sizeof *t->value);
+    if (!t->names || !t->value) {
         gn_free(text);
+        table_deinit(t);
         return gn_fail(err, GN_ENOMEM, "reading %s: out of memory", path);
     }
-    for (char *line = strchr(text, '\n'); line && line[1] && row < rows; row++) {
-        char *cell = line + 1;
-        line = strchr(cell, '\n');
-        for (int c = 0; c < COLUMNS; c++) {
+    for (char *word = strtok_r(t->names, ",\r", &save); word && t->n_columns < MAX_COLUMNS;
+         word = strtok_r(NULL, ",\r", &save))
+        t->name[t->n_columns++] = word;
+    t->n = rows;
+    for (; line && *line && row < rows; row++) {
+        char *cell = line;
+        line = strchr(line, '\n');
+        if (line)
+            *line++ = '\0';
+        for (int c = 0; c < t->n_columns; c++) {
             char *stop = cell;
             double x = strtod(cell, &stop);
-            columns[(size_t)c * rows + row] = stop == cell ? NAN : x;
+            t->value[(size_t)c * rows + row] = stop == cell ? NAN : x;
             cell = stop + (*stop == ',');
         }
     }
     gn_free(text);
-    *columns_out = columns;
-    *n_out = rows;
     return GN_OK;
+}
+
+/* A column as a series; false when there is none of that name. */
+static bool series_of(const table *t, const char *column, const char *label, gn_plot_series *out)
+{
+    for (int c = 0; c < t->n_columns; c++)
+        if (strcmp(t->name[c], column) == 0) {
+            *out = (gn_plot_series){.label = label, .x = t->value, .y = t->value + (size_t)c * t->n, .n = t->n};
+            return true;
+        }
+    return false;
 }
 
 static gn_status draw_curves(const char *run_dir, gn_error *err)
 {
+    static const char *const figures[][2] = {{"val/mean_iou", "mean IoU"},
+                                             {"val/box_precision50", "box precision@50"},
+                                             {"val/map50", "mAP50"},
+                                             {"val/top1", "top-1"},
+                                             {"val/top5", "top-5"}};
     char csv[1100], png[1100];
-    double *columns = NULL;
-    size_t n = 0;
+    table t;
     snprintf(csv, sizeof csv, "%s/results.csv", run_dir);
     snprintf(png, sizeof png, "%s/curves.png", run_dir);
-    GN_TRY(read_columns(csv, &columns, &n, err));
-    const double *x = columns;
-    const gn_plot_series loss[2] = {{.label = "training", .x = x, .y = columns + COLUMN_TRAIN_LOSS * n, .n = n},
-                                    {.label = "validation", .x = x, .y = columns + COLUMN_VAL_LOSS * n, .n = n}};
-    const gn_plot_series quality[3] = {
-        {.label = "mean IoU", .x = x, .y = columns + COLUMN_IOU * n, .n = n},
-        {.label = "box precision@50", .x = x, .y = columns + COLUMN_PRECISION50 * n, .n = n},
-        {.label = "mAP50", .x = x, .y = columns + COLUMN_MAP50 * n, .n = n}};
-    const gn_plot_series rate = {.x = x, .y = columns + COLUMN_LR * n, .n = n};
+    GN_TRY(read_table(csv, &t, err));
+    gn_plot_series loss[2], quality[5], rate = {0};
+    size_t n_loss = 0, n_quality = 0;
+    n_loss += series_of(&t, "train/loss", "training", &loss[n_loss]);
+    n_loss += series_of(&t, "val/loss", "validation", &loss[n_loss]);
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
+        n_quality += series_of(&t, figures[i][0], figures[i][1], &quality[n_quality]);
+    const bool has_rate = series_of(&t, "lr", NULL, &rate);
     const gn_plot panels[3] = {
-        {.title = "loss", .x_label = "epoch", .series = loss, .n_series = 2, .has_y_zero = true},
-        {.title = "validation", .x_label = "epoch", .series = quality, .n_series = 3, .has_y_zero = true},
-        {.title = "learning rate", .x_label = "epoch", .series = &rate, .n_series = 1, .has_y_zero = true},
+        {.title = "loss", .x_label = "epoch", .series = loss, .n_series = n_loss, .has_y_zero = true},
+        {.title = "validation", .x_label = "epoch", .series = quality, .n_series = n_quality, .has_y_zero = true},
+        {.title = "learning rate", .x_label = "epoch", .series = &rate, .n_series = has_rate, .has_y_zero = true},
     };
-    gn_status status = n > 0 ? gn_plot_save(png, panels, 3, 3, 420, 320, err) : GN_OK;
-    gn_free(columns);
+    gn_status status = t.n > 0 ? gn_plot_save(png, panels, 3, 3, 420, 320, err) : GN_OK;
+    table_deinit(&t);
     return status;
 }
 

@@ -1,4 +1,4 @@
-/* Single-box metrics and the percentile bootstrap (Efron 1979) over pictures; see metrics.h.  COCO average precision is in
+/* Single-box metrics, accuracy of classifiers, and the percentile bootstrap (Efron 1979) over pictures; see metrics.h.  COCO average precision is in
  * coco_ap.c.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "detect/metrics.h"
@@ -107,4 +107,60 @@ cleanup:
     gn_free(mean);
     gn_free(precision);
     return status;
+}
+
+int32_t gn_top_rank(const float *logits, int64_t n, int64_t label)
+{
+    int32_t rank = 0;
+    for (int64_t c = 0; c < n; c++) {
+        if (isnan(logits[c]))
+            return -1;
+        rank += logits[c] > logits[label] || (logits[c] == logits[label] && c < label);
+    }
+    return rank;
+}
+
+gn_top_metrics gn_top_metrics_of(const int32_t *ranks, int64_t n)
+{
+    int64_t first = 0, fifth = 0;
+    for (int64_t i = 0; i < n; i++) {
+        first += ranks[i] == 0;
+        fifth += ranks[i] >= 0 && ranks[i] < 5;
+    }
+    return (gn_top_metrics){
+        .images = n,
+        .top1 = n > 0 ? (double)first / (double)n : (double)NAN,
+        .top5 = n > 0 ? (double)fifth / (double)n : (double)NAN,
+    };
+}
+
+gn_status gn_top_bootstrap(const int32_t *ranks, int64_t n, int resamples, uint64_t seed, gn_interval *top1_out,
+                           gn_interval *top5_out)
+{
+    if (resamples < 1 || resamples > GN_BOOTSTRAP_MAX_RESAMPLES || n < 0)
+        return GN_EINVAL;
+    double *top1 = gn_alloc((size_t)resamples * sizeof *top1), *top5 = gn_alloc((size_t)resamples * sizeof *top5);
+    if (top1 == NULL || top5 == NULL) {
+        gn_free(top1);
+        gn_free(top5);
+        return GN_ENOMEM;
+    }
+    for (int r = 0; r < resamples; r++) {
+        gn_rng rng;
+        gn_rng_init(&rng, seed, (uint64_t)r);
+        int64_t first = 0, fifth = 0;
+        for (int64_t i = 0; i < n; i++) {
+            const int32_t rank = ranks[gn_rng_below(&rng, n)];
+            first += rank == 0;
+            fifth += rank >= 0 && rank < 5;
+        }
+        top1[r] = n > 0 ? (double)first / (double)n : (double)NAN;
+        top5[r] = n > 0 ? (double)fifth / (double)n : (double)NAN;
+    }
+    const gn_top_metrics m = gn_top_metrics_of(ranks, n);
+    *top1_out = gn_bootstrap_interval(m.top1, top1, resamples);
+    *top5_out = gn_bootstrap_interval(m.top5, top5, resamples);
+    gn_free(top1);
+    gn_free(top5);
+    return GN_OK;
 }

@@ -57,6 +57,20 @@ gn_single_metrics gn_single_metrics_of(const double *ious, int64_t n_images);
 gn_status gn_single_bootstrap(const double *ious, int64_t n_images, int resamples, uint64_t seed,
                               gn_interval *mean_iou_out, gn_interval *box_precision50_out);
 
+/* Accuracy of a classifier.  ranks: [n] how many classes each picture's true one stands behind; -1: the answer is no number.
+ * top1, top5: share of ranks 0, and 0 to 4; NaN when n is 0. */
+typedef struct gn_top_metrics {
+    int64_t images;
+    double top1, top5;
+} gn_top_metrics;
+
+gn_top_metrics gn_top_metrics_of(const int32_t *ranks, int64_t n);
+/* Classes before class `label` among n logits; of equal ones the lower class comes first.  -1: a logit is NaN. */
+int32_t gn_top_rank(const float *logits, int64_t n, int64_t label);
+/* Intervals as gn_single_bootstrap's. */
+gn_status gn_top_bootstrap(const int32_t *ranks, int64_t n, int resamples, uint64_t seed, gn_interval *top1_out,
+                           gn_interval *top5_out);
+
 typedef struct gn_coco_input {
     const gn_detection *det;
     int64_t n_det;

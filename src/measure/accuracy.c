@@ -1,4 +1,4 @@
-/* Accuracy of a box model over a split.
+/* Accuracy of a model over a split: boxes or classes.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "measure/accuracy.h"
 
@@ -12,6 +12,14 @@
 gn_accuracy_options gn_accuracy_default_options(void)
 {
     return (gn_accuracy_options){.beta = 0.1, .resamples = GN_BOOTSTRAP_RESAMPLES, .seed = 0, .shows_progress = false};
+}
+
+gn_accuracy gn_accuracy_nothing(void)
+{
+    const gn_interval none = {NAN, NAN, NAN};
+    gn_accuracy a = {.loss = NAN, .mean_iou = none, .box_precision50 = none, .map50 = none, .top1 = none, .top5 = none};
+    a.coco.map50_95 = a.coco.map75 = a.coco.map95 = a.coco.precision = a.coco.recall = NAN;
+    return a;
 }
 
 gn_status gn_accuracy_loader(const gn_session *session, const gn_dataset *dataset, gn_split split, int batch,
@@ -45,6 +53,10 @@ typedef struct gather {
     gn_truth *truth;
     double loss_sum;
     int64_t loss_count;
+    bool is_classifier;
+    int32_t *rank;      /* [capacity] of a classifier */
+    int32_t *class_map; /* [classes of the set] class of the model */
+    int64_t n_classes;  /* of the model, once it has run */
 } gather;
 
 static gn_status gather_init(gather *g, const gn_dataset *dataset, gn_split split, double beta)
@@ -58,7 +70,9 @@ static gn_status gather_init(gather *g, const gn_dataset *dataset, gn_split spli
     g->iou = gn_calloc(n, sizeof *g->iou);
     g->det = gn_calloc(n, sizeof *g->det);
     g->truth = gn_calloc((size_t)truths + 1, sizeof *g->truth);
-    return g->picture && g->iou && g->det && g->truth ? GN_OK : GN_ENOMEM;
+    g->rank = gn_calloc(n, sizeof *g->rank);
+    g->class_map = gn_calloc((size_t)gn_dataset_classes(dataset) + 1, sizeof *g->class_map);
+    return g->picture && g->iou && g->det && g->truth && g->rank && g->class_map ? GN_OK : GN_ENOMEM;
 }
 
 static void gather_deinit(gather *g)
@@ -67,6 +81,66 @@ static void gather_deinit(gather *g)
     gn_free(g->iou);
     gn_free(g->det);
     gn_free(g->truth);
+    gn_free(g->rank);
+    gn_free(g->class_map);
+}
+
+/* Classes of the set to classes of the model: by name when the model knows them all, else as they are numbered. */
+static void map_classes(gather *g, const gn_model_info *info)
+{
+    const int n = gn_dataset_classes(g->dataset);
+    bool all_known = info->n_names > 0;
+    for (int c = 0; c < n; c++) {
+        g->class_map[c] = -1;
+        for (int k = 0; k < info->n_names && g->class_map[c] < 0; k++)
+            if (strcmp(info->names[k], gn_dataset_class_name(g->dataset, c)) == 0)
+                g->class_map[c] = k;
+        all_known = all_known && g->class_map[c] >= 0;
+    }
+    for (int c = 0; c < n && !all_known; c++)
+        g->class_map[c] = c;
+}
+
+static gn_status check_classes(gather *g, const gn_shape *shape, gn_error *err)
+{
+    const int n = gn_dataset_classes(g->dataset);
+    if (shape->rank != 2)
+        return gn_fail(err, GN_EUNSUPPORTED, "measuring accuracy: the classifier's output is no [N,classes]");
+    g->n_classes = shape->dim[1];
+    int32_t highest = 0;
+    bool is_numbered = true;
+    for (int c = 0; c < n; c++) {
+        highest = g->class_map[c] > highest ? g->class_map[c] : highest;
+        is_numbered = is_numbered && g->class_map[c] == c;
+    }
+    if (highest < g->n_classes && (!is_numbered || n == g->n_classes))
+        return GN_OK;
+    return gn_fail(
+        err, GN_EDATA,
+        "measuring accuracy: the model tells %lld classes apart and %s has %d, whose names it does not all know",
+        (long long)g->n_classes, gn_dataset_path(g->dataset), n);
+}
+
+static void add_class(gather *g, const float *logits, int32_t label, int64_t sample_index)
+{
+    const int64_t n = g->n_classes;
+    double peak = -INFINITY, sum = 0;
+    int32_t best = 0;
+    for (int64_t c = 0; c < n; c++) {
+        if (logits[c] > logits[best])
+            best = (int32_t)c;
+        peak = fmax(peak, (double)logits[c]);
+    }
+    for (int64_t c = 0; c < n; c++)
+        sum += exp((double)logits[c] - peak);
+    g->loss_sum += peak + log(sum) - (double)logits[label];
+    g->loss_count++;
+    g->picture[g->n_images] = (gn_scored_picture){.sample = sample_index,
+                                                  .iou = -1.0,
+                                                  .cls = best,
+                                                  .label = label,
+                                                  .score = (float)(exp((double)logits[best] - peak) / sum)};
+    g->rank[g->n_images++] = gn_top_rank(logits, n, label);
 }
 
 /* True boxes of a sample in pixels, appended to the list; returns the first. */
@@ -119,9 +193,15 @@ static gn_status add_batch(gather *g, gn_session *session, const gn_batch *batch
     gn_shape shape;
     const float *out = gn_session_output(session, 0, &shape);
     int64_t width = shape.rank == 2 ? shape.dim[1] : 0;
+    if (g->is_classifier && g->n_classes == 0)
+        GN_TRY(check_classes(g, &shape, err));
     for (int i = 0; i < batch->n; i++) {
         if (batch->weight[i] == 0.0f) /* could not be decoded */
             continue;
+        if (g->is_classifier) {
+            add_class(g, out + i * width, g->class_map[batch->label[i]], batch->sample[i]);
+            continue;
+        }
         add_picture(g, session, i, batch->sample[i]);
         if (batch->has_box[i] != 0.0f && width >= 4)
             add_loss(g, out + i * width, batch->boxes + 4 * i);
@@ -154,8 +234,25 @@ static gn_status run_split(gather *g, gn_session *session, gn_loader *loader, bo
     }
 }
 
+static gn_status compute_classes(const gather *g, const gn_accuracy_options *options, gn_accuracy *out)
+{
+    const gn_top_metrics top = gn_top_metrics_of(g->rank, g->n_images);
+    gn_accuracy a = gn_accuracy_nothing();
+    a.is_classifier = true;
+    a.images = g->n_images;
+    a.loss = g->loss_count > 0 ? g->loss_sum / (double)g->loss_count : NAN;
+    a.top1.value = top.top1;
+    a.top5.value = top.top5;
+    if (options->resamples > 0 && g->n_images > 0)
+        GN_TRY(gn_top_bootstrap(g->rank, g->n_images, options->resamples, options->seed, &a.top1, &a.top5));
+    *out = a;
+    return GN_OK;
+}
+
 static gn_status compute(const gather *g, const gn_accuracy_options *options, gn_accuracy *out, gn_error *err)
 {
+    if (g->is_classifier)
+        return compute_classes(g, options, out);
     gn_single_metrics single = gn_single_metrics_of(g->iou, g->n_images);
     gn_coco_input coco = {.det = g->det,
                           .n_det = g->n_det,
@@ -163,7 +260,9 @@ static gn_status compute(const gather *g, const gn_accuracy_options *options, gn
                           .n_truth = g->n_truth,
                           .n_images = g->n_images,
                           .n_classes = 1};
-    gn_accuracy a = {.images = g->n_images, .images_with_box = single.counted};
+    gn_accuracy a = gn_accuracy_nothing();
+    a.images = g->n_images;
+    a.images_with_box = single.counted;
     a.loss = g->loss_count > 0 ? g->loss_sum / (double)g->loss_count : NAN;
     a.mean_iou = (gn_interval){single.mean_iou, NAN, NAN};
     a.box_precision50 = (gn_interval){single.box_precision50, NAN, NAN};
@@ -186,12 +285,19 @@ gn_status gn_measure_accuracy(gn_session *session, const gn_dataset *dataset, gn
                               int64_t *n_pictures_out, gn_error *err)
 {
     gn_decode decode = gn_session_info(session)->decode;
-    if (decode != GN_DECODE_BOX && decode != GN_DECODE_BOX_SCORE)
-        return gn_fail(
-            err, GN_EUNSUPPORTED,
-            "measuring accuracy: the model does not say that it answers with boxes (metadata gannet.decode)");
+    if (decode != GN_DECODE_BOX && decode != GN_DECODE_BOX_SCORE && decode != GN_DECODE_CLASSES)
+        return gn_fail(err, GN_EUNSUPPORTED,
+                       "measuring accuracy: the model does not say that it answers with boxes or classes (metadata "
+                       "gannet.decode and gannet.task)");
+    if ((decode == GN_DECODE_CLASSES) != gn_dataset_has_labels(dataset))
+        return gn_fail(err, GN_EDATA, "measuring accuracy: the model answers with %s, and the pictures of %s have %s",
+                       decode == GN_DECODE_CLASSES ? "classes" : "boxes", gn_dataset_path(dataset),
+                       decode == GN_DECODE_CLASSES ? "boxes" : "a class each");
     gather g;
     gn_status status = gather_init(&g, dataset, split, options->beta);
+    g.is_classifier = decode == GN_DECODE_CLASSES;
+    if (status == GN_OK && g.is_classifier)
+        map_classes(&g, gn_session_info(session));
     if (status == GN_OK)
         status = run_split(&g, session, loader, options->shows_progress, err);
     if (status == GN_OK)

@@ -17,23 +17,31 @@ typedef struct gn_accuracy_options {
 
 gn_accuracy_options gn_accuracy_default_options(void);
 
-/* Pictures that could not be decoded do not count.  NaN where there is nothing to measure.
- * loss: mean smooth-L1 of the largest box in 0..1 of the network's input, over pictures with a box.
+/* Pictures that could not be decoded do not count.  NaN where there is nothing to measure: a classifier has no boxes, a box model no
+ * classes.
+ * loss: mean smooth-L1 of the largest box in 0..1 of the network's input, over pictures with a box; of a classifier the mean cross
+ * entropy (without label smoothing).
  * Boxes of the single-box metrics and of mAP are compared in the picture's pixels. */
 typedef struct gn_accuracy {
+    bool is_classifier;
     int64_t images, images_with_box;
     double loss;
     gn_interval mean_iou, box_precision50, map50;
-    gn_coco_metrics coco; /* the one box per picture, with its score, against all true boxes */
+    gn_interval top1, top5; /* of a classifier */
+    gn_coco_metrics coco;   /* the one box per picture, with its score, against all true boxes */
 } gn_accuracy;
 
 /* One picture's prediction, as accuracy saw it.  iou: with the nearest true box; -1 without a true box. */
 typedef struct gn_scored_picture {
     int64_t sample;
-    gn_box box; /* pixels of the upright picture */
-    float score;
+    gn_box box;  /* pixels of the upright picture */
+    float score; /* of a classifier: probability of cls */
     double iou;
+    int32_t cls, label; /* of a classifier: its answer and the truth, as classes of the model */
 } gn_scored_picture;
+
+/* All figures NaN. */
+gn_accuracy gn_accuracy_nothing(void);
 
 /* Loader over a split with what the model wants (size, fit, normalisation), without augmentation, in order. */
 gn_status gn_accuracy_loader(const gn_session *session, const gn_dataset *dataset, gn_split split, int batch,
@@ -41,7 +49,8 @@ gn_status gn_accuracy_loader(const gn_session *session, const gn_dataset *datase
 
 /* Runs one epoch of `loader` (over `split`, made by gn_accuracy_loader or alike) through `session` and fills *out.
  * pictures_out: NULL, or receives an owned array (gn_free) of *n_pictures_out entries, in the order of the split.
- * GN_EUNSUPPORTED: the model has no box output.  GN_ECANCELED: a stop was asked for.  GN_ENOMEM. */
+ * GN_EUNSUPPORTED: the model answers neither with a box nor with classes.  GN_EDATA: the set has no labels of that kind, or classes
+ * that the model does not tell apart (they meet by name when the model knows all of the set's names, else by number).  GN_ECANCELED: a stop was asked for.  GN_ENOMEM. */
 gn_status gn_measure_accuracy(gn_session *session, const gn_dataset *dataset, gn_split split, gn_loader *loader,
                               const gn_accuracy_options *options, gn_accuracy *out, gn_scored_picture **pictures_out,
                               int64_t *n_pictures_out, gn_error *err);

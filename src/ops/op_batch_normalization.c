@@ -14,10 +14,16 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
     return gn_rule_same(graph, node, err);
 }
 
-/* Emits BatchNormTrain, whose new running statistics update the states that held the old ones. */
+/* Emits BatchNormTrain, whose new running statistics update the states that held the old ones.  A layer whose scale is a state that is
+ * not to be trained is frozen: it stays as it is. */
 static gn_status training(gn_graph *graph, const gn_node *node, int *value_out, gn_error *err)
 {
     gn_attr attrs[2];
+    const gn_value *scale = gn_graph_value(graph, node->in[1]);
+    if (scale->kind == GN_VALUE_STATE && !scale->trainable) {
+        *value_out = -1;
+        return GN_OK;
+    }
     attrs[0] = gn_attr_float("epsilon", gn_node_float(node, "epsilon", GN_BATCHNORM_EPSILON));
     attrs[1] = gn_attr_float("momentum", gn_node_float(node, "momentum", GN_BATCHNORM_MOMENTUM));
     const int id = gn_graph_add_node(graph, "BatchNormTrain", "gannet", node->name, node->in, 5, 5, attrs, 2);

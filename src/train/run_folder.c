@@ -31,10 +31,15 @@ static gn_status set_metrics(gn_graph *model, const gn_accuracy *a, int epoch)
     add_figure(&json, "epoch", epoch);
     add_figure(&json, "images", (double)a->images);
     add_figure(&json, "loss", a->loss);
-    add_figure(&json, "mean_iou", a->mean_iou.value);
-    add_figure(&json, "box_precision50", a->box_precision50.value);
-    add_figure(&json, "map50", a->map50.value);
-    add_figure(&json, "map50_95", a->coco.map50_95);
+    if (a->is_classifier) {
+        add_figure(&json, "top1", a->top1.value);
+        add_figure(&json, "top5", a->top5.value);
+    } else {
+        add_figure(&json, "mean_iou", a->mean_iou.value);
+        add_figure(&json, "box_precision50", a->box_precision50.value);
+        add_figure(&json, "map50", a->map50.value);
+        add_figure(&json, "map50_95", a->coco.map50_95);
+    }
     gn_text_add(&json, "}");
     gn_status status = json.failed ? GN_ENOMEM : gn_graph_meta_set(model, "gannet.metrics", json.data);
     gn_text_deinit(&json);
@@ -58,16 +63,38 @@ static void add_cell(gn_text *csv, double x)
         gn_text_add(csv, ",");
 }
 
+/* The line's cells but for the epoch; returns how many. */
+static int results_cells(const gn_epoch_record *r, double cells[8])
+{
+    const gn_accuracy *v = &r->val;
+    int n = 0;
+    cells[n++] = r->seconds;
+    cells[n++] = r->train_loss;
+    cells[n++] = v->loss;
+    if (v->is_classifier) {
+        cells[n++] = v->top1.value;
+        cells[n++] = v->top5.value;
+    } else {
+        cells[n++] = v->mean_iou.value;
+        cells[n++] = v->box_precision50.value;
+        cells[n++] = v->map50.value;
+        cells[n++] = v->coco.map50_95;
+    }
+    cells[n++] = r->lr;
+    return n;
+}
+
 gn_status gn_trainer_write_results(gn_trainer *t, const gn_epoch_record *r, gn_error *err)
 {
+    double cells[8];
+    const int n = results_cells(r, cells);
     if (t->csv.len == 0)
-        gn_text_add(&t->csv,
-                    "epoch,time,train/loss,val/loss,val/mean_iou,val/box_precision50,val/map50,val/map50_95,lr\n");
+        gn_text_add(&t->csv, r->val.is_classifier
+                                 ? "epoch,time,train/loss,val/loss,val/top1,val/top5,lr\n"
+                                 : "epoch,time,train/loss,val/loss,val/mean_iou,val/box_precision50,val/map50,"
+                                   "val/map50_95,lr\n");
     gn_text_printf(&t->csv, "%d", r->epoch);
-    const double cells[] = {
-        r->seconds,         r->train_loss,        r->val.loss, r->val.mean_iou.value, r->val.box_precision50.value,
-        r->val.map50.value, r->val.coco.map50_95, r->lr};
-    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
+    for (int i = 0; i < n; i++)
         add_cell(&t->csv, cells[i]);
     gn_text_add(&t->csv, "\n");
     if (t->csv.failed)

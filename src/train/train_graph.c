@@ -13,6 +13,8 @@ typedef struct builder {
     const gn_train_rule *rule;
     gn_error *err;
     gn_train_graph *out;
+    bool is_classifier;
+    bool *is_head; /* [values of the model] */
     int n_params;
     int *params, *grads, *steps; /* per trainable state: its value, its gradient, its value after the step */
 } builder;
@@ -111,6 +113,41 @@ static int box_loss(builder *b, int batch)
     return total;
 }
 
+bool gn_train_is_classifier(const gn_graph *model)
+{
+    const char *task = gn_graph_meta_get(model, "gannet.task");
+    return task && strcmp(task, "classify") == 0;
+}
+
+/* Cross entropy of the logits, whether or not the model ends in Softmax. */
+static int class_loss(builder *b, int batch)
+{
+    int logits = gn_graph_output(b->g, 0);
+    const int producer = gn_graph_value(b->g, logits)->producer;
+    if (producer >= 0 && strcmp(gn_graph_node(b->g, producer)->op->name, "Softmax") == 0)
+        logits = gn_graph_node(b->g, producer)->in[0];
+    b->out->label = input(b, "train.label", GN_DTYPE_S64, gn_shape_make(1, batch));
+    b->out->weight = input(b, "train.weight", GN_DTYPE_F32, gn_shape_make(1, batch));
+    const int in[3] = {logits, b->out->label, b->out->weight};
+    gn_attr smoothing = gn_attr_float("label_smoothing", (float)b->rule->label_smoothing);
+    return op(b, "gannet", "SoftmaxCrossEntropyLoss", in, 3, &smoothing, 1);
+}
+
+/* Marks the head's weights while the graph is still the model alone. */
+static gn_status find_head(builder *b)
+{
+    int *layers = NULL, n_layers = 0;
+    const int n_values = gn_graph_value_count(b->g);
+    b->is_head = gn_calloc((size_t)n_values + 1, sizeof *b->is_head);
+    if (!b->is_head)
+        return GN_ENOMEM;
+    GN_TRY(gn_train_layers(b->g, &layers, &n_layers));
+    for (int v = 0; v < n_values; v++)
+        b->is_head[v] = gn_train_is_head(b->g, v, layers, n_layers);
+    gn_free(layers);
+    return GN_OK;
+}
+
 static gn_status collect_params(builder *b)
 {
     int n_values = gn_graph_value_count(b->g);
@@ -153,50 +190,85 @@ static double decay_of(const builder *b, int param)
     return b->rule->decays_all || gn_graph_value(b->g, param)->shape.rank > 1 ? b->rule->weight_decay : 0.0;
 }
 
-static gn_status optimizer(builder *b, int scale)
+/* Attributes of the rule but for the number of parameters and their decays; returns how many. */
+static int rule_attrs(const gn_train_rule *rule, gn_attr *attrs)
+{
+    int n = 0;
+    if (rule->optimizer == GN_OPTIMIZER_SGD) {
+        attrs[n++] = gn_attr_float("momentum", (float)rule->momentum);
+        attrs[n++] = gn_attr_int("nesterov", rule->nesterov);
+    } else {
+        attrs[n++] = gn_attr_float("beta1", (float)rule->momentum);
+        attrs[n++] = gn_attr_float("beta2", (float)rule->beta2);
+        attrs[n++] = gn_attr_float("epsilon", (float)rule->epsilon);
+        attrs[n++] = gn_attr_int("decoupled", rule->optimizer == GN_OPTIMIZER_ADAMW);
+    }
+    return n;
+}
+
+/* One node that steps `n` parameters; members[i]: their place in b->params.  in, decay: scratch. */
+static gn_status step_members(builder *b, const char *name, int hyper, int scale, const int *members, int n, int *in,
+                              float *decay)
 {
     const gn_train_rule *rule = b->rule;
-    bool sgd = rule->optimizer == GN_OPTIMIZER_SGD;
-    int n = b->n_params, n_states = sgd ? (rule->momentum != 0.0 ? 1 : 0) : 2;
-    int *in = gn_alloc((size_t)(2 + n * (2 + n_states)) * sizeof *in);
-    float *decay = gn_alloc((size_t)n * sizeof *decay);
-    if (!in || !decay) {
-        gn_free(in);
-        gn_free(decay);
-        return GN_ENOMEM;
-    }
-    in[0] = b->out->hyper;
+    const bool sgd = rule->optimizer == GN_OPTIMIZER_SGD;
+    const int n_states = sgd ? (rule->momentum != 0.0 ? 1 : 0) : 2;
+    in[0] = hyper;
     in[1] = scale;
     for (int i = 0; i < n; i++) {
-        in[2 + i] = b->params[i];
-        in[2 + n + i] = b->grads[i];
-        decay[i] = (float)decay_of(b, b->params[i]);
+        const int param = b->params[members[i]];
+        in[2 + i] = param;
+        in[2 + n + i] = b->grads[members[i]];
+        decay[i] = (float)decay_of(b, param);
         for (int s = 0; s < n_states; s++)
-            in[2 + (2 + s) * n + i] = companion(b, s == 0 ? "optimizer.m" : "optimizer.v", b->params[i]);
+            in[2 + (2 + s) * n + i] = companion(b, s == 0 ? "optimizer.m" : "optimizer.v", param);
     }
     gn_attr attrs[8];
-    int n_attrs = 0;
-    attrs[n_attrs++] = gn_attr_int("n", n);
-    attrs[n_attrs++] = gn_attr_floats("weight_decay", decay, n);
-    if (sgd) {
-        attrs[n_attrs++] = gn_attr_float("momentum", (float)rule->momentum);
-        attrs[n_attrs++] = gn_attr_int("nesterov", rule->nesterov);
-    } else {
-        attrs[n_attrs++] = gn_attr_float("beta1", (float)rule->momentum);
-        attrs[n_attrs++] = gn_attr_float("beta2", (float)rule->beta2);
-        attrs[n_attrs++] = gn_attr_float("epsilon", (float)rule->epsilon);
-        attrs[n_attrs++] = gn_attr_int("decoupled", rule->optimizer == GN_OPTIMIZER_ADAMW);
-    }
-    int node = gn_graph_add_node(b->g, sgd ? "Sgd" : "Adam", "gannet", "optimizer", in, 2 + n * (2 + n_states),
-                                 n * (1 + n_states), attrs, n_attrs);
+    attrs[0] = gn_attr_int("n", n);
+    attrs[1] = gn_attr_floats("weight_decay", decay, n);
+    const int n_attrs = 2 + rule_attrs(rule, attrs + 2);
+    const int node = gn_graph_add_node(b->g, sgd ? "Sgd" : "Adam", "gannet", name, in, 2 + n * (2 + n_states),
+                                       n * (1 + n_states), attrs, n_attrs);
     gn_status status = gn_graph_error(b->g, b->err);
     for (int i = 0; i < n && status == GN_OK; i++) {
         const int *result = gn_graph_node(b->g, node)->out;
-        b->steps[i] = result[i];
-        status = gn_graph_add_update(b->g, b->params[i], result[i]);
+        b->steps[members[i]] = result[i];
+        status = gn_graph_add_update(b->g, b->params[members[i]], result[i]);
         for (int s = 0; s < n_states && status == GN_OK; s++)
             status = gn_graph_add_update(b->g, in[2 + (2 + s) * n + i], result[(1 + s) * n + i]);
     }
+    return status;
+}
+
+/* "train.hyper" with the rate of the backbone. */
+static int backbone_hyper(builder *b)
+{
+    float factor[GN_HYPER_COUNT];
+    for (int i = 0; i < GN_HYPER_COUNT; i++)
+        factor[i] = i == GN_HYPER_LR ? (float)b->rule->lr_backbone : 1.0f;
+    const int in[2] = {b->out->hyper, gn_graph_add_const_f32(b->g, "train.backbone_factor", GN_HYPER_COUNT, factor)};
+    return op(b, "", "Mul", in, 2, NULL, 0);
+}
+
+/* All parameters in one node; with a rate of its own the backbone has another. */
+static gn_status optimizer(builder *b, int scale)
+{
+    const size_t n = (size_t)b->n_params;
+    int *in = gn_alloc((2 + 4 * n) * sizeof *in), *members = gn_alloc((n + 1) * sizeof *members);
+    float *decay = gn_alloc((n + 1) * sizeof *decay);
+    gn_status status = in && members && decay ? GN_OK : GN_ENOMEM;
+    for (int part = 0; part < 2 && status == GN_OK; part++) { /* 0: the head, or all; 1: the backbone */
+        int count = 0;
+        for (int i = 0; i < b->n_params; i++) {
+            const bool is_backbone = b->rule->has_lr_backbone && !b->is_head[b->params[i]];
+            if (is_backbone == (part == 1))
+                members[count++] = i;
+        }
+        if (count > 0)
+            status = step_members(b, part ? "optimizer.backbone" : "optimizer",
+                                  part ? backbone_hyper(b) : b->out->hyper, scale, members, count, in, decay);
+    }
+    gn_free(members);
     gn_free(in);
     gn_free(decay);
     return status;
@@ -239,16 +311,21 @@ static gn_status moving_average(builder *b)
     return status;
 }
 
-/* The loss knows boxes [B,4], and boxes with a score [B,5]. */
+/* The losses know boxes [B,4], boxes with a score [B,5], and logits of classes [B,C]. */
 static gn_status check_output(const builder *b)
 {
     if (gn_graph_output_count(b->g) == 0)
         return gn_fail(b->err, GN_EUNSUPPORTED, "the model has no output to train");
     const gn_shape *shape = &gn_graph_value(b->g, gn_graph_output(b->g, 0))->shape;
-    if (shape->rank == 2 && (shape->dim[1] == 4 || shape->dim[1] == 5))
-        return GN_OK;
     char text[128];
     gn_shape_format(shape, text);
+    if (b->is_classifier)
+        return shape->rank == 2 && shape->dim[1] > 0
+                   ? GN_OK
+                   : gn_fail(b->err, GN_EUNSUPPORTED,
+                             "the model's output has the shape %s; [N,classes] of a classifier was expected", text);
+    if (shape->rank == 2 && (shape->dim[1] == 4 || shape->dim[1] == 5))
+        return GN_OK;
     return gn_fail(b->err, GN_EUNSUPPORTED,
                    "the model's output has the shape %s; [N,4] of a box head or [N,5] of box+score was expected", text);
 }
@@ -256,9 +333,11 @@ static gn_status check_output(const builder *b)
 static gn_status build(builder *b, int batch)
 {
     GN_TRY(check_output(b));
+    GN_TRY(find_head(b));
+    GN_TRY(gn_train_freeze(b->g, &b->rule->freeze, &b->out->n_frozen, b->err));
     GN_TRY(gn_pass_training(b->g, b->err));
     b->out->rng = gn_graph_find_value(b->g, "train.rng");
-    int loss = box_loss(b, batch);
+    int loss = b->is_classifier ? class_loss(b, batch) : box_loss(b, batch);
     GN_TRY(gn_graph_error(b->g, b->err));
     if (loss < 0)
         return gn_fail(b->err, GN_EINVAL, "the loss has no term: give l1_gain or iou_gain a value above 0");
@@ -288,8 +367,8 @@ static gn_status build(builder *b, int batch)
 gn_status gn_train_graph_build(const gn_graph *model, int batch, int width_px, int height_px, const gn_train_rule *rule,
                                gn_train_graph *out, gn_error *err)
 {
-    gn_train_graph t = {.images = -1, .target = -1, .has_box = -1, .weight = -1, .hyper = -1, .rng = -1};
-    builder b = {.rule = rule, .err = err, .out = &t};
+    gn_train_graph t = {.images = -1, .target = -1, .has_box = -1, .label = -1, .weight = -1, .hyper = -1, .rng = -1};
+    builder b = {.rule = rule, .err = err, .out = &t, .is_classifier = gn_train_is_classifier(model)};
     GN_TRY(gn_graph_clone(model, false, &t.graph));
     b.g = t.graph;
     t.images = gn_graph_input(b.g, 0);
@@ -304,6 +383,7 @@ gn_status gn_train_graph_build(const gn_graph *model, int batch, int width_px, i
     gn_free(b.params);
     gn_free(b.grads);
     gn_free(b.steps);
+    gn_free(b.is_head);
     if (status != GN_OK) {
         gn_graph_destroy(&t.graph);
         return status;

@@ -6,6 +6,7 @@
 
 #include "graph/graph.h"
 #include "ops/optimizer_rules.h"
+#include "train/train_parts.h"
 
 typedef enum gn_optimizer_kind { GN_OPTIMIZER_SGD = 0, GN_OPTIMIZER_ADAM, GN_OPTIMIZER_ADAMW } gn_optimizer_kind;
 
@@ -19,7 +20,11 @@ typedef struct gn_box_loss {
 } gn_box_loss;
 
 typedef struct gn_train_rule {
-    gn_box_loss loss;
+    gn_box_loss loss;       /* of models that answer with a box */
+    double label_smoothing; /* 0..0.9, of classifiers: their loss is the cross entropy of softmax */
+    gn_freeze freeze;       /* weights that stay, with the normalisation of their layers at its running statistics */
+    bool has_lr_backbone;   /* the backbone's rate is the rate times lr_backbone */
+    double lr_backbone;
     gn_optimizer_kind optimizer;
     double momentum; /* SGD's momentum, Adam's beta1 */
     bool nesterov;
@@ -30,12 +35,17 @@ typedef struct gn_train_rule {
     bool has_ema;
 } gn_train_rule;
 
-/* graph: owned.  Values of inputs (images [B,3,H,W], target [B,4], has_box [B], weight [B], hyper [8], rng [2]; -1: the graph has no use for it);
+/* graph: owned.  Values of inputs (images [B,3,H,W], target [B,4], has_box [B], label s64 [B], weight [B], hyper [8], rng [2]; -1: the
+ * graph has no use for it);
  * outputs 0: loss, 1: gradient norm. */
 typedef struct gn_train_graph {
     gn_graph *graph;
-    int images, target, has_box, weight, hyper, rng;
+    int images, target, has_box, label, weight, hyper, rng;
+    int n_frozen; /* tensors that could be trained and are not */
 } gn_train_graph;
+
+/* Whether the model answers with classes (metadata gannet.task). */
+bool gn_train_is_classifier(const gn_graph *model);
 
 /* model: its weights are trained in place, so it must outlive the result; with has_ema its averaged weights are states "ema.<name>".
  * GN_ESHAPE, GN_EUNSUPPORTED (an operator without gradient), GN_ENOMEM, with a message. */

@@ -38,6 +38,35 @@ gn_train_options gn_train_default_options(void)
 
 /* ---- setting up ---- */
 
+/* Labels of the set and answer of the model are of one kind. */
+static gn_status check_labels(const gn_trainer *t, gn_error *err)
+{
+    const bool is_classifier = gn_train_is_classifier(t->model), has_labels = gn_dataset_has_labels(t->dataset);
+    const char *path = gn_dataset_path(t->dataset);
+    if (is_classifier != has_labels)
+        return gn_fail_at(err, GN_EDATA, path, 0, "%s",
+                          has_labels ? "its pictures have a class each and no boxes: train a model with --head classify"
+                                     : "its pictures have boxes, which a classifier cannot learn: use a box head");
+    if (!is_classifier || gn_graph_output_count(t->model) == 0)
+        return GN_OK;
+    const gn_shape *shape = &gn_graph_value(t->model, gn_graph_output(t->model, 0))->shape;
+    if (shape->rank == 2 && shape->dim[1] > 0 && shape->dim[1] != gn_dataset_classes(t->dataset))
+        return gn_fail_at(err, GN_EDATA, path, 0, "it has %d classes and the model tells %lld apart",
+                          gn_dataset_classes(t->dataset), (long long)shape->dim[1]);
+    return GN_OK;
+}
+
+static gn_status check_best(const gn_trainer *t, gn_error *err)
+{
+    const bool is_classifier = gn_train_is_classifier(t->model);
+    const gn_best_by by = t->options->best_by;
+    if (is_classifier ? by == GN_BEST_IOU || by == GN_BEST_MAP : by == GN_BEST_TOP1)
+        return gn_fail(err, GN_EUSAGE, "the best epoch of a %s cannot be chosen by %s: use %s or loss",
+                       is_classifier ? "classifier" : "box model", is_classifier ? "boxes" : "classes",
+                       is_classifier ? "top1" : "iou, map");
+    return GN_OK;
+}
+
 static gn_status check_memory(const gn_trainer *t, gn_error *err)
 {
     const gn_train_options *o = t->options;
@@ -92,6 +121,8 @@ static gn_status open_loaders(gn_trainer *t, gn_error *err)
 static gn_status set_up(gn_trainer *t, gn_error *err)
 {
     const gn_train_options *o = t->options;
+    GN_TRY(check_labels(t, err));
+    GN_TRY(check_best(t, err));
     GN_TRY(check_memory(t, err));
     GN_TRY(open_loaders(t, err));
     GN_TRY(gn_train_graph_build(t->model, o->loader.batch, o->loader.imgsz_w, o->loader.imgsz_h, &o->rule,
@@ -138,7 +169,7 @@ static void bind(const gn_trainer *t, int value, const void *data)
         gn_backend_cpu.bind(t->exec, value, data);
 }
 
-/* has_box marks targets; a picture that could not be decoded has neither box nor weight. */
+/* has_box marks targets, label the class; a picture that could not be decoded has neither box nor weight. */
 static gn_status run_step(gn_trainer *t, const gn_batch *batch, double *loss_out, gn_error *err)
 {
     float hyper[GN_HYPER_COUNT];
@@ -147,6 +178,7 @@ static gn_status run_step(gn_trainer *t, const gn_batch *batch, double *loss_out
     bind(t, t->step_graph.images, batch->images);
     bind(t, t->step_graph.target, batch->boxes);
     bind(t, t->step_graph.has_box, batch->has_box);
+    bind(t, t->step_graph.label, batch->label);
     bind(t, t->step_graph.weight, batch->weight);
     bind(t, t->step_graph.hyper, hyper);
     bind(t, t->step_graph.rng, rng);
@@ -224,9 +256,8 @@ static gn_status train_epoch(gn_trainer *t, double *images_per_s_out, gn_error *
 static gn_status validate(gn_trainer *t, int resamples, gn_accuracy *out, gn_error *err)
 {
     const gn_train_options *o = t->options;
-    *out = (gn_accuracy){
-        .loss = NAN, .mean_iou = {NAN, NAN, NAN}, .box_precision50 = {NAN, NAN, NAN}, .map50 = {NAN, NAN, NAN}};
-    out->coco.map50_95 = NAN;
+    *out = gn_accuracy_nothing();
+    out->is_classifier = gn_train_is_classifier(t->model);
     if (!o->has_val)
         return GN_OK;
     int64_t begin = gn_now_ns();
@@ -250,10 +281,13 @@ static double value_of(const gn_train_options *o, const gn_accuracy *a)
     if (!o->has_val)
         return NAN;
     switch (o->best_by) {
+    case GN_BEST_TOP1:
+        return a->top1.value;
     case GN_BEST_MAP:
         return a->coco.map50_95;
     case GN_BEST_LOSS:
         return -a->loss;
+    case GN_BEST_AUTO:
     case GN_BEST_IOU:
         break;
     }
@@ -347,13 +381,16 @@ gn_status gn_train_run(gn_graph *model, const gn_dataset *dataset, const gn_trai
                        gn_epoch_fn on_epoch, void *ctx, gn_train_result *result_out, gn_error *err)
 {
     gn_train_options own = *options;
-    own.schedule.epochs = own.epochs;
+    own.schedule.epochs = own.schedule_epochs > 0 ? own.schedule_epochs : own.epochs;
+    if (own.best_by == GN_BEST_AUTO && gn_train_is_classifier(model))
+        own.best_by = GN_BEST_TOP1;
     gn_trainer t = {.model = model, .dataset = dataset, .options = &own, .on_epoch = on_epoch, .ctx = ctx};
     gn_train_result result = {0};
     gn_text_init(&t.csv);
     gn_status status = set_up(&t, err);
     if (status == GN_OK) {
         result.resumed = t.step > 0;
+        result.n_frozen = t.step_graph.n_frozen;
         result.arena_bytes = gn_backend_cpu.plan(t.exec)->arena_bytes;
         status = gn_trainer_path(&t, "best.onnx", result.best_path, sizeof result.best_path, err);
     }

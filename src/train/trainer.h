@@ -10,13 +10,15 @@
 #include "train/schedule.h"
 #include "train/train_graph.h"
 
-typedef enum gn_best_by { GN_BEST_IOU = 0, GN_BEST_MAP, GN_BEST_LOSS } gn_best_by;
+/* GN_BEST_AUTO: mean IoU of boxes, top-1 of classes. */
+typedef enum gn_best_by { GN_BEST_AUTO = 0, GN_BEST_IOU, GN_BEST_MAP, GN_BEST_LOSS, GN_BEST_TOP1 } gn_best_by;
 
 typedef struct gn_train_options {
     int epochs;               /* >= 1 */
     gn_loader_options loader; /* of the training split; size, fit and normalisation also go into the model's metadata */
     gn_train_rule rule;
-    gn_schedule schedule;      /* its `epochs` is set from above */
+    gn_schedule schedule;      /* its `epochs` is set from schedule_epochs */
+    double schedule_epochs;    /* where the schedule ends, wherever the run ends; 0: where the run ends */
     double ema_decay, ema_tau; /* decay of step t: ema_decay * (1 - exp(-t/ema_tau)) */
     int patience;              /* stop after so many epochs without a better one; 0: never */
     gn_best_by best_by;
@@ -50,6 +52,7 @@ typedef struct gn_train_result {
     gn_accuracy best;             /* validation of the best epoch, with intervals when it was reached by this process */
     bool stopped_early;
     bool resumed;
+    int n_frozen; /* tensors left as they were */
     size_t arena_bytes;
     char best_path[1024], last_path[1024];
 } gn_train_result;
@@ -58,7 +61,8 @@ typedef struct gn_train_result {
  * GN_ENOMEM: the settings need more memory than there is; the figure is named before anything starts.
  * GN_EDIVERGED: loss or gradient became NaN or infinite; step, rate and advice are named, the last good checkpoint stays.
  * GN_ECANCELED: a stop was asked for; everything is saved and `resume` goes on with the next step.
- * GN_EDATA, GN_EIO, GN_EINVAL, GN_EFORMAT (a checkpoint of other settings). */
+ * GN_EDATA: also when the set's labels are not of the model's kind (boxes or classes), or its classes are not as many.
+ * GN_EIO, GN_EINVAL, GN_EFORMAT (a checkpoint of other settings). */
 gn_status gn_train_run(gn_graph *model, const gn_dataset *dataset, const gn_train_options *options,
                        gn_epoch_fn on_epoch, void *ctx, gn_train_result *result_out, gn_error *err);
 

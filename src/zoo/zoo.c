@@ -177,6 +177,21 @@ static gn_status set_metadata(gn_graph *graph, const gn_zoo_options *options, gn
 
 /* ---- building ---- */
 
+/* Lists the head's tensors, those made since there were `first` values: by them training tells head and backbone apart. */
+static gn_status set_head_tensors(gn_graph *graph, int first)
+{
+    gn_text text;
+    gn_text_init(&text);
+    for (int v = first; v < gn_graph_value_count(graph); v++)
+        if (gn_graph_value(graph, v)->kind == GN_VALUE_STATE)
+            gn_text_printf(&text, "%s%s", text.len > 0 ? "," : "", gn_graph_value(graph, v)->name);
+    gn_status status = text.failed ? GN_ENOMEM : GN_OK;
+    if (status == GN_OK && text.len > 0)
+        status = gn_graph_meta_set(graph, "gannet.head_tensors", text.data);
+    gn_text_deinit(&text);
+    return status;
+}
+
 static gn_blocks builder(gn_graph *graph, const gn_zoo_options *options, const plan *p)
 {
     const gn_architecture *a = p->architecture;
@@ -198,12 +213,14 @@ static gn_status build_into(gn_graph *graph, const gn_zoo_options *options, cons
     gn_feature x = {.C = 3, .H = options->height_px, .W = options->width_px, .stride = 1};
     x.value = gn_graph_add_input(graph, "images", GN_DTYPE_F32, &images);
     x = p->architecture->features(&blocks, x);
+    const int first = gn_graph_value_count(graph);
     const int n = gn_head_build(&blocks, p->architecture, p->head, x, options->classes, outputs);
     GN_TRY(gn_graph_error(graph, err));
     for (int i = 0; i < n; i++) {
         GN_TRY(gn_graph_rename_value(graph, outputs[i].x.value, outputs[i].name));
         GN_TRY(gn_graph_add_output(graph, outputs[i].x.value));
     }
+    GN_TRY(set_head_tensors(graph, first));
     return set_metadata(graph, options, p->head);
 }
 

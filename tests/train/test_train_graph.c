@@ -409,6 +409,7 @@ static void what_cannot_be_trained_is_named(void **state)
     refuse(model, &plain_rule, GN_EDATA, "no weights");
     gn_graph_destroy(&model);
     model = network("squeezenet1_1", "classify", 64);
+    assert_int_equal(gn_graph_meta_set(model, "gannet.task", "box"), GN_OK);
     refuse(model, &plain_rule, GN_EUNSUPPORTED, "[2,7]");
     gn_graph_destroy(&model);
     model = network("squeezenet1_1", "box", 64);
