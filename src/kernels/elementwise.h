@@ -20,6 +20,22 @@ void gn_f32_sigmoid(const float *src, float *dst, size_t n);
 void gn_f32_sigmoid_grad(const float *dy, const float *y, float *dx, size_t n); /* dy*y*(1-y) */
 void gn_f32_hardswish(const float *src, float *dst, size_t n);                  /* x*clamp(x/6+0.5,0,1) */
 void gn_f32_hardswish_grad(const float *dy, const float *x, float *dx, size_t n);
+/* Activations; gradients take the input x of the forward pass, or its result y.  Errors: a few units in the last place of
+ * max(1, |x|). */
+void gn_f32_leaky_relu(const float *src, float *dst, size_t n, float alpha); /* x < 0 ? alpha*x : x */
+void gn_f32_leaky_relu_grad(const float *dy, const float *x, float *dx, size_t n, float alpha);
+void gn_f32_hardsigmoid(const float *src, float *dst, size_t n, float alpha, float beta); /* clamp(alpha*x+beta,0,1) */
+void gn_f32_hardsigmoid_grad(const float *dy, const float *y, float *dx, size_t n, float alpha);
+void gn_f32_elu(const float *src, float *dst, size_t n, float alpha); /* x < 0 ? alpha*(e^x-1) : x */
+void gn_f32_elu_grad(const float *dy, const float *x, float *dx, size_t n, float alpha);
+void gn_f32_gelu(const float *src, float *dst, size_t n); /* x/2*(1+erf(x/sqrt(2))) */
+void gn_f32_gelu_grad(const float *dy, const float *x, float *dx, size_t n);
+void gn_f32_gelu_tanh(const float *src, float *dst, size_t n); /* x/2*(1+tanh(sqrt(2/pi)*(x+0.044715*x^3))) */
+void gn_f32_gelu_tanh_grad(const float *dy, const float *x, float *dx, size_t n);
+void gn_f32_tanh(const float *src, float *dst, size_t n);
+void gn_f32_tanh_grad(const float *dy, const float *y, float *dx, size_t n); /* dy*(1-y*y) */
+void gn_f32_exp(const float *src, float *dst, size_t n);                     /* below -87.3 perhaps 0 */
+void gn_f32_erf(const float *src, float *dst, size_t n);
 /* rows x C: dst[r,c] = a[r,c] op b[c] (bias and per-channel scale), and [N,HW,C] times [N,C] (squeeze and excitation). */
 void gn_f32_add_rows(const float *a, const float *b, float *dst, size_t rows, size_t C);
 void gn_f32_mul_rows(const float *a, const float *b, float *dst, size_t rows, size_t C);

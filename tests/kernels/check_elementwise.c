@@ -57,6 +57,59 @@ static void run_hardswish(const float *a, const float *b, float *dst, size_t n)
     gn_f32_hardswish(a, dst, n);
 }
 
+static void run_leaky_relu(const float *a, const float *b, float *dst, size_t n)
+{
+    (void)b;
+    gn_f32_leaky_relu(a, dst, n, 0.125F);
+}
+static void run_leaky_relu_grad(const float *a, const float *b, float *dst, size_t n)
+{
+    gn_f32_leaky_relu_grad(a, b, dst, n, 0.125F);
+}
+static void run_hardsigmoid(const float *a, const float *b, float *dst, size_t n)
+{
+    (void)b;
+    gn_f32_hardsigmoid(a, dst, n, 0.1875F, 0.5F);
+}
+static void run_hardsigmoid_grad(const float *a, const float *b, float *dst, size_t n)
+{
+    gn_f32_hardsigmoid_grad(a, b, dst, n, 0.1875F);
+}
+static void run_elu(const float *a, const float *b, float *dst, size_t n)
+{
+    (void)b;
+    gn_f32_elu(a, dst, n, 1.5F);
+}
+static void run_elu_grad(const float *a, const float *b, float *dst, size_t n)
+{
+    gn_f32_elu_grad(a, b, dst, n, 1.5F);
+}
+static void run_gelu(const float *a, const float *b, float *dst, size_t n)
+{
+    (void)b;
+    gn_f32_gelu(a, dst, n);
+}
+static void run_gelu_tanh(const float *a, const float *b, float *dst, size_t n)
+{
+    (void)b;
+    gn_f32_gelu_tanh(a, dst, n);
+}
+static void run_tanh(const float *a, const float *b, float *dst, size_t n)
+{
+    (void)b;
+    gn_f32_tanh(a, dst, n);
+}
+static void run_exp(const float *a, const float *b, float *dst, size_t n)
+{
+    (void)b;
+    gn_f32_exp(a, dst, n);
+}
+static void run_erf(const float *a, const float *b, float *dst, size_t n)
+{
+    (void)b;
+    gn_f32_erf(a, dst, n);
+}
+
 static double f_add(double a, double b)
 {
     return a + b;
@@ -117,6 +170,72 @@ static double f_hardswish_grad(double a, double b)
     return a * (b <= -3 ? 0 : b >= 3 ? 1 : b / 3 + 0.5);
 }
 
+static double f_leaky_relu(double a, double b)
+{
+    (void)b;
+    return a < 0 ? 0.125 * a : a;
+}
+static double f_leaky_relu_grad(double a, double b)
+{
+    return b < 0 ? 0.125 * a : a;
+}
+static double f_hardsigmoid(double a, double b)
+{
+    (void)b;
+    return fmin(fmax(a * 0.1875 + 0.5, 0), 1);
+}
+static double f_hardsigmoid_grad(double a, double b)
+{
+    return b > 0 && b < 1 ? 0.1875 * a : 0;
+}
+static double f_elu(double a, double b)
+{
+    (void)b;
+    return a < 0 ? 1.5 * expm1(a) : a;
+}
+static double f_elu_grad(double a, double b)
+{
+    return b < 0 ? 1.5 * exp(b) * a : a;
+}
+static double f_gelu(double a, double b)
+{
+    (void)b;
+    return 0.5 * a * erfc(-a * sqrt(0.5));
+}
+static double f_gelu_grad(double a, double b)
+{
+    return a * (0.5 * erfc(-b * sqrt(0.5)) + b * exp(-0.5 * b * b) / sqrt(2 * acos(-1)));
+}
+static double f_gelu_tanh(double a, double b)
+{
+    (void)b;
+    return 0.5 * a * (1 + tanh(sqrt(2 / acos(-1)) * (a + 0.044715 * a * a * a)));
+}
+static double f_gelu_tanh_grad(double a, double b)
+{
+    const double s = sqrt(2 / acos(-1)), t = tanh(s * (b + 0.044715 * b * b * b));
+    return 0.5 * a * (1 + t + b * (1 - t * t) * s * (1 + 3 * 0.044715 * b * b));
+}
+static double f_tanh(double a, double b)
+{
+    (void)b;
+    return tanh(a);
+}
+static double f_tanh_grad(double a, double b)
+{
+    return a * (1 - b * b);
+}
+static double f_exp(double a, double b)
+{
+    (void)b;
+    return exp(a);
+}
+static double f_erf(double a, double b)
+{
+    (void)b;
+    return erf(a);
+}
+
 typedef struct subject {
     const char *name;
     apply_fn run;
@@ -141,6 +260,20 @@ static const subject subjects[] = {
     {"sigmoid_grad", gn_f32_sigmoid_grad, f_sigmoid_grad, -1, 1, 4 * ULP, 0, 3},
     {"hardswish", run_hardswish, f_hardswish, -8, 8, 16 * ULP, 0, 2},
     {"hardswish_grad", gn_f32_hardswish_grad, f_hardswish_grad, -8, 8, 16 * ULP, 0, 3},
+    {"leaky_relu", run_leaky_relu, f_leaky_relu, -8, 8, 0, ULP, 2},
+    {"leaky_relu_grad", run_leaky_relu_grad, f_leaky_relu_grad, -8, 8, 0, ULP, 3},
+    {"hardsigmoid", run_hardsigmoid, f_hardsigmoid, -8, 8, 2 * ULP, 0, 2},
+    {"hardsigmoid_grad", run_hardsigmoid_grad, f_hardsigmoid_grad, -2, 2, 0, ULP, 3},
+    {"elu", run_elu, f_elu, -30, 10, 4 * ULP, ULP, 2},
+    {"elu_grad", run_elu_grad, f_elu_grad, -8, 4, 0, 4 * ULP, 3},
+    {"gelu", run_gelu, f_gelu, -10, 10, 6 * ULP, 2 * ULP, 2},
+    {"gelu_grad", gn_f32_gelu_grad, f_gelu_grad, -6, 6, 24 * ULP, 4 * ULP, 3},
+    {"gelu_tanh", run_gelu_tanh, f_gelu_tanh, -10, 10, 8 * ULP, 4 * ULP, 2},
+    {"gelu_tanh_grad", gn_f32_gelu_tanh_grad, f_gelu_tanh_grad, -6, 6, 64 * ULP, 128 * ULP, 3},
+    {"tanh", run_tanh, f_tanh, -12, 12, 0, 3 * ULP, 2},
+    {"tanh_grad", gn_f32_tanh_grad, f_tanh_grad, -1, 1, 4 * ULP, 0, 3},
+    {"exp", run_exp, f_exp, -85, 85, 0, 2 * ULP, 2},
+    {"erf", run_erf, f_erf, -5, 5, 0, 2 * ULP, 2},
 };
 
 static void check_range(gn_check *c, const subject *s, size_t n)
@@ -176,7 +309,8 @@ static void check_special(gn_check *c, const subject *s)
     check_at_level(c);
     s->run(a, b, got, N_PAIRS);
     /* Below -88 the sigmoid may be 0 instead of a denormal number. */
-    check_close(c, "special values", got, ref, N_PAIRS, strcmp(s->name, "sigmoid") == 0 ? 1e-37 : 0, 2 * ULP);
+    check_close(c, "special values", got, ref, N_PAIRS, s->abs_tol + (strcmp(s->name, "sigmoid") == 0 ? 1e-37 : 0),
+                s->rel_tol + 2 * ULP);
     if (c->is_ref && strcmp(s->name, "clamp") == 0)
         check_that(c, isnan(ref[0]), "clamp loses NaN: %g", (double)ref[0]);
 }

@@ -93,6 +93,123 @@ static void gn_f32_hardswish_grad__ref(const float *dy, const float *x, float *d
     }
 }
 
+/* ---- activations, each rounded once from double ---- */
+
+#define HALF_ROOT  0.70710678118654752440 /* sqrt(1/2) */
+#define TANH_SLOPE 0.79788456080286535588 /* sqrt(2/pi) */
+#define TANH_CUBIC 0.044715
+
+static double gelu1(double x)
+{
+    return 0.5 * x * (1 + erf(x * HALF_ROOT));
+}
+
+static double gelu_slope1(double x)
+{
+    return 0.5 * (1 + erf(x * HALF_ROOT)) + x * (0.5 * TANH_SLOPE * exp(-0.5 * x * x));
+}
+
+static double gelu_tanh1(double x)
+{
+    return 0.5 * x * (1 + tanh(TANH_SLOPE * (x + TANH_CUBIC * x * x * x)));
+}
+
+/* Beyond 10 the slope is 0 or 1 to the last bit of a float. */
+static double gelu_tanh_slope1(double far)
+{
+    const double x = far > 10 ? 10 : far < -10 ? -10 : far;
+    const double t = tanh(TANH_SLOPE * (x + TANH_CUBIC * x * x * x));
+    return 0.5 * (1 + t + x * (1 - t * t) * TANH_SLOPE * (1 + 3 * TANH_CUBIC * x * x));
+}
+
+static void map1(double (*fn)(double), const float *src, float *dst, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        dst[i] = (float)fn((double)src[i]);
+}
+
+static void gn_f32_leaky_relu__ref(const float *src, float *dst, size_t n, float alpha)
+{
+    for (size_t i = 0; i < n; i++)
+        dst[i] = src[i] < 0.0f ? alpha * src[i] : src[i];
+}
+
+static void gn_f32_leaky_relu_grad__ref(const float *dy, const float *x, float *dx, size_t n, float alpha)
+{
+    for (size_t i = 0; i < n; i++)
+        dx[i] = x[i] < 0.0f ? alpha * dy[i] : dy[i];
+}
+
+static void gn_f32_hardsigmoid__ref(const float *src, float *dst, size_t n, float alpha, float beta)
+{
+    const gn_clamp gate = {0.0f, 1.0f};
+    for (size_t i = 0; i < n; i++)
+        dst[i] = clamp1(src[i] * alpha + beta, gate);
+}
+
+static void gn_f32_hardsigmoid_grad__ref(const float *dy, const float *y, float *dx, size_t n, float alpha)
+{
+    for (size_t i = 0; i < n; i++)
+        dx[i] = y[i] > 0.0f && y[i] < 1.0f ? alpha * dy[i] : 0.0f;
+}
+
+static void gn_f32_elu__ref(const float *src, float *dst, size_t n, float alpha)
+{
+    for (size_t i = 0; i < n; i++)
+        dst[i] = src[i] < 0.0f ? (float)((double)alpha * expm1((double)src[i])) : src[i];
+}
+
+static void gn_f32_elu_grad__ref(const float *dy, const float *x, float *dx, size_t n, float alpha)
+{
+    for (size_t i = 0; i < n; i++)
+        dx[i] = x[i] >= 0.0f ? dy[i] : (float)((double)dy[i] * (double)alpha * exp((double)x[i]));
+}
+
+static void gn_f32_gelu__ref(const float *src, float *dst, size_t n)
+{
+    map1(gelu1, src, dst, n);
+}
+
+static void gn_f32_gelu_grad__ref(const float *dy, const float *x, float *dx, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        dx[i] = (float)((double)dy[i] * gelu_slope1((double)x[i]));
+}
+
+static void gn_f32_gelu_tanh__ref(const float *src, float *dst, size_t n)
+{
+    map1(gelu_tanh1, src, dst, n);
+}
+
+static void gn_f32_gelu_tanh_grad__ref(const float *dy, const float *x, float *dx, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        dx[i] = (float)((double)dy[i] * gelu_tanh_slope1((double)x[i]));
+}
+
+static void gn_f32_tanh__ref(const float *src, float *dst, size_t n)
+{
+    map1(tanh, src, dst, n);
+}
+
+static void gn_f32_tanh_grad__ref(const float *dy, const float *y, float *dx, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        dx[i] = dy[i] * (1.0f - y[i] * y[i]);
+}
+
+static void gn_f32_exp__ref(const float *src, float *dst, size_t n)
+{
+    map1(exp, src, dst, n);
+}
+
+static void gn_f32_erf__ref(const float *src, float *dst, size_t n)
+{
+    map1(erf, src, dst, n);
+}
+
+/* ---- rows ---- */
+
 static void gn_f32_add_rows__ref(const float *a, const float *b, float *dst, size_t rows, size_t C)
 {
     for (size_t r = 0; r < rows; r++)
