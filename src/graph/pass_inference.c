@@ -151,7 +151,8 @@ gn_status gn_pass_fuse(gn_graph *graph, gn_error *err)
     bool *gone = gn_calloc(2 * n + 1, sizeof *gone);
     gn_status status = uses && gone ? GN_OK : GN_ENOMEM;
     for (size_t i = 0; i < n && status == GN_OK; i++)
-        if (is_op(graph->nodes[i], "Conv") && has_data(graph, graph->nodes[i]->in[1])) {
+        if (is_op(graph->nodes[i], "Conv") && has_data(graph, graph->nodes[i]->in[1]) &&
+            graph->values[graph->nodes[i]->in[1]]->shape.rank == 4) {
             chain c = follow(graph, uses, (int)i);
             status = emit_fused(graph, &c, gone);
         }

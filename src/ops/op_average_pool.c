@@ -4,10 +4,13 @@
 #include "ops/op_rules.h"
 #include "ops/ref_access.h"
 #include "ops/spatial.h"
+#include "ops/volume_rules.h"
 
 static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
 {
     gn_spatial g;
+    if (gn_is_volume(graph, node) && *node->op->domain == '\0')
+        return gn_volume_pool_infer(graph, node, err);
     GN_TRY(gn_spatial_auto_pad(graph, node, NULL, err));
     GN_TRY(gn_spatial_pool(graph, node, &g, err));
     gn_set_out(graph, node, 0, gn_in_dtype(graph, node, 0), &(gn_shape){.rank = 4, .dim = {g.N, g.C, g.P, g.Q}});
@@ -25,7 +28,9 @@ static gn_status infer_grad(gn_graph *graph, const gn_node *node, gn_error *err)
 static void cost(const gn_graph *graph, const gn_node *node, gn_cost *cost_out)
 {
     gn_spatial g;
-    if (gn_spatial_pool(graph, node, &g, NULL) == GN_OK)
+    if (gn_is_volume(graph, node))
+        gn_volume_pool_cost(graph, node, cost_out);
+    else if (gn_spatial_pool(graph, node, &g, NULL) == GN_OK)
         cost_out->elementwise = gn_cost_times(g.N * g.C * g.P * g.Q, g.R * g.S);
 }
 
@@ -39,6 +44,10 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
     gn_attr attrs[7];
     if (dy < 0 || !gn_grad_wants(grad, node, 0))
         return GN_OK;
+    if (x->rank != 4)
+        return gn_graph_set_error(gn_grad_graph(grad), GN_EUNSUPPORTED,
+                                  "node %s (AveragePool): only pictures of four dimensions have a gradient",
+                                  node->name);
     const int n = gn_op_copy_attrs(node, copied, 6, attrs);
     attrs[n] = gn_attr_ints("in_hw", in_hw, 2);
     return gn_give(grad, node, 0, gn_emit(grad, node, "gannet", "AveragePoolGrad", &dy, 1, attrs, n + 1));
@@ -67,6 +76,8 @@ static int64_t pixel(const gn_spatial *g, const window *v, int64_t plane, int64_
 static gn_status reference(const gn_ref_call *call)
 {
     gn_spatial g;
+    if (gn_is_volume(call->graph, call->node))
+        return gn_volume_average(call);
     GN_TRY(gn_spatial_pool(call->graph, call->node, &g, NULL));
     for (int64_t i = 0; i < g.N * g.C * g.P * g.Q; i++) {
         const window v = window_at(&g, i / g.Q % g.P, i % g.Q);

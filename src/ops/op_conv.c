@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/conv_ref.h"
 #include "ops/op_rules.h"
+#include "ops/volume_rules.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -23,6 +24,8 @@ static gn_status check_per_filter(const gn_graph *graph, const gn_node *node, in
 static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
 {
     gn_spatial g;
+    if (gn_is_volume(graph, node) && *node->op->domain == '\0')
+        return gn_volume_conv_infer(graph, node, err);
     GN_TRY(gn_spatial_auto_pad(graph, node, gn_in_shape(graph, node, 1), err));
     GN_TRY(gn_spatial_conv(graph, node, &g, err));
     const gn_shape y = {.rank = 4, .dim = {g.N, g.K, g.P, g.Q}};
@@ -40,6 +43,10 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
 static void cost(const gn_graph *graph, const gn_node *node, gn_cost *cost_out)
 {
     gn_spatial g;
+    if (gn_is_volume(graph, node)) {
+        gn_volume_conv_cost(graph, node, cost_out);
+        return;
+    }
     if (gn_spatial_conv(graph, node, &g, NULL) != GN_OK)
         return;
     const int64_t outputs = g.N * g.K * g.P * g.Q;
@@ -74,6 +81,9 @@ static gn_status give_weight(gn_grad *grad, const gn_node *node, int dy, const g
 
 static gn_status grad_rule(gn_grad *grad, const gn_node *node)
 {
+    if (gn_is_volume(gn_grad_graph(grad), node))
+        return gn_graph_set_error(gn_grad_graph(grad), GN_EUNSUPPORTED,
+                                  "node %s (Conv): only pictures of four dimensions have a gradient", node->name);
     const gn_shape *w = gn_in_shape(gn_grad_graph(grad), node, 1);
     const int64_t kernel_shape[2] = {w->dim[2], w->dim[3]};
     const int dy = gn_grad_of_out(grad, node, 0);
@@ -99,6 +109,8 @@ static gn_status reference(const gn_ref_call *call)
 {
     gn_spatial g;
     float lo, hi;
+    if (gn_is_volume(call->graph, call->node))
+        return gn_volume_conv(call);
     GN_TRY(gn_spatial_conv(call->graph, call->node, &g, NULL));
     gn_op_clamp(call->node, &lo, &hi); /* Conv has neither attribute: open */
     return gn_conv_ref_forward(&g, call->in[0], call->in[1], optional(call, 2), optional(call, 3), optional(call, 4),

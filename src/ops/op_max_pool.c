@@ -5,6 +5,7 @@
 #include "ops/op_rules.h"
 #include "ops/ref_access.h"
 #include "ops/spatial.h"
+#include "ops/volume_rules.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -15,6 +16,8 @@
 static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
 {
     gn_spatial g;
+    if (gn_is_volume(graph, node) && *node->op->domain == '\0')
+        return gn_volume_pool_infer(graph, node, err);
     GN_TRY(gn_spatial_auto_pad(graph, node, NULL, err));
     GN_TRY(gn_spatial_pool(graph, node, &g, err));
     const gn_shape y = {.rank = 4, .dim = {g.N, g.C, g.P, g.Q}};
@@ -31,7 +34,9 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
 static void cost(const gn_graph *graph, const gn_node *node, gn_cost *cost_out)
 {
     gn_spatial g;
-    if (gn_spatial_pool(graph, node, &g, NULL) == GN_OK)
+    if (gn_is_volume(graph, node))
+        gn_volume_pool_cost(graph, node, cost_out);
+    else if (gn_spatial_pool(graph, node, &g, NULL) == GN_OK)
         cost_out->elementwise = gn_cost_times(g.N * g.C * g.P * g.Q, g.R * g.S);
 }
 
@@ -96,6 +101,8 @@ static gn_status reference(const gn_ref_call *call)
     const bool is_train = *call->node->op->domain != '\0';
     const bool columns_first = gn_node_int(call->node, "storage_order", 0) != 0;
     gn_spatial g;
+    if (gn_is_volume(call->graph, call->node))
+        return gn_volume_max(call);
     GN_TRY(gn_spatial_pool(call->graph, call->node, &g, NULL));
     for (int64_t i = 0; i < g.N * g.C * g.P * g.Q; i++) {
         const int64_t plane = i / (g.P * g.Q) * g.H * g.W;

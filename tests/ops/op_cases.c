@@ -7,6 +7,7 @@
 
 const op_case op_cases[] = {
 #include "op_cases_inference.inc"
+#include "op_cases_rarer.inc"
     /* ---- convolutions ---- */
     {.name = "Conv/by hand",
      .graph = "input 'x' f32 [1,1,3,3]\ninput 'w' f32 [1,1,2,2]\n"

@@ -273,7 +273,7 @@ static void mismatched_shapes_are_explained(void **state)
          "'SAME'}\n",
          "auto_pad is SAME, expected"},
         {"input 'x' f32 [3,8]\ninput 'w' f32 [4,3,3,3]\nnode 'Conv' '' 'c' ('x' 'w') -> ('y')\n",
-         "expected four dimensions"},
+         "expected three to five dimensions"},
         {"input 'a' f32 [2,3]\ninput 'b' f32 [2]\nnode 'Add' '' 'add' ('a' 'b') -> ('y')\n",
          "[2,3] and [2] do not broadcast"},
         {"input 'a' f32 [2,3]\ninput 'b' f32 [4,5]\nnode 'Gemm' '' 'g' ('a' 'b') -> ('y')\n",

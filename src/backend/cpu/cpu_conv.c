@@ -314,12 +314,19 @@ static void run_weight(gn_exec *exec, const gn_cpu_step *step)
     gn_pool_run(pool, gn_conv_bwd_weight_reduce_tasks(p), weight_reduce_task, &job);
 }
 
+/* Other numbers of dimensions are left to the reference. */
+static bool takes_pictures(const gn_graph *graph, const gn_node *node)
+{
+    return gn_in_shape(graph, node, 0)->rank == 4;
+}
+
 static const gn_cpu_op conv_op = {.domain = "",
                                   .name = "Conv",
                                   .step_scratch = forward_scratch,
                                   .prepare = prepare_forward,
                                   .run = run_forward,
-                                  .takes_plain = forward_takes_plain};
+                                  .takes_plain = forward_takes_plain,
+                                  .takes = takes_pictures};
 static const gn_cpu_op fused_op = {.domain = "gannet",
                                    .name = "FusedConv",
                                    .step_scratch = forward_scratch,

@@ -144,8 +144,13 @@ static void run_adaptive_grad(gn_exec *exec, const gn_cpu_step *step)
 /* Where the maxima lay is asked for rarely, and left to the reference. */
 static bool wants_values_only(const gn_graph *graph, const gn_node *node)
 {
-    (void)graph;
-    return !gn_has_out(node, 1);
+    return !gn_has_out(node, 1) && gn_in_shape(graph, node, 0)->rank == 4;
+}
+
+/* Other numbers of dimensions are left to the reference. */
+static bool takes_pictures(const gn_graph *graph, const gn_node *node)
+{
+    return gn_in_shape(graph, node, 0)->rank == 4;
 }
 
 static const gn_cpu_op max_op = {
@@ -158,7 +163,7 @@ static const gn_cpu_op max_grad_op = {.domain = "gannet",
                                       .run = run_max_grad,
                                       .types = GN_CPU_TYPES_F32_FIRST};
 static const gn_cpu_op average_op = {
-    .domain = "", .name = "AveragePool", .prepare = prepare_forward, .run = run_average};
+    .domain = "", .name = "AveragePool", .prepare = prepare_forward, .run = run_average, .takes = takes_pictures};
 static const gn_cpu_op average_grad_op = {
     .domain = "gannet", .name = "AveragePoolGrad", .prepare = prepare_backward, .run = run_average_grad};
 static const gn_cpu_op global_op = {
