@@ -88,6 +88,20 @@ static bool agrees(const tolerance *tol, double range, double got, double want)
     return fabs(got - want) <= tol->atol + (tol->range > 0 ? tol->range * range : tol->rtol * fabs(want));
 }
 
+/* Outputs whose number of rows depends on data have an upper bound here; the rows that are too many hold -1. */
+static bool is_padded(const gn_tensor *got, const gn_tensor *want)
+{
+    gn_shape shape = got->shape;
+    if (shape.rank < 1 || shape.rank != want->shape.rank || shape.dim[0] < want->shape.dim[0] ||
+        got->dtype != GN_DTYPE_S64)
+        return false;
+    shape.dim[0] = want->shape.dim[0];
+    for (int64_t i = gn_tensor_count(want); i < gn_tensor_count(got); i++)
+        if (gn_tensor_get_s64(got, i) != -1)
+            return false;
+    return gn_shape_equal(&shape, &want->shape);
+}
+
 static gn_status compare(const gn_tensor *got, const gn_tensor *want, int k, const tolerance *tol, const char *how,
                          gn_error *err)
 {
@@ -96,7 +110,7 @@ static gn_status compare(const gn_tensor *got, const gn_tensor *want, int k, con
         return gn_fail(err, GN_EINVAL, "%s: output %d is missing", how, k);
     gn_shape_format(&got->shape, a);
     gn_shape_format(&want->shape, b);
-    if (got->dtype != want->dtype || !gn_shape_equal(&got->shape, &want->shape))
+    if (got->dtype != want->dtype || (!gn_shape_equal(&got->shape, &want->shape) && !is_padded(got, want)))
         return gn_fail(err, GN_ESHAPE, "%s: output %d is %s %s, expected %s %s", how, k, gn_dtype_name(got->dtype), a,
                        gn_dtype_name(want->dtype), b);
     const double range = range_of(want);

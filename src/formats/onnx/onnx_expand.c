@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "formats/onnx/onnx_rules.h"
+#include "formats/onnx/onnx_scan.h"
 
 /* Negative operands are failures of what emitted them. */
 static int emit1(gn_graph *graph, const gn_onnx_node *node, const char *op, const char *part, int a)
@@ -94,6 +95,17 @@ gn_status gn_onnx_rule_sum(gn_graph *graph, int64_t opset, gn_onnx_node *node, g
     if (is_mean)
         y = emit2(graph, node, "Mul", NULL, y, share_of(graph, node, node->n_in));
     return gn_onnx_done(graph, node, y, err);
+}
+
+/* A Cast to the type of the second input. */
+gn_status gn_onnx_rule_cast_like(gn_graph *graph, int64_t opset, gn_onnx_node *node, gn_error *err)
+{
+    (void)opset;
+    const gn_dtype dtype = gn_onnx_has(node, 1) ? gn_graph_value(graph, node->in[1])->dtype : GN_DTYPE_NONE;
+    const gn_attr to = gn_attr_int("to", gn_onnx_type_of(dtype));
+    if (dtype == GN_DTYPE_NONE || node->n_in != 2)
+        return gn_onnx_unsupported(node, err, "the type that it casts to is not known before the input has a size");
+    return gn_onnx_done(graph, node, gn_onnx_emit_node(graph, node, "Cast", NULL, node->in, 1, &to, 1), err);
 }
 
 gn_status gn_onnx_rule_global_max_pool(gn_graph *graph, int64_t opset, gn_onnx_node *node, gn_error *err)

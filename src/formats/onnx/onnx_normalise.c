@@ -349,6 +349,7 @@ static const struct {
     {"AveragePool", rule_auto_pad},
     {"BatchNormalization", rule_batchnorm},
     {"Cast", rule_saturate},
+    {"CastLike", gn_onnx_rule_cast_like},
     {"Clip", rule_clip},
     {"Conv", rule_auto_pad},
     {"ConvTranspose", rule_auto_pad},

@@ -51,6 +51,7 @@ gn_status gn_onnx_done(gn_graph *graph, gn_onnx_node *node, int value, gn_error 
 gn_status gn_onnx_rule_softmax(gn_graph *graph, int64_t opset, gn_onnx_node *node, gn_error *err);
 gn_status gn_onnx_rule_mish(gn_graph *graph, int64_t opset, gn_onnx_node *node, gn_error *err);
 gn_status gn_onnx_rule_sum(gn_graph *graph, int64_t opset, gn_onnx_node *node, gn_error *err);
+gn_status gn_onnx_rule_cast_like(gn_graph *graph, int64_t opset, gn_onnx_node *node, gn_error *err);
 gn_status gn_onnx_rule_global_max_pool(gn_graph *graph, int64_t opset, gn_onnx_node *node, gn_error *err);
 gn_status gn_onnx_rule_dropout(gn_graph *graph, int64_t opset, gn_onnx_node *node, gn_error *err);
 /* Convolutions and pools of rank 3 as pictures of height 1; called before the operator's own rule. */
