@@ -31,7 +31,7 @@ typedef struct gn_image {
 /* All zero: full size and the default limit.
  * max_pixels: larger pictures are refused by their header, before memory is taken for them; 0: GN_IMAGE_MAX_PIXELS.
  * need_width, need_height: the smallest displayed size that is still of use; 0: full size.  A JPEG is then decoded at the
- * smallest M/8 of its size that is not below it, so that an antialiased resize can go on from there. */
+ * smallest of 1/8, 1/4, 1/2 and the whole that is not below it, so that an antialiased resize can go on from there. */
 typedef struct gn_decode_options {
     int64_t max_pixels;
     int need_width, need_height;
