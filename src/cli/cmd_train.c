@@ -38,6 +38,10 @@ static const gn_opt options[] = {
      .init = "box",
      .choices = "box|box+score|classify",
      .help = "what the network answers with"},
+    {.name = "activation",
+     .type = GN_OPT_STRING,
+     .metavar = "NAME",
+     .help = "activation of a network of the zoo (default: its own)"},
     {.name = "imgsz",
      .type = GN_OPT_STRING,
      .metavar = "N|W,H",
@@ -533,6 +537,7 @@ static gn_status open_model(const gn_args *args, const gn_train_options *o, int 
     if (gn_cli_is_model_file(name))
         return open_file(args, model_out, err);
     const gn_zoo_options zoo = {.model = name,
+                                .activation = gn_args_str(args, "activation"),
                                 .head = gn_args_str(args, "head"),
                                 .classes = classes,
                                 .width_px = o->loader.imgsz_w,

@@ -319,6 +319,8 @@ static gn_status train_args(gn_process_runner *runner, const gn_train_job *job, 
     if (gn_json_member(config, "seed") == NULL)
         add_arg(args, gn_arena_printf(args->arena, "--seed=%" PRId64, job->seed));
     add_arg(args, gn_arena_printf(args->arena, "--epochs=%d", job->epochs));
+    if (job->schedule_epochs > 0)
+        add_arg(args, gn_arena_printf(args->arena, "--schedule-epochs=%d", job->schedule_epochs));
     add_option(args, "best", job->best);
     if (job->threads > 0)
         add_arg(args, gn_arena_printf(args->arena, "--threads=%d", job->threads));

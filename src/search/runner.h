@@ -45,6 +45,7 @@ typedef struct gn_train_job {
     const char *folder; /* of the trial; may hold a checkpoint of its own */
     int64_t seed;
     int epochs;                  /* in all */
+    int schedule_epochs;         /* where the schedule of the rate ends: the last stage's epochs; 0: with the run */
     int threads;                 /* for this worker; 0: its own choice */
     const char *best;            /* the metric that says which epoch is best: "iou", "map", "loss", ... */
     gn_search_epoch_fn on_epoch; /* called from poll, for every epoch that has become known */

@@ -154,6 +154,7 @@ static gn_status start_trial(stage_run *r, slot *at, candidate *c, gn_error *err
                               .folder = c->folder,
                               .seed = c->row.seed,
                               .epochs = at->epochs,
+                              .schedule_epochs = s->options->stages.stage[s->options->stages.n - 1].epochs,
                               .threads = threads > 0 ? threads : 1,
                               .best = best_name(s->options->objective),
                               .on_epoch = on_epoch,

@@ -120,6 +120,7 @@ static gn_train_outcome train(const char *config, seen *epochs)
                               .folder = trial,
                               .seed = 5,
                               .epochs = 12,
+                              .schedule_epochs = 40,
                               .threads = 2,
                               .best = "iou",
                               .on_epoch = epochs != NULL ? on_epoch : NULL,
@@ -151,11 +152,13 @@ static void test_good_worker(void **state)
     assert_true(epochs.epoch[1].mean_iou == 0.5 && epochs.epoch[1].lr == 0.01 && isnan(epochs.epoch[1].map50));
     char *args = read_text("args");
     char expected[700];
-    snprintf(expected, sizeof expected,
-             "train --data=faces/data.yaml --model=good --lr0=0.01 --seed=5 --epochs=12 --best=iou --threads=2 "
-             "--project=%s/trials "
-             "--name=trial-0007 --exist-ok --json\n",
-             folder);
+    snprintf(
+        expected, sizeof expected,
+        "train --data=faces/data.yaml --model=good --lr0=0.01 --seed=5 --epochs=12 --schedule-epochs=40 --best=iou "
+        "--threads=2 "
+        "--project=%s/trials "
+        "--name=trial-0007 --exist-ok --json\n",
+        folder);
     assert_string_equal(args, expected);
     gn_free(args);
 }
