@@ -41,6 +41,10 @@ static const gn_opt options[] = {
      .help = "other names: * stands for any text, {1+6} in NEW for the first * plus 6; an empty NEW drops"},
     {.name = "partial", .type = GN_OPT_FLAG, .help = "take what fits, begin the rest anew"},
     {.name = "key", .type = GN_OPT_STRING, .metavar = "KEY", .help = "part of the checkpoint, such as ema"},
+    {.name = "raw",
+     .type = GN_OPT_FLAG,
+     .group = "Darknet",
+     .help = "outputs are the maps before the detection layers, which are not read themselves"},
     {.name = "task",
      .type = GN_OPT_STRING,
      .choices = "box|classify",
@@ -67,20 +71,23 @@ static const gn_args_spec spec = {
     .usage = "FILE -o M.onnx [options]\n"
              "W.pth --model NAME -o M.onnx [options]\n"
              "W.pth -o W.safetensors\n"
+             "NET.cfg [NET.weights] -o M.onnx [--raw]\n"
              "FILE --list",
     .about =
         "Reads a model or weights of another tool, checks them, and writes what Gannet keeps: ONNX models at opset "
         "13,\n"
         "trainable, with metadata that say how pictures go in and how the output is read.  It takes ONNX models "
         "(opset 7\n"
-        "to 21) and, for a network of the zoo, PyTorch checkpoints (.pth, .pt, .th) and safetensors.",
+        "to 21), Darknet's .cfg with .weights, and, for a network of the zoo, PyTorch checkpoints (.pth, .pt, .th) and "
+        "safetensors.",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .min_positional = 1,
-    .max_positional = 1,
+    .max_positional = 2,
     .examples = "  gannet import resnet18.onnx --task classify --imgsz 224 -o r18.onnx\n"
                 "  gannet import resnet18.pth --model resnet18 -o r18.onnx\n"
-                "  gannet import theirs.pth --list\n",
+                "  gannet import theirs.pth --list\n"
+                "  gannet import darknet19.cfg darknet19.weights -o d19.onnx\n",
 };
 
 /* ---- metadata ---- */
@@ -113,17 +120,29 @@ static gn_status set_metadata(const gn_args *args, gn_graph *graph, gn_error *er
 
 /* ---- from the file to the output ---- */
 
+typedef enum file_form { FORM_ONNX, FORM_DARKNET, FORM_WEIGHTS } file_form;
+
+static file_form form_of(const char *path)
+{
+    return gn_has_suffix(path, ".onnx") ? FORM_ONNX : gn_has_suffix(path, ".cfg") ? FORM_DARKNET : FORM_WEIGHTS;
+}
+
 /* What the command line asks for must fit together before anything is read. */
-static gn_status check_request(const gn_args *args, bool is_onnx, gn_error *err)
+static gn_status check_request(const gn_args *args, file_form form, gn_error *err)
 {
     const char *path = gn_args_str(args, "output");
+    if (gn_args_n_positional(args) > 1 && form != FORM_DARKNET)
+        return gn_fail(err, GN_EUSAGE, "one file was expected; two are a Darknet .cfg and its .weights");
+    if (form == FORM_WEIGHTS && gn_has_suffix(gn_args_positional(args, 0), ".weights"))
+        return gn_fail(err, GN_EUSAGE,
+                       "a Darknet .weights file has no names; give its .cfg before it: NET.cfg NET.weights");
+    if (form != FORM_WEIGHTS && gn_args_has(args, "model"))
+        return gn_fail(err, GN_EUSAGE, "--model is for files of weights; this file is a model itself");
     if (gn_args_flag(args, "list"))
         return GN_OK;
     if (!path || (!gn_has_suffix(path, ".onnx") && !gn_has_suffix(path, ".safetensors")))
         return gn_fail(err, GN_EUSAGE, "-o M.onnx is missing: where the model goes (or -o W.safetensors)");
-    if (is_onnx && gn_args_has(args, "model"))
-        return gn_fail(err, GN_EUSAGE, "--model is for files of weights; an ONNX file is a model itself");
-    if (!is_onnx && gn_has_suffix(path, ".onnx") && !gn_args_has(args, "model"))
+    if (form == FORM_WEIGHTS && gn_has_suffix(path, ".onnx") && !gn_args_has(args, "model"))
         return gn_fail(err, GN_EUSAGE,
                        "--model NAME is missing: the network that the weights are for (or -o W.safetensors)");
     return GN_OK;
@@ -159,21 +178,44 @@ static gn_status use_weights(const gn_args *args, const gn_weights *weights, gn_
     return status;
 }
 
+/* A whole model: to an ONNX file, or what it holds as a list or as safetensors. */
+static gn_status use_model(const gn_args *args, gn_graph *graph, gn_error *err)
+{
+    const char *path = gn_args_str(args, "output");
+    gn_weights *weights = NULL;
+    if (!gn_args_flag(args, "list") && gn_has_suffix(path, ".onnx"))
+        return write_model(args, graph, path, err);
+    GN_TRY(gn_weights_open_graph(graph, gn_args_positional(args, 0), &weights, err));
+    const gn_status status = use_weights(args, weights, err);
+    gn_weights_close(&weights);
+    return status;
+}
+
 static gn_status import_onnx(const gn_args *args, gn_error *err)
 {
-    const char *file = gn_args_positional(args, 0), *path = gn_args_str(args, "output");
     gn_graph *graph = NULL;
-    gn_weights *weights = NULL;
-    GN_TRY(gn_onnx_read(file, NULL, &graph, err));
-    gn_status status;
-    if (!gn_args_flag(args, "list") && gn_has_suffix(path, ".onnx")) {
-        status = write_model(args, graph, path, err);
-    } else {
-        status = gn_weights_open_graph(graph, file, &weights, err);
-        if (status == GN_OK)
-            status = use_weights(args, weights, err);
-        gn_weights_close(&weights);
+    GN_TRY(gn_onnx_read(gn_args_positional(args, 0), NULL, &graph, err));
+    const gn_status status = use_model(args, graph, err);
+    gn_graph_destroy(&graph);
+    return status;
+}
+
+static gn_status import_darknet(const gn_args *args, gn_error *err)
+{
+    const gn_darknet_options darknet = {.is_raw = gn_args_flag(args, "raw")};
+    const char *weights = gn_args_n_positional(args) > 1 ? gn_args_positional(args, 1) : NULL;
+    gn_graph *graph = NULL;
+    gn_text notes;
+    gn_text_init(&notes);
+    gn_status status = gn_darknet_read(gn_args_positional(args, 0), weights, &darknet, &notes, &graph, err);
+    if (status == GN_OK) {
+        if (notes.len)
+            gn_cli_say("%s", notes.data);
+        if (!weights)
+            gn_cli_say("no .weights file: the weights are random\n");
+        status = use_model(args, graph, err);
     }
+    gn_text_deinit(&notes);
     gn_graph_destroy(&graph);
     return status;
 }
@@ -210,10 +252,12 @@ static int run(int argc, char **argv)
     if (!gn_cli_begin(&spec, argc, argv, &args, &code))
         return code;
     gn_error err = {0};
-    const bool is_onnx = gn_has_suffix(gn_args_positional(args, 0), ".onnx");
-    gn_status status = check_request(args, is_onnx, &err);
+    const file_form form = form_of(gn_args_positional(args, 0));
+    gn_status status = check_request(args, form, &err);
     if (status == GN_OK)
-        status = is_onnx ? import_onnx(args, &err) : import_weights(args, &err);
+        status = form == FORM_ONNX      ? import_onnx(args, &err)
+                 : form == FORM_DARKNET ? import_darknet(args, &err)
+                                        : import_weights(args, &err);
     if (status == GN_OK)
         status = say_written(args, &err);
     code = status == GN_OK ? 0 : gn_cli_fail(args, &err);
