@@ -1,4 +1,5 @@
-/* Function tables of the vector kernel families (elementwise, optimizer, batchnorm, pooling, depthwise): one constant table per
+/* Function tables of the vector kernel families (elementwise, optimizer, batchnorm, layernorm, pooling,
+ * depthwise): one constant table per
  * family and rung.  Drivers cut the work into ranges of rows and call through the table of the current CPU level; `ref` is the
  * specification, the others come from the vec_*.inc templates.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -8,6 +9,7 @@
 #include "kernels/batchnorm.h"
 #include "kernels/depthwise.h"
 #include "kernels/elementwise.h"
+#include "kernels/layernorm.h"
 #include "kernels/optimizer.h"
 #include "kernels/pooling.h"
 #include "kernels/row_split.h"
@@ -37,6 +39,12 @@ typedef struct gn_bn_table {
     void (*bwd_stats)(const gn_bn_bwd *call, gn_rows rows, gn_bn_partial partial);
     void (*bwd_dx)(const gn_bn_bwd *call, gn_rows rows);
 } gn_bn_table;
+
+/* partial: [3][C] doubles; the first two rows are sums of dy*xhat and of dy, the third is room. */
+typedef struct gn_ln_table {
+    void (*fwd)(const gn_ln_fwd *call, gn_rows rows);
+    void (*bwd)(const gn_ln_bwd *call, gn_rows rows, double *partial);
+} gn_ln_table;
 
 /* Row n*P+p is an output row, row n*H+h an input row.  adaptive: image n, channels begin..end-1 of `channels`. */
 typedef struct gn_pool_table {
@@ -77,6 +85,7 @@ extern const gn_elementwise_table gn_elementwise__ref, gn_elementwise__avx2, gn_
     gn_elementwise__neon;
 extern const gn_optimizer_table gn_optimizer__ref, gn_optimizer__avx2, gn_optimizer__avx512, gn_optimizer__neon;
 extern const gn_bn_table gn_bn__ref, gn_bn__avx2, gn_bn__avx512, gn_bn__neon;
+extern const gn_ln_table gn_ln__ref, gn_ln__avx2, gn_ln__avx512, gn_ln__neon;
 extern const gn_pool_table gn_pool__ref, gn_pool__avx2, gn_pool__avx512, gn_pool__neon;
 extern const gn_dw_table gn_dw__ref, gn_dw__avx2, gn_dw__avx512, gn_dw__neon;
 

@@ -219,6 +219,7 @@ const gn_op_def gn_op_layer_norm_grad = {
     .min_out = 3,
     .max_out = 3,
     .layout = GN_LAYOUT_RULE_PLAIN,
+    .inplace_in = 1u,
     .infer = infer_grad,
     .cost = cost_grad,
     .reference = reference_grad,

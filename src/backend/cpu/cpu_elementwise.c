@@ -1,5 +1,5 @@
 /* Elementwise operators on the CPU: flat ranges where shapes agree, rows where one operand is a vector over the last physical
- * dimension, and the reference for every other way of broadcasting.
+ * dimension, and row by row (cpu_broadcast.c) for every other way of broadcasting.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <string.h>
@@ -263,7 +263,7 @@ static void run_add(gn_exec *exec, const gn_cpu_step *step)
     else if (d->how == MEET_SCALAR)
         run_scalar(exec, step, shift_range, 1.0f);
     else
-        gn_cpu_reference_op.run(exec, step);
+        gn_cpu_run_broadcast(exec, step, GN_CPU_ADD);
 }
 
 static void run_mul(gn_exec *exec, const gn_cpu_step *step)
@@ -276,7 +276,7 @@ static void run_mul(gn_exec *exec, const gn_cpu_step *step)
     else if (d->how == MEET_SCALAR)
         run_scalar(exec, step, scale_range, 1.0f);
     else
-        gn_cpu_reference_op.run(exec, step);
+        gn_cpu_run_broadcast(exec, step, GN_CPU_MUL);
 }
 
 static void subtract_rows(const float *a, const float *b, float *dst, size_t rows, size_t C)
@@ -296,7 +296,7 @@ static void run_sub(gn_exec *exec, const gn_cpu_step *step)
     else if ((d->how == MEET_ROWS || d->how == MEET_IMAGES) && !d->swapped)
         run_rows(exec, step, subtract_rows);
     else
-        gn_cpu_reference_op.run(exec, step);
+        gn_cpu_run_broadcast(exec, step, GN_CPU_SUB);
 }
 
 static void divide_range(void *ctx, size_t begin, size_t end)
@@ -330,7 +330,7 @@ static void run_div(gn_exec *exec, const gn_cpu_step *step)
     else if ((d->how == MEET_ROWS || d->how == MEET_IMAGES) && !d->swapped)
         run_rows(exec, step, divide_rows);
     else
-        gn_cpu_reference_op.run(exec, step);
+        gn_cpu_run_broadcast(exec, step, GN_CPU_DIV);
 }
 
 /* Softmax over the last dimension of plain memory; any other axis by the reference. */

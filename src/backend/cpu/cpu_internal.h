@@ -40,7 +40,8 @@ typedef struct gn_cpu_op {
     void (*run)(gn_exec *exec, const gn_cpu_step *step);
     bool (*takes_plain)(const gn_graph *graph, const gn_node *node, int i); /* NULL: never */
     gn_cpu_types types;
-    bool (*takes)(const gn_graph *graph, const gn_node *node); /* false: the reference runs; NULL: every node of its types */
+    bool (*takes)(const gn_graph *graph,
+                  const gn_node *node); /* false: the reference runs; NULL: every node of its types */
 } gn_cpu_op;
 
 struct gn_cpu_step {
@@ -96,6 +97,18 @@ gn_shape gn_cpu_permuted(const gn_exec *exec, int value, bool is_nhwc);
 /* lo/hi attributes. */
 gn_clamp gn_cpu_clamp_of(const gn_node *node);
 
+/* out0 = in0 op in1 for operands that broadcast in any way. */
+typedef enum gn_cpu_binary {
+    GN_CPU_ADD,
+    GN_CPU_SUB,
+    GN_CPU_MUL,
+    GN_CPU_DIV,
+    GN_CPU_MAX,
+    GN_CPU_MIN,
+    GN_CPU_POW
+} gn_cpu_binary;
+void gn_cpu_run_broadcast(gn_exec *exec, const gn_cpu_step *step, gn_cpu_binary op);
+
 /* Runs fn over [0,n) in chunks of `chunk` elements. */
 typedef void (*gn_cpu_range_fn)(void *ctx, size_t begin, size_t end);
 void gn_cpu_for_range(const gn_exec *exec, size_t n, size_t chunk, gn_cpu_range_fn fn, void *ctx);
@@ -106,6 +119,9 @@ extern const gn_cpu_op *const gn_cpu_linear_ops[];
 extern const gn_cpu_op *const gn_cpu_norm_ops[];
 extern const gn_cpu_op *const gn_cpu_pool_ops[];
 extern const gn_cpu_op *const gn_cpu_elementwise_ops[];
+extern const gn_cpu_op *const gn_cpu_map_ops[];
+extern const gn_cpu_op *const gn_cpu_broadcast_ops[];
+extern const gn_cpu_op *const gn_cpu_reduce_ops[];
 extern const gn_cpu_op *const gn_cpu_move_ops[];
 extern const gn_cpu_op *const gn_cpu_optimizer_ops[];
 extern const gn_cpu_op gn_cpu_reference_op;

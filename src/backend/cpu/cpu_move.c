@@ -1,4 +1,4 @@
-/* Operators that only move data on the CPU: views, layout conversions, Concat, Split, sums over rows; and the handler of last resort, which
+/* Operators that only move data on the CPU: views, layout conversions, Concat, Split, shuffles, dropout; and the handler of last resort, which
  * calls an operator's reference.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
@@ -246,21 +246,6 @@ static void run_dropout(gn_exec *exec, const gn_cpu_step *step)
     gn_cpu_for_range(exec, (size_t)gn_cpu_elements(exec, step->node->out[0]), GN_CPU_CHUNK, dropout_range, &job);
 }
 
-/* ---- sums: the gradient of a bias added to rows ---- */
-
-static void run_sum_to(gn_exec *exec, const gn_cpu_step *step)
-{
-    gn_shape in = gn_cpu_physical(exec, step->node->in[0]), out = gn_cpu_physical(exec, step->node->out[0]);
-    int64_t width = gn_shape_count(&out);
-    bool rows = in.rank > 0 && out.rank > 0 && width == in.dim[in.rank - 1] && out.dim[out.rank - 1] == width &&
-                gn_graph_value(exec->graph, step->node->in[0])->dtype == GN_DTYPE_F32;
-    if (rows)
-        gn_f32_sum_rows(gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), (size_t)(gn_shape_count(&in) / width),
-                        (size_t)width);
-    else
-        gn_cpu_reference_op.run(exec, step);
-}
-
 /* ---- reference ---- */
 
 #define GN_MAX_REFERENCE_OPERANDS 64
@@ -327,8 +312,7 @@ static const gn_cpu_op concat_op = {.domain = "", .name = "Concat", .run = run_c
 static const gn_cpu_op split_op = {.domain = "", .name = "Split", .run = run_split, .types = GN_CPU_TYPES_ANY};
 static const gn_cpu_op dropout_op = {
     .domain = "gannet", .name = "DropoutTrain", .run = run_dropout, .types = GN_CPU_TYPES_F32_FIRST};
-static const gn_cpu_op sum_to_op = {.domain = "gannet", .name = "SumTo", .run = run_sum_to, .types = GN_CPU_TYPES_ANY};
 
-const gn_cpu_op *const gn_cpu_move_ops[] = {
-    &reshape_op, &flatten_op, &identity_op, &squeeze_op, &unsqueeze_op, &to_nhwc_op,   &to_plain_op, &concat_op,
-    &split_op,   &sum_to_op,  &dropout_op,  &last_op,    &first_op,     &transpose_op, &shuffle_op,  NULL};
+const gn_cpu_op *const gn_cpu_move_ops[] = {&reshape_op, &flatten_op,  &identity_op,  &squeeze_op, &unsqueeze_op,
+                                            &to_nhwc_op, &to_plain_op, &concat_op,    &split_op,   &dropout_op,
+                                            &last_op,    &first_op,    &transpose_op, &shuffle_op, NULL};

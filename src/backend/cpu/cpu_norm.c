@@ -1,9 +1,10 @@
-/* Batch normalisation on the CPU: in training, and with fixed statistics where no convolution took it in.
+/* Normalisation on the CPU: of batches in training, with fixed statistics where no convolution took it in, and of layers.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
 #include "backend/cpu/cpu_internal.h"
 #include "kernels/elementwise.h"
+#include "kernels/layernorm.h"
 
 static gn_bn sizes(const gn_graph *graph, const gn_node *node)
 {
@@ -171,6 +172,75 @@ static void run_fixed(gn_exec *exec, const gn_cpu_step *step)
     gn_cpu_for_range(exec, rows, GN_CPU_CHUNK / C + 1, fixed_range, &job);
 }
 
+/* ---- layer normalisation: X, scale, B -> Y, mean, invstd ---- */
+
+/* Operand x of the node as rows from the axis on; the scale behind it has to be as wide (a scale that broadcasts goes to the reference). */
+static bool layer_sizes(const gn_graph *graph, const gn_node *node, int x, gn_ln *out)
+{
+    const gn_shape *shape = gn_in_shape(graph, node, x);
+    int64_t axis = gn_node_int(node, "axis", -1), width = 1;
+    for (int64_t d = axis < 0 ? axis + shape->rank : axis; d < shape->rank; d++)
+        width *= shape->dim[d];
+    *out = (gn_ln){width > 0 ? gn_shape_count(shape) / width : 0, (int)width, gn_node_float(node, "epsilon", 1e-5f)};
+    for (int i = x + 1; i < node->n_in; i++)
+        if (gn_has_in(node, i) && gn_shape_count(gn_in_shape(graph, node, i)) != width)
+            return false;
+    return true;
+}
+
+static void layer_task(void *ctx, int task, int thread)
+{
+    (void)thread;
+    gn_ln_fwd_task(ctx, task);
+}
+
+static void run_layer(gn_exec *exec, const gn_cpu_step *step)
+{
+    gn_ln_fwd call = {.x = gn_cpu_in(exec, step, 0),
+                      .scale = gn_cpu_in(exec, step, 1),
+                      .shift = gn_cpu_in(exec, step, 2),
+                      .y = gn_cpu_out(exec, step, 0),
+                      .mean = gn_cpu_out(exec, step, 1),
+                      .invstd = gn_cpu_out(exec, step, 2)};
+    if (layer_sizes(exec->graph, step->node, 0, &call.p))
+        gn_pool_run(exec->device->pool, gn_ln_tasks(&call.p), layer_task, &call);
+    else
+        gn_cpu_reference_op.run(exec, step);
+}
+
+static void layer_grad_task(void *ctx, int task, int thread)
+{
+    (void)thread;
+    gn_ln_bwd_task(ctx, task);
+}
+
+static size_t layer_grad_scratch(const gn_graph *graph, const gn_node *node)
+{
+    gn_ln p;
+    return layer_sizes(graph, node, 1, &p) ? gn_ln_partial_bytes(&p) : 0;
+}
+
+/* dY, X, scale -> dX, dscale, dB */
+static void run_layer_grad(gn_exec *exec, const gn_cpu_step *step)
+{
+    gn_ln_bwd call = {.dy = gn_cpu_in(exec, step, 0),
+                      .x = gn_cpu_in(exec, step, 1),
+                      .scale = gn_cpu_in(exec, step, 2),
+                      .dx = gn_cpu_out(exec, step, 0),
+                      .dscale = gn_cpu_out(exec, step, 1),
+                      .dshift = gn_cpu_out(exec, step, 2),
+                      .partial = gn_cpu_step_scratch(exec, step)};
+    if (!layer_sizes(exec->graph, step->node, 1, &call.p) || !call.dx || !call.dscale || !call.dshift) {
+        gn_cpu_reference_op.run(exec, step);
+        return;
+    }
+    gn_pool_run(exec->device->pool, gn_ln_tasks(&call.p), layer_grad_task, &call);
+    gn_ln_bwd_reduce(&call);
+}
+
+static const gn_cpu_op layer_op = {.domain = "", .name = "LayerNormalization", .run = run_layer};
+static const gn_cpu_op layer_grad_op = {
+    .domain = "gannet", .name = "LayerNormGrad", .step_scratch = layer_grad_scratch, .run = run_layer_grad};
 static const gn_cpu_op fixed_op = {
     .domain = "", .name = "BatchNormalization", .step_scratch = fixed_scratch, .prepare = prepare, .run = run_fixed};
 static const gn_cpu_op train_op = {
@@ -180,4 +250,5 @@ static const gn_cpu_op grad_op = {
 static const gn_cpu_op scale_shift_op = {
     .domain = "gannet", .name = "ScaleShift", .prepare = prepare, .run = run_scale_shift};
 
-const gn_cpu_op *const gn_cpu_norm_ops[] = {&fixed_op, &scale_shift_op, &train_op, &grad_op, NULL};
+const gn_cpu_op *const gn_cpu_norm_ops[] = {&layer_op, &layer_grad_op, &fixed_op, &scale_shift_op,
+                                            &train_op, &grad_op,       NULL};
