@@ -6,8 +6,9 @@
 #include "graph/passes.h"
 
 /* What is evaluated while shapes are inferred: shapes, axes, scales and their like. */
-#define KNOWN_MAX_OUT 4096
-#define KNOWN_MAX_IN  65536
+#define KNOWN_MAX_OUT   4096
+#define KNOWN_MAX_IN    16384
+#define KNOWN_MAX_BYTES ((size_t)16 << 20) /* over a graph: a file of thousands of such nodes is no network */
 /* Results of the passes: at most this large, and at most so much larger than what they are made of. */
 #define FOLD_MAX_BYTES  ((size_t)64 << 20)
 #define FOLD_GROWTH     4
@@ -54,11 +55,18 @@ static gn_status could_not(const gn_node *node, gn_status status, gn_error *err)
 
 /* ---- while shapes are inferred ---- */
 
+void gn_value_forget(gn_graph *graph, gn_value *value)
+{
+    if (value->known)
+        graph->known_bytes -= gn_tensor_bytes(value->known);
+    gn_tensor_destroy(&value->known);
+}
+
 void gn_node_forget(gn_graph *graph, const gn_node *node)
 {
     for (int k = 0; k < node->n_out; k++)
         if (node->out[k] >= 0)
-            gn_tensor_destroy(&graph->values[node->out[k]]->known);
+            gn_value_forget(graph, graph->values[node->out[k]]);
 }
 
 static bool is_evaluable(const gn_graph *graph, const gn_node *node)
@@ -78,7 +86,7 @@ static bool is_evaluable(const gn_graph *graph, const gn_node *node)
             if (v->dtype == GN_DTYPE_NONE || gn_shape_count(&v->shape) > KNOWN_MAX_OUT)
                 return false;
         }
-    return n_in <= KNOWN_MAX_IN;
+    return n_in <= KNOWN_MAX_IN && graph->known_bytes <= KNOWN_MAX_BYTES;
 }
 
 /* The inputs of a node that reads shapes: no contents. */
@@ -104,8 +112,10 @@ gn_status gn_node_evaluate(gn_graph *graph, const gn_node *node, gn_error *err)
     if (status == GN_OK)
         status = run_reference(graph, node, in, out);
     for (int k = 0; k < node->n_out && status == GN_OK; k++)
-        if (node->out[k] >= 0)
+        if (node->out[k] >= 0) {
             graph->values[node->out[k]]->known = out[k];
+            graph->known_bytes += gn_tensor_bytes(out[k]);
+        }
     gn_free(in);
     gn_free(views);
     gn_free(out);
@@ -167,6 +177,7 @@ static gn_status keep_known(gn_graph *graph, gn_node *node)
     for (int k = 0; k < node->n_out; k++)
         if (node->out[k] >= 0) {
             known[k] = graph->values[node->out[k]]->known;
+            graph->known_bytes -= gn_tensor_bytes(known[k]);
             graph->values[node->out[k]]->known = NULL;
         }
     const gn_status status = make_constants(graph, node, known);
@@ -200,7 +211,8 @@ static bool is_fixed(const gn_graph *graph, int id, bool takes_states)
     return v->data && v->data->data;
 }
 
-static bool is_foldable(const gn_graph *graph, const gn_node *node, bool takes_states)
+/* budget: bytes by which this pass may still let the constants grow; taken from when the node is foldable. */
+static bool is_foldable(const gn_graph *graph, const gn_node *node, bool takes_states, size_t *budget)
 {
     size_t in_bytes = 0, out_bytes = 0;
     if (!node->op->reference || node->op->renews || node->op->is_host || node->n_in == 0 ||
@@ -219,7 +231,11 @@ static bool is_foldable(const gn_graph *graph, const gn_node *node, bool takes_s
                 return false;
             out_bytes += (size_t)count * gn_dtype_bytes(v->dtype);
         }
-    return out_bytes <= FOLD_MAX_BYTES && out_bytes <= FOLD_FREE_BYTES + FOLD_GROWTH * in_bytes;
+    const size_t growth = out_bytes > in_bytes ? out_bytes - in_bytes : 0;
+    if (out_bytes > FOLD_MAX_BYTES || out_bytes > FOLD_FREE_BYTES + FOLD_GROWTH * in_bytes || growth > *budget)
+        return false;
+    *budget -= growth;
+    return true;
 }
 
 static gn_status fold_node(gn_graph *graph, gn_node *node)
@@ -242,11 +258,12 @@ static gn_status fold_node(gn_graph *graph, gn_node *node)
 
 static gn_status fold(gn_graph *graph, bool takes_states, gn_error *err)
 {
+    size_t budget = FOLD_MAX_BYTES;
     bool *gone = gn_calloc(graph->n_nodes + 1, sizeof *gone);
     gn_status status = gone ? GN_OK : GN_ENOMEM;
     for (size_t i = 0; i < graph->n_nodes && status == GN_OK; i++) {
         gn_node *node = graph->nodes[i];
-        if (!is_foldable(graph, node, takes_states))
+        if (!is_foldable(graph, node, takes_states, &budget))
             continue;
         status = fold_node(graph, node);
         if (status == GN_EUNSUPPORTED) /* a type that its reference does not know: left to the backend */

@@ -465,8 +465,10 @@ static gn_status clone_value(gn_graph *clone, const gn_value *from, bool copy_da
     gn_value *to = clone->values[id];
     to->trainable = from->trainable;
     to->producer = from->producer;
-    if (from->known)
+    if (from->known) {
         GN_TRY(gn_tensor_copy(from->known, &to->known));
+        clone->known_bytes += gn_tensor_bytes(to->known);
+    }
     if (!from->data)
         return GN_OK;
     if (copy_data) {

@@ -40,7 +40,8 @@ struct gn_graph {
     gn_tensor **tensors; /* owned */
     size_t n_tensors, cap_tensors;
     gn_name_map value_names, node_names;
-    gn_error error; /* first failure of a builder call */
+    size_t known_bytes; /* of what is known without a run, over all values */
+    gn_error error;     /* first failure of a builder call */
 };
 
 int gn_name_map_find(const gn_name_map *map, const char *name); /* -1 when absent */
@@ -64,8 +65,9 @@ gn_status gn_graph_sort(gn_graph *graph, gn_error *err);
 gn_status gn_graph_remove_nodes(gn_graph *graph, const bool *gone);
 /* Evaluates a node whose inputs' contents are known, when it is small: fills `known` of its outputs (fold_constants.c). */
 gn_status gn_node_evaluate(gn_graph *graph, const gn_node *node, gn_error *err);
-/* Forgets what was known of a node's outputs. */
+/* Forgets what was known of a node's outputs, of one value. */
 void gn_node_forget(gn_graph *graph, const gn_node *node);
+void gn_value_forget(gn_graph *graph, gn_value *value);
 bool gn_node_inputs_known(const gn_graph *graph, const gn_node *node);
 /* The value in whose memory `value` lies when views (Reshape, ...) cost nothing. */
 int gn_viewed_value(const gn_graph *graph, int value);

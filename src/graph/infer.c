@@ -152,7 +152,7 @@ void gn_graph_forget_shapes(gn_graph *graph)
         gn_value *value = graph->values[i];
         if (value->kind != GN_VALUE_TEMP)
             continue;
-        gn_tensor_destroy(&value->known);
+        gn_value_forget(graph, value);
         value->dtype = GN_DTYPE_NONE;
         value->shape = gn_shape_make(1, -1);
     }

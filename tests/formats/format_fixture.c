@@ -242,6 +242,11 @@ void wire_message(gn_text *t, int field, gn_text *message)
 
 void onnx_value(gn_text *graph, int field, const char *name, const int64_t *dims, int n_dims)
 {
+    onnx_value_of(graph, field, name, ONNX_FLOAT, dims, n_dims);
+}
+
+void onnx_value_of(gn_text *graph, int field, const char *name, int type_number, const int64_t *dims, int n_dims)
+{
     gn_text value, type, tensor, shape;
     gn_text_init(&value);
     gn_text_init(&type);
@@ -250,13 +255,13 @@ void onnx_value(gn_text *graph, int field, const char *name, const int64_t *dims
     for (int i = 0; i < n_dims; i++) {
         gn_text dim;
         gn_text_init(&dim);
-        if (dims[i] == -1)
-            wire_string(&dim, 2, "N");
+        if (dims[i] < 0)
+            wire_string(&dim, 2, dims[i] == -1 ? "N" : "size");
         else
             wire_int(&dim, 1, dims[i]);
         wire_message(&shape, 1, &dim);
     }
-    wire_int(&tensor, 1, ONNX_FLOAT);
+    wire_int(&tensor, 1, type_number);
     wire_message(&tensor, 2, &shape);
     wire_message(&type, 1, &tensor);
     wire_string(&value, 1, name);
@@ -307,6 +312,14 @@ void onnx_attr_float(gn_text *attrs, const char *name, float x)
     gn_text_init(&value);
     wire_float(&value, 2, x);
     put_attr(attrs, name, 1, &value);
+}
+
+void onnx_attr_string(gn_text *attrs, const char *name, const char *x)
+{
+    gn_text value;
+    gn_text_init(&value);
+    wire_string(&value, 4, x);
+    put_attr(attrs, name, 3, &value);
 }
 
 void onnx_attr_ints(gn_text *attrs, const char *name, const int64_t *x, int n)

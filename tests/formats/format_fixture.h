@@ -31,6 +31,8 @@ void wire_message(gn_text *t, int field, gn_text *message); /* frees `message` *
 
 /* Parts of a ModelProto, each appended to its parent's text. */
 void onnx_value(gn_text *graph, int field, const char *name, const int64_t *dims, int n_dims); /* f32; dim -1: "N" */
+void onnx_value_of(gn_text *graph, int field, const char *name, int type, const int64_t *dims,
+                   int n_dims); /* any type; -1, -2: free */
 void onnx_node(gn_text *graph, const char *op, const char *name, const char *const *in, int n_in,
                const char *const *out, int n_out, gn_text *attrs); /* attrs: fields of the node, freed; or NULL */
 void onnx_attr_int(gn_text *attrs, const char *name, int64_t x);
@@ -41,6 +43,8 @@ void onnx_tensor(gn_text *graph, int field, const char *name, int type, const in
 gn_text onnx_model(int opset, gn_text *graph); /* frees `graph`; the caller frees the result */
 
 enum { ONNX_NODE = 1, ONNX_INITIALIZER = 5, ONNX_INPUT = 11, ONNX_OUTPUT = 12 };
+void onnx_attr_string(gn_text *attrs, const char *name, const char *x);
+
 enum { ONNX_FLOAT = 1, ONNX_INT64 = 7 };
 
 /* A new folder under $TMPDIR or /tmp; the path of a file in it (static storage, 8 at a time). */
