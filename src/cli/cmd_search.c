@@ -86,18 +86,6 @@ static const gn_args_spec spec = {
 
 /* --- the space ------------------------------------------------------------------------------------------------------- */
 
-/* A name of the zoo, or one with a width ("mobilenet_v2@0.35") where the zoo takes widths. */
-static bool is_zoo_model(const char *name)
-{
-    const size_t base = strcspn(name, "@");
-    for (size_t i = 0; i < gn_zoo_count(); i++) {
-        const gn_zoo_entry entry = gn_zoo_at(i);
-        if (strlen(entry.name) == base && strncmp(entry.name, name, base) == 0)
-            return name[base] == '\0' || entry.takes_width;
-    }
-    return false;
-}
-
 /* "--set lr0=1e-3,1e-2" arrives as two items; one without '=' belongs to the key before. */
 static gn_status apply_assignments(gn_space *space, const gn_args *args, gn_error *err)
 {
@@ -134,7 +122,7 @@ static gn_status apply_models(gn_space *space, const gn_args *args, gn_error *er
     return status;
 }
 
-/* A constant rate is the default here: a trial that is promoted then goes on exactly as if it had never stopped. */
+/* A constant rate is the default here: every stage then compares networks at the same rate, whatever the later stages are. */
 static gn_status fill_space(gn_space *space, const gn_args *args, gn_error *err)
 {
     if (gn_args_has(args, "space"))
@@ -223,7 +211,7 @@ static gn_status read_stages(const job *j, gn_stages *stages, gn_error *err)
 
 static gn_status prepare(job *j, gn_error *err)
 {
-    gn_model_names models = {.is_known = is_zoo_model};
+    gn_model_names models = {.is_known = gn_zoo_knows};
     models.names = gn_zoo_names(&models.n_names);
     const char *const *heads = NULL;
     gn_search_options *o = &j->options;

@@ -61,6 +61,7 @@ gn_status gn_cli_model_load(const char *model, const gn_args *args, gn_graph **g
         gn_zoo_options o = gn_zoo_options_default();
         o.model = model;
         o.head = gn_args_str(args, "head");
+        o.activation = gn_args_str(args, "activation");
         o.classes = gn_args_int(args, "classes");
         o.width_px = size.width ? size.width : ZOO_SIDE;
         o.height_px = size.height ? size.height : ZOO_SIDE;

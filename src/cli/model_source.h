@@ -10,9 +10,15 @@
 
 /* Rows of a verb's table that say which network of the zoo is meant, and its size. */
 #define GN_OPT_ROW_HEAD                                                                                                \
+    {.name = "head",                                                                                                   \
+     .type = GN_OPT_STRING,                                                                                            \
+     .init = "box",                                                                                                    \
+     .choices = "box|box+score|classify|features",                                                                     \
+     .group = "Model",                                                                                                 \
+     .help = "head of a network of the zoo"},                                                                          \
     {                                                                                                                  \
-        .name = "head", .type = GN_OPT_STRING, .init = "box", .choices = "box|box+score|classify", .group = "Model",   \
-        .help = "head of a network of the zoo"                                                                         \
+        .name = "activation", .type = GN_OPT_STRING, .metavar = "NAME[:X]",                                            \
+        .help = "takes the place of the network's own: relu, relu6, leaky_relu:0.1, elu, gelu, silu, hard_swish, mish" \
     }
 #define GN_OPT_ROW_CLASSES                                                                                             \
     {                                                                                                                  \

@@ -72,32 +72,66 @@ static gn_status unknown_model(const char *name, gn_error *err)
     return gn_fail(err, GN_EINVAL, "no model is named \"%.100s\"; gannet zoo lists all %zu", name, n);
 }
 
-/* "mobilenet_v2@0.35" into architecture and width. */
-static gn_status find_model(const char *model, plan *p, gn_error *err)
-{
+/* The parts of "mobilenet_v1@0.25+leaky_relu:0.1"; width and act point into `model` behind the @ and the +, NULL: not there. */
+typedef struct model_name {
     char name[64];
-    const char *at = strchr(model, '@');
-    const size_t length = at ? (size_t)(at - model) : strlen(model);
-    if (length >= sizeof name)
-        return unknown_model(model, err);
-    memcpy(name, model, length);
-    name[length] = '\0';
-    p->architecture = NULL;
-    p->width = 1;
+    const char *width, *act;
+} model_name;
+
+static bool split_name(const char *model, model_name *out)
+{
+    const size_t length = strcspn(model, "@+"), before_act = strcspn(model, "+");
+    if (length >= sizeof out->name)
+        return false;
+    memcpy(out->name, model, length);
+    out->name[length] = '\0';
+    out->width = model[length] == '@' ? model + length + 1 : NULL;
+    out->act = model[before_act] == '+' ? model + before_act + 1 : NULL;
+    return true;
+}
+
+static const gn_architecture *find_architecture(const char *name)
+{
     for (size_t i = 0; i < N_ARCHITECTURES; i++)
         if (strcmp(architectures[i]->name, name) == 0)
-            p->architecture = architectures[i];
-    if (!p->architecture)
-        return unknown_model(name, err);
-    if (!at)
-        return GN_OK;
+            return architectures[i];
+    return NULL;
+}
+
+static gn_status read_width(const char *model, const model_name *parts, plan *p, gn_error *err)
+{
+    char text[32];
+    const size_t length = strcspn(parts->width, "+");
+    snprintf(text, sizeof text, "%.*s", (int)(length < sizeof text ? length : sizeof text - 1), parts->width);
     if (!p->architecture->takes_width)
-        return gn_fail(err, GN_EINVAL, "model \"%.100s\": %s comes in one width only, leave \"%.20s\" away", model,
-                       name, at);
-    if (!gn_parse_f64(at + 1, &p->width) || p->width < SMALLEST_WIDTH || p->width > LARGEST_WIDTH)
+        return gn_fail(err, GN_EINVAL, "model \"%.100s\": %s comes in one width only, leave \"@%.20s\" away", model,
+                       parts->name, text);
+    if (!gn_parse_f64(text, &p->width) || p->width < SMALLEST_WIDTH || p->width > LARGEST_WIDTH)
         return gn_fail(err, GN_EINVAL, "model \"%.100s\": the width is \"%.20s\", expected a number in %g..%g", model,
-                       at + 1, SMALLEST_WIDTH, LARGEST_WIDTH);
+                       text, SMALLEST_WIDTH, LARGEST_WIDTH);
     return GN_OK;
+}
+
+static gn_status find_model(const char *model, plan *p, gn_error *err)
+{
+    model_name parts;
+    if (!split_name(model, &parts))
+        return unknown_model(model, err);
+    p->width = 1;
+    p->architecture = find_architecture(parts.name);
+    if (!p->architecture)
+        return unknown_model(parts.name, err);
+    if (parts.width)
+        GN_TRY(read_width(model, &parts, p, err));
+    if (parts.act && !*parts.act)
+        return gn_fail(err, GN_EINVAL, "model \"%.100s\": no activation stands behind the +", model);
+    return gn_act_parse(parts.act, &p->act, err);
+}
+
+bool gn_zoo_knows(const char *model)
+{
+    plan p = {0};
+    return find_model(model, &p, NULL) == GN_OK;
 }
 
 static gn_status check_size(const gn_zoo_options *options, const gn_architecture *architecture, gn_error *err)
@@ -122,7 +156,8 @@ static gn_status make_plan(const gn_zoo_options *options, plan *p, gn_error *err
     if (!gn_head_parse(options->head, &p->head))
         return gn_fail(err, GN_EINVAL, "no head is named \"%.100s\"; there are box, box+score, classify and features",
                        options->head);
-    GN_TRY(gn_act_parse(options->activation, &p->act, err));
+    if (options->activation && *options->activation)
+        GN_TRY(gn_act_parse(options->activation, &p->act, err));
     if (p->head == GN_HEAD_CLASSIFY && (options->classes < 1 || options->classes > LARGEST_CLASSES))
         return gn_fail(err, GN_EINVAL, "model %s: %d classes, expected 1..%d", options->model, options->classes,
                        LARGEST_CLASSES);
@@ -205,6 +240,15 @@ static gn_blocks builder(gn_graph *graph, const gn_zoo_options *options, const p
                        .table = a->table};
 }
 
+/* The input and what the architecture makes of it. */
+static gn_feature features_of(gn_blocks *blocks, const gn_zoo_options *options, const plan *p)
+{
+    const gn_shape images = gn_shape_make(4, -1, 3, options->height_px, options->width_px);
+    gn_feature x = {.C = 3, .H = options->height_px, .W = options->width_px, .stride = 1};
+    x.value = gn_graph_add_input(blocks->graph, "images", GN_DTYPE_F32, &images);
+    return p->architecture->features(blocks, x);
+}
+
 static gn_status build_into(gn_graph *graph, const gn_zoo_options *options, const plan *p, gn_error *err)
 {
     gn_blocks blocks = builder(graph, options, p);
@@ -238,4 +282,26 @@ gn_status gn_zoo_build(const gn_zoo_options *options, gn_graph **graph_out, gn_e
     }
     *graph_out = graph;
     return GN_OK;
+}
+
+gn_status gn_zoo_feature_width(const char *model, int *width_out, gn_error *err)
+{
+    gn_zoo_options options = gn_zoo_options_default();
+    gn_graph *graph = NULL;
+    plan p;
+    options.model = model;
+    options.no_weights = true;
+    GN_TRY(make_plan(&options, &p, err));
+    if (!p.architecture->takes_width) {
+        *width_out = p.architecture->feature_width;
+        return GN_OK;
+    }
+    GN_TRY(gn_graph_create(gn_ops_registry(), &graph));
+    gn_blocks blocks = builder(graph, &options, &p);
+    const gn_feature x = features_of(&blocks, &options, &p);
+    const gn_status status = gn_graph_error(graph, err);
+    gn_graph_destroy(&graph);
+    if (status == GN_OK)
+        *width_out = x.C;
+    return status;
 }

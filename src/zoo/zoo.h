@@ -10,12 +10,14 @@
 
 /* What to build.  Strings are borrowed for the call. */
 typedef struct gn_zoo_options {
-    const char *model;       /* a name of gn_zoo_names; "mobilenet_v2@0.35" (width 0.1..1.4) where the entry takes it */
+    const char *
+        model; /* a name of gn_zoo_names; "mobilenet_v2@0.35" (width 0.1..1.4) where the entry takes it; "resnet18+silu"
+                              * exchanges the activations (activation.h) */
     const char *head;        /* "box", "box+score", "classify", "features" */
     int classes;             /* classify: 1..100000; the other heads: ignored */
     int width_px, height_px; /* of the network's input, at most 8192 each */
     uint64_t seed;           /* of the initial weights; they depend on (seed, tensor name) only */
-    const char *activation;  /* for all of the architecture's own, see activation.h; NULL or "": its own */
+    const char *activation;  /* the same as "+silu" in model, and stronger; NULL or "": none */
     bool no_weights;         /* weights stay 0: for shapes, counts and costs */
     const char *names_json;  /* class names as a JSON list; NULL: ["object"], or "0", "1", ... */
 } gn_zoo_options;
@@ -40,6 +42,10 @@ typedef struct gn_zoo_entry {
 } gn_zoo_entry;
 size_t gn_zoo_count(void);
 gn_zoo_entry gn_zoo_at(size_t i);
+/* Whether `model`, with width and activation if it has them, is one that gn_zoo_build knows. */
+bool gn_zoo_knows(const char *model);
+/* Numbers per picture that a head gets, at the model's width.  GN_EINVAL as gn_zoo_build. */
+gn_status gn_zoo_feature_width(const char *model, int *width_out, gn_error *err);
 /* All names; *n_out of them, static. */
 const char *const *gn_zoo_names(size_t *n_out);
 

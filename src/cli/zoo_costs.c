@@ -1,0 +1,44 @@
+/* What a network of the zoo costs.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "cli/zoo_costs.h"
+
+gn_status gn_zoo_build_for_counting(const gn_zoo_options *options, gn_graph **graph_out, gn_error *err)
+{
+    gn_zoo_options o = *options;
+    gn_graph *graph = NULL;
+    o.no_weights = true;
+    GN_TRY(gn_zoo_build(&o, &graph, err));
+    const gn_shape images = gn_shape_make(4, 1, 3, o.height_px, o.width_px);
+    gn_status status = gn_graph_set_input_shape(graph, gn_graph_input(graph, 0), &images);
+    if (status == GN_OK)
+        status = gn_graph_infer(graph, err);
+    if (status == GN_OK)
+        *graph_out = graph;
+    else
+        gn_graph_destroy(&graph);
+    return status;
+}
+
+static void count(const gn_graph *graph, gn_zoo_costs *costs)
+{
+    gn_cost cost;
+    for (int i = 0; i < gn_graph_value_count(graph); i++) {
+        const gn_value *v = gn_graph_value(graph, i);
+        if (v->kind == GN_VALUE_STATE)
+            *(v->trainable ? &costs->params : &costs->buffers) += gn_tensor_count(v->data);
+    }
+    gn_graph_cost(graph, &cost);
+    costs->macs = cost.macs;
+}
+
+gn_status gn_zoo_costs_of(const gn_zoo_options *options, gn_zoo_costs *costs_out, gn_error *err)
+{
+    gn_zoo_costs costs = {0};
+    gn_graph *graph = NULL;
+    GN_TRY(gn_zoo_feature_width(options->model, &costs.feature_width, err));
+    GN_TRY(gn_zoo_build_for_counting(options, &graph, err));
+    count(graph, &costs);
+    gn_graph_destroy(&graph);
+    *costs_out = costs;
+    return GN_OK;
+}
