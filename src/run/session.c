@@ -7,6 +7,7 @@
 
 #include "base/pool.h"
 #include "formats/onnx/onnx_format.h"
+#include "formats/onnx/onnx_reader.h"
 #include "graph/passes.h"
 #include "run/session_internal.h"
 
@@ -133,7 +134,9 @@ static void name_file(gn_error *err, const char *path)
 gn_status gn_session_open(const char *path, const gn_session_options *options, gn_session **session_out, gn_error *err)
 {
     gn_graph *graph = NULL;
-    GN_TRY(gn_onnx_read(path, NULL, &graph, err));
+    const gn_onnx_read_options known = {.imgsz_w = options ? options->imgsz_w : 0,
+                                        .imgsz_h = options ? options->imgsz_h : 0};
+    GN_TRY(gn_onnx_read_with(path, &known, &graph, err));
     gn_status status = open_owned(graph, options, session_out, err);
     if (status != GN_OK)
         name_file(err, path);
