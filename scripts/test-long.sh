@@ -1,8 +1,8 @@
 #!/bin/bash
 # The tests that need other people's tools or much time, from a bare Debian 12 on: golden files made again by PyTorch, Pillow, ONNX
-# Runtime and pycocotools; exported models in ONNX Runtime; each fuzzer for a minute.  The last line is "N passed, N failed, N skipped".
+# Runtime and pycocotools; exported models, models of others and the node tests of ONNX in ONNX Runtime and here; each fuzzer for a minute.  The last line is "N passed, N failed, N skipped".
 #   scripts/test-long.sh [oracles] [models] [fuzz]     (all three unless some are named)
-# GANNET_PYTHON=/path/to/python uses an interpreter that has the packages already; GN_FUZZ_SECONDS changes the minute.
+# GANNET_PYTHON=/path/to/python uses an interpreter that has the packages already, GANNET_ONNX_PYTHON one with onnx 1.16; GN_FUZZ_SECONDS changes the minute.
 # SPDX-License-Identifier: Apache-2.0
 set -u
 . "$(dirname "$0")/setup.sh"
@@ -46,6 +46,14 @@ make_python() {
       'torch>=2.0' 'torchvision>=0.15' 'pycocotools>=2.0.6' && touch "$folder/venv/.complete"
 }
 
+# The interpreter with the package whose node tests are run; that package alone, in the version that docs/onnx.md speaks of.
+make_onnx_python() {
+  onnx_python=${GANNET_ONNX_PYTHON:-$folder/venv-onnx/bin/python}
+  if [ -n "${GANNET_ONNX_PYTHON:-}" ] || [ -e "$folder/venv-onnx/.complete" ]; then return 0; fi
+  python3 -m venv "$folder/venv-onnx" &&
+    "$onnx_python" -m pip install --quiet --disable-pip-version-check 'onnx==1.16.2' && touch "$folder/venv-onnx/.complete"
+}
+
 if wants oracles || wants models; then
   stage "Python packages"
   make_python || { echo "the Python packages cannot be installed" >&2; exit 1; }
@@ -60,8 +68,11 @@ fi
 
 if wants models; then
   stage "models in ONNX Runtime"
-  gn_build build-long/release "gannet run_numbers" -DCMAKE_BUILD_TYPE=Release -DGN_TESTS=OFF || exit 1
+  gn_build build-long/release "gannet run_numbers onnx_node_runner" -DCMAKE_BUILD_TYPE=Release -DGN_TESTS=OFF || exit 1
   check "check_onnx.py" "$python" tests/oracle/check_onnx.py build-long/release
+  check "onnx_models.py" "$python" tests/oracle/onnx_models.py build-long/release
+  make_onnx_python || { echo "the package onnx 1.16 cannot be installed" >&2; exit 1; }
+  check "onnx_nodes.py" "$onnx_python" tests/oracle/onnx_nodes.py build-long/release --check
 fi
 
 # fuzz NAME: from the seeds in the tree, and from what earlier runs found.
