@@ -1,8 +1,10 @@
 #!/bin/bash
 # The tests that need other people's tools or much time, from a bare Debian 12 on: golden files made again by PyTorch, Pillow, ONNX
-# Runtime and pycocotools; exported models, models of others and the node tests of ONNX in ONNX Runtime and here; each fuzzer for a minute.  The last line is "N passed, N failed, N skipped".
+# Runtime and pycocotools; exported models, models of others and the node tests of ONNX, in ONNX Runtime and here; each fuzzer for a
+# minute.  The last line is "N passed, N failed, N skipped".
 #   scripts/test-long.sh [oracles] [models] [fuzz]     (all three unless some are named)
-# GANNET_PYTHON=/path/to/python uses an interpreter that has the packages already, GANNET_ONNX_PYTHON one with onnx 1.16; GN_FUZZ_SECONDS changes the minute.
+# GANNET_PYTHON=/path/to/python uses an interpreter that has the packages already, GANNET_ONNX_PYTHON one with onnx 1.16;
+# GN_FUZZ_SECONDS changes the minute.
 # SPDX-License-Identifier: Apache-2.0
 set -u
 . "$(dirname "$0")/setup.sh"
