@@ -320,6 +320,8 @@ static gn_status check_output(const builder *b)
     char text[128];
     gn_shape_format(shape, text);
     if (b->is_classifier)
+        b->out->n_classes = shape->rank == 2 ? (int)shape->dim[1] : 0;
+    if (b->is_classifier)
         return shape->rank == 2 && shape->dim[1] > 0
                    ? GN_OK
                    : gn_fail(b->err, GN_EUNSUPPORTED,

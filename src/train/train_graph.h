@@ -41,7 +41,8 @@ typedef struct gn_train_rule {
 typedef struct gn_train_graph {
     gn_graph *graph;
     int images, target, has_box, label, weight, hyper, rng;
-    int n_frozen; /* tensors that could be trained and are not */
+    int n_classes; /* of a classifier */
+    int n_frozen;  /* tensors that could be trained and are not */
 } gn_train_graph;
 
 /* Whether the model answers with classes (metadata gannet.task). */

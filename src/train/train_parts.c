@@ -68,7 +68,7 @@ static bool is_listed(const char *list, const char *name)
 bool gn_train_is_head(const gn_graph *graph, int value, const int *layers, int n_layers)
 {
     const char *list = gn_graph_meta_get(graph, "gannet.head_tensors");
-    return list ? is_listed(list, gn_graph_value(graph, value)->name) : layers[value] == n_layers;
+    return list && *list ? is_listed(list, gn_graph_value(graph, value)->name) : layers[value] == n_layers;
 }
 
 gn_status gn_train_freeze(gn_graph *graph, const gn_freeze *freeze, int *n_frozen_out, gn_error *err)

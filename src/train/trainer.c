@@ -47,13 +47,17 @@ static gn_status check_labels(const gn_trainer *t, gn_error *err)
         return gn_fail_at(err, GN_EDATA, path, 0, "%s",
                           has_labels ? "its pictures have a class each and no boxes: train a model with --head classify"
                                      : "its pictures have boxes, which a classifier cannot learn: use a box head");
-    if (!is_classifier || gn_graph_output_count(t->model) == 0)
-        return GN_OK;
-    const gn_shape *shape = &gn_graph_value(t->model, gn_graph_output(t->model, 0))->shape;
-    if (shape->rank == 2 && shape->dim[1] > 0 && shape->dim[1] != gn_dataset_classes(t->dataset))
-        return gn_fail_at(err, GN_EDATA, path, 0, "it has %d classes and the model tells %lld apart",
-                          gn_dataset_classes(t->dataset), (long long)shape->dim[1]);
     return GN_OK;
+}
+
+/* Once the step's graph is made, and with it the shape of the answer. */
+static gn_status check_classes(const gn_trainer *t, gn_error *err)
+{
+    const int n = gn_dataset_classes(t->dataset);
+    if (!gn_train_is_classifier(t->model) || t->step_graph.n_classes == n)
+        return GN_OK;
+    return gn_fail_at(err, GN_EDATA, gn_dataset_path(t->dataset), 0, "it has %d classes and the model tells %d apart",
+                      n, t->step_graph.n_classes);
 }
 
 static gn_status check_best(const gn_trainer *t, gn_error *err)
@@ -127,6 +131,7 @@ static gn_status set_up(gn_trainer *t, gn_error *err)
     GN_TRY(open_loaders(t, err));
     GN_TRY(gn_train_graph_build(t->model, o->loader.batch, o->loader.imgsz_w, o->loader.imgsz_h, &o->rule,
                                 &t->step_graph, err));
+    GN_TRY(check_classes(t, err));
     GN_TRY(gn_backend_cpu.open(o->threads, &t->device, err));
     GN_TRY(gn_backend_cpu.compile(t->device, t->step_graph.graph, &t->exec, err));
     GN_TRY(make_eval_model(t));
