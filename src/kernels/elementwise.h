@@ -49,6 +49,8 @@ void gn_f32_copy_rows(const float *src, size_t src_stride, float *dst, size_t ds
 /* [N,C,HW] <-> [N,HW,C] for image n of a batch: one image per call. */
 void gn_f32_chw_to_hwc(const float *src, float *dst, size_t C, size_t HW);
 void gn_f32_hwc_to_chw(const float *src, float *dst, size_t C, size_t HW);
+/* Rows of groups*n floats as [groups][n], transposed within each row: shuffle of channels that lie last. */
+void gn_f32_shuffle_rows(const float *src, float *dst, size_t rows, size_t groups, size_t n);
 /* Numerically stable softmax of each row of n floats. */
 void gn_f32_softmax_rows(const float *src, float *dst, size_t rows, size_t n);
 /* Sum of squares in double with fixed order (for gradient norms). */

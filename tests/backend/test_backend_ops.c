@@ -336,6 +336,95 @@ static void binary(void **state)
             }
 }
 
+/* Activations and functions of one operand; those of positive numbers get the sigmoid of the input. */
+static void functions(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"LeakyRelu", "HardSigmoid", "Elu",      "Gelu", "Tanh", "Exp",       "Erf",
+                                        "Neg",       "Abs",         "Softplus", "Log",  "Sqrt", "Reciprocal"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (int form = 0; form < 4; form++) {
+            int x = form == 2 ? INPUT("x", 40000) : INPUT("x", 2, 5, 3, 7), n = 0;
+            const bool is_positive = i >= 10;
+            if (is_positive)
+                x = value_of(OP("Sigmoid", x), 0);
+            gn_attr attrs[2] = {gn_attr_float("alpha", 0.3f), gn_attr_float("beta", 0.4f)};
+            if (form == 3 && i < 3)
+                n = i == 1 ? 2 : 1;
+            if (form == 3 && i == 3)
+                attrs[n++] = gn_attr_string("approximate", "tanh");
+            x = form == 1 ? nhwc(x) : x;
+            outputs_of(op("", names[i], 1, &x, 1, attrs, n));
+            check(names[i]);
+        }
+}
+
+static void function_gradients(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"LeakyReluGrad", "HardSigmoidGrad", "EluGrad",
+                                        "GeluGrad",      "TanhGrad",        "AbsGrad"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (int form = 0; form < 4; form++) {
+            int dy = INPUT("dy", 2, 5, 3, 7), x = INPUT("x", 2, 5, 3, 7), n = 0;
+            gn_attr attrs[1] = {gn_attr_float("alpha", 0.3f)};
+            if (form == 3 && i < 3)
+                n = 1;
+            if (form == 3 && i == 3)
+                attrs[n++] = gn_attr_string("approximate", "tanh");
+            outputs_of(
+                op("gannet", names[i], 1, (int[]){form & 1 ? nhwc(dy) : dy, form & 2 ? nhwc(x) : x}, 2, attrs, n));
+            check(names[i]);
+        }
+}
+
+static void prelu(void **state)
+{
+    (void)state;
+    static const struct {
+        int rank, dim[4];
+    } slopes[] = {{3, {5, 1, 1}}, {4, {1, 5, 1, 1}}, {0, {0}}, {1, {1}}, {1, {4}}, {4, {2, 5, 3, 4}}};
+    for (size_t i = 0; i < sizeof slopes / sizeof *slopes; i++)
+        for (int form = 0; form < 2; form++) {
+            int x = INPUT("x", 2, 5, 3, 4), dy = INPUT("dy", 2, 5, 3, 4), s = input("s", slopes[i].rank, slopes[i].dim);
+            x = form ? nhwc(x) : x;
+            outputs_of(op("", "PRelu", 1, (int[]){x, s}, 2, NULL, 0));
+            outputs_of(op("gannet", "PReluGrad", 2, (int[]){dy, x, s}, 3, NULL, 0));
+            check("PRelu and its gradient");
+        }
+}
+
+/* Any way of broadcasting that is left to the general loop, and the operators that know nothing else. */
+static void broadcasts(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"Max", "Min", "Pow", "Sub", "Div"};
+    static const struct {
+        int a_rank, a[4], b_rank, b[4];
+    } shapes[] = {{4, {2, 5, 3, 4}, 4, {2, 5, 3, 4}},
+                  {4, {2, 5, 3, 4}, 3, {5, 1, 1}},
+                  {4, {2, 1, 3, 4}, 4, {1, 5, 3, 1}},
+                  {3, {2, 1, 4}, 2, {3, 1}},
+                  {2, {7, 6}, 0, {0}},
+                  {2, {1, 6}, 2, {300, 1}}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+            for (int form = 0; form < 4; form++) {
+                const bool positive = k == 2 || k == 4;
+                int a = input("a", shapes[i].a_rank, shapes[i].a), b = input("b", shapes[i].b_rank, shapes[i].b);
+                a = positive ? value_of(OP("Sigmoid", a), 0) : a;
+                b = positive ? value_of(OP("Sigmoid", b), 0) : b;
+                a = form & 1 && shapes[i].a_rank == 4 ? nhwc(a) : a;
+                outputs_of(op("", names[k], 1, (int[]){form & 2 ? b : a, form & 2 ? a : b}, 2, NULL, 0));
+                check(names[k]);
+            }
+    outputs_of(OP("Max", INPUT("a", 5), INPUT("b", 3, 1), INPUT("c", 3, 5)));
+    check("Max of three");
+    const float two = 2.0f;
+    outputs_of(OP("Pow", INPUT("a", 3, 5), gn_graph_add_const_f32(g, "two", 0, &two)));
+    check("Pow of negative numbers");
+}
+
 static void softmax(void **state)
 {
     (void)state;
@@ -431,7 +520,51 @@ static void batch_norm(void **state)
         }
 }
 
+static void layer_norm(void **state)
+{
+    (void)state;
+    static const int shapes[][4] = {{2, 3, 4, 33}, {1, 40, 25, 96}, {3, 2, 5, 8}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int axis = 2; axis < 4; axis++)
+            for (int form = 0; form < 3; form++) { /* with bias, without, with a scale that broadcasts */
+                const int width[2] = {shapes[i][2], shapes[i][3]}, *wide = axis == 2 ? width : width + 1,
+                          rank = 4 - axis;
+                int x = input("x", 4, shapes[i]), dy = input("dy", 4, shapes[i]);
+                int scale = form == 2 ? PARAM("scale", 1) : param("scale", rank, wide),
+                    shift = param("shift", rank, wide);
+                const gn_attr attrs[2] = {gn_attr_int("axis", axis), gn_attr_float("epsilon", 1e-3f)};
+                outputs_of(op("", "LayerNormalization", form == 1 ? 3 : 1, (int[]){x, scale, shift}, form == 1 ? 2 : 3,
+                              attrs, 2));
+                outputs_of(op("gannet", "LayerNormGrad", 3, (int[]){dy, x, scale}, 3, attrs, 2));
+                check("layer normalisation");
+            }
+}
+
 /* ---- moving data ---- */
+
+static void transposes_and_shuffles(void **state)
+{
+    (void)state;
+    static const int64_t perms[][4] = {{0, 1, 3, 2}, {0, 2, 3, 1}, {0, 3, 1, 2}, {1, 0, 2, 3}, {3, 2, 1, 0}};
+    for (size_t i = 0; i < sizeof perms / sizeof *perms; i++)
+        for (int form = 0; form < 2; form++) {
+            const gn_attr perm = gn_attr_ints("perm", perms[i], 4);
+            int x = INPUT("x", 2, 5, 9, 4);
+            x = form ? nhwc(x) : x;
+            outputs_of(op("", "Transpose", 1, &x, 1, &perm, 1));
+            check("Transpose");
+        }
+    outputs_of(OP("Transpose", INPUT("x", 70, 33)));
+    check("Transpose of a matrix");
+    for (int groups = 1; groups <= 48; groups++)
+        for (int form = 0; form < 2 && 48 % groups == 0; form++) {
+            const gn_attr attr = gn_attr_int("groups", groups);
+            int x = INPUT("x", 2, 48, 3, 5);
+            x = form ? nhwc(x) : x;
+            outputs_of(op("gannet", "ChannelShuffle", 1, &x, 1, &attr, 1));
+            check("ChannelShuffle");
+        }
+}
 
 static void concat_and_split(void **state)
 {
@@ -488,10 +621,34 @@ static void sums(void **state)
             outputs_of(op("gannet", "SumTo", 1, (int[]){form ? nhwc(x) : x}, 1, &attr, 1));
             check("SumTo");
         }
+    static const int low[][4] = {{3, 5, 3, 4}, {3, 5, 1, 1}, {2, 3, 4, 0}, {1, 4, 0, 0}, {1, 1, 0, 0}, {0, 0, 0, 0}};
+    for (size_t i = 0; i < sizeof low / sizeof *low; i++)
+        for (int form = 0; form < 2; form++) {
+            int x = INPUT("x", 2, 5, 3, 4);
+            int64_t shape[3] = {low[i][1], low[i][2], low[i][3]};
+            const gn_attr attr = gn_attr_ints("shape", shape, low[i][0]);
+            outputs_of(op("gannet", "SumTo", 1, (int[]){form ? nhwc(x) : x}, 1, &attr, 1));
+            check("SumTo of fewer dimensions");
+        }
     const int64_t row[1] = {9};
     const gn_attr attr = gn_attr_ints("shape", row, 1);
     outputs_of(op("gannet", "SumTo", 1, (int[]){INPUT("x", 301, 9)}, 1, &attr, 1));
     check("SumTo of rows");
+    const int64_t wide[1] = {17};
+    const gn_attr in_blocks = gn_attr_ints("shape", wide, 1);
+    outputs_of(op("gannet", "SumTo", 1, (int[]){INPUT("x", 9001, 17)}, 1, &in_blocks, 1));
+    check("SumTo of many rows");
+    static const int64_t axes[][3] = {{1, 0, 0}, {1, -1, 0}, {2, 2, 3}, {2, 0, 1}, {2, 0, 2}, {1, 1, 0}, {0, 0, 0}};
+    for (size_t i = 0; i < sizeof axes / sizeof *axes; i++)
+        for (int form = 0; form < 4; form++) {
+            int x = INPUT("x", 3, 5, 7, 4);
+            const gn_attr attrs[2] = {gn_attr_int("keepdims", form >> 1),
+                                      gn_attr_ints("axes", axes[i] + 1, (int)axes[i][0])};
+            x = form & 1 ? nhwc(x) : x;
+            outputs_of(op("", "ReduceSum", 1, &x, 1, attrs, axes[i][0] > 0 ? 2 : 1));
+            outputs_of(op("", "ReduceMean", 1, &x, 1, attrs, axes[i][0] > 0 ? 2 : 1));
+            check("ReduceSum and ReduceMean");
+        }
 }
 
 static void dropout(void **state)
@@ -588,10 +745,16 @@ int main(void)
         TEST(unary),
         TEST(unary_gradients),
         TEST(binary),
+        TEST(functions),
+        TEST(function_gradients),
+        TEST(prelu),
+        TEST(broadcasts),
         TEST(softmax),
         TEST(pooling),
         TEST(adaptive_pooling),
         TEST(batch_norm),
+        TEST(layer_norm),
+        TEST(transposes_and_shuffles),
         TEST(concat_and_split),
         TEST(views_and_copies),
         TEST(sums),

@@ -412,6 +412,19 @@ static void check_transposes(gn_check *c, size_t C, size_t HW)
     check_same_bytes(c, "hwc_to_chw", back, chw, n * sizeof *chw);
 }
 
+static void check_shuffle(gn_check *c, size_t rows, size_t groups, size_t n)
+{
+    const size_t width = groups * n;
+    const float *src = check_random(c, rows * width, -1, 1);
+    float *dst = check_dst(c, rows * width);
+    gn_f32_shuffle_rows(src, dst, rows, groups, n);
+    for (size_t i = 0; i < rows * width; i++) {
+        const size_t r = i / width, at = i % width;
+        if (!check_that(c, dst[i] == src[r * width + at % groups * n + at / groups], "shuffle_rows: element %zu", i))
+            return;
+    }
+}
+
 static void check_softmax(gn_check *c, size_t rows, size_t n, float range)
 {
     float *x = check_random(c, rows * n, -range, range);
@@ -530,6 +543,10 @@ void check_elementwise_rows(gn_check *c)
                 check_copies(c, heights[k], widths[i]);
             if (check_case(c, "transpose c%zu hw%zu", heights[k], widths[i]))
                 check_transposes(c, heights[k], widths[i]);
+            if (check_case(c, "shuffle groups%zu of %zu", heights[k], widths[i]))
+                check_shuffle(c, 3, heights[k], widths[i]);
+            if (check_case(c, "shuffle groups%zu of two", widths[i]))
+                check_shuffle(c, heights[k], widths[i], 2);
             if (check_case(c, "softmax rows%zu n%zu", heights[k], widths[i]))
                 check_softmax(c, heights[k], widths[i], k % 2 ? 1.0F : 40.0F);
             if (check_case(c, "scalars n%zu", heights[k] * widths[i]))

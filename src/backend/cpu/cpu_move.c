@@ -104,17 +104,16 @@ typedef struct shuffle_job {
 static void shuffle_rows(void *ctx, size_t begin, size_t end)
 {
     const shuffle_job *j = ctx;
-    const size_t per_group = j->C / j->groups;
-    for (size_t row = begin; row < end; row++) {
-        const float *src = j->src + row * j->C * j->inner;
-        float *dst = j->dst + row * j->C * j->inner;
-        if (j->inner == 1)
-            gn_f32_chw_to_hwc(src, dst, j->groups, per_group);
-        else
-            for (size_t c = 0; c < j->C; c++)
-                memcpy(dst + c * j->inner, src + (c % j->groups * per_group + c / j->groups) * j->inner,
-                       j->inner * sizeof *dst);
+    const size_t per_group = j->C / j->groups, width = j->C * j->inner;
+    if (j->inner == 1) {
+        gn_f32_shuffle_rows(j->src + begin * width, j->dst + begin * width, end - begin, j->groups, per_group);
+        return;
     }
+    for (size_t row = begin; row < end; row++)
+        for (size_t c = 0; c < j->C; c++)
+            memcpy(j->dst + row * width + c * j->inner,
+                   j->src + row * width + (c % j->groups * per_group + c / j->groups) * j->inner,
+                   j->inner * sizeof *j->dst);
 }
 
 static void run_shuffle(gn_exec *exec, const gn_cpu_step *step)

@@ -263,6 +263,12 @@ static void gn_f32_hwc_to_chw__ref(const float *src, float *dst, size_t C, size_
             dst[c * HW + i] = src[i * C + c];
 }
 
+static void gn_f32_shuffle_rows__ref(const float *src, float *dst, size_t rows, size_t groups, size_t n)
+{
+    for (size_t r = 0; r < rows; r++)
+        gn_f32_chw_to_hwc__ref(src + r * groups * n, dst + r * groups * n, groups, n);
+}
+
 static void gn_f32_softmax_rows__ref(const float *src, float *dst, size_t rows, size_t n)
 {
     for (size_t r = 0; r < rows; r++) {
