@@ -3,6 +3,7 @@
  * Source: ONNX Pad (opset 21).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/index_math.h"
+#include "ops/move_rules.h"
 #include "ops/op_rules.h"
 
 #include <inttypes.h>
@@ -23,16 +24,12 @@ static pad_mode mode_of(const gn_node *node)
     return (pad_mode)i;
 }
 
-typedef struct pads {
-    int64_t begin[GN_MAX_RANK], end[GN_MAX_RANK];
-} pads;
-
-static gn_status pads_of(const gn_graph *graph, const gn_node *node, pads *out, gn_error *err)
+gn_status gn_pads_of(const gn_graph *graph, const gn_node *node, gn_pads *out, gn_error *err)
 {
     const int rank = gn_in_shape(graph, node, 0)->rank;
     int64_t numbers[2 * GN_MAX_RANK], axes[GN_MAX_RANK];
     int n, n_axes = rank;
-    pads p = {{0}, {0}};
+    gn_pads p = {{0}, {0}};
     GN_TRY(gn_op_known_ints(graph, node, 1, "pads", numbers, 2 * GN_MAX_RANK, &n, err));
     for (int i = 0; i < rank; i++)
         axes[i] = i;
@@ -54,8 +51,8 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
 {
     const gn_shape *x = gn_in_shape(graph, node, 0);
     gn_shape y = *x;
-    pads p;
-    GN_TRY(pads_of(graph, node, &p, err));
+    gn_pads p;
+    GN_TRY(gn_pads_of(graph, node, &p, err));
     if (mode_of(node) == PAD_UNKNOWN)
         return gn_shape_fail(err, node, "mode is %s, expected constant, reflect, edge or wrap",
                              gn_node_string(node, "mode", ""));
@@ -80,7 +77,7 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
     gn_graph *graph = gn_grad_graph(grad);
     const int dy = gn_grad_of_out(grad, node, 0), rank = gn_in_shape(graph, node, 0)->rank;
     int64_t back[2 * GN_MAX_RANK];
-    pads p;
+    gn_pads p;
     if (dy < 0)
         return GN_OK;
     if (mode_of(node) != PAD_CONSTANT || (gn_has_in(node, 2) && gn_grad_wants(grad, node, 2)))
@@ -89,7 +86,7 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
                                   node->name);
     if (!gn_grad_wants(grad, node, 0))
         return GN_OK;
-    GN_TRY(pads_of(graph, node, &p, NULL));
+    GN_TRY(gn_pads_of(graph, node, &p, NULL));
     for (int d = 0; d < rank; d++) {
         back[d] = -p.begin[d];
         back[rank + d] = -p.end[d];
@@ -120,8 +117,8 @@ static gn_status reference(const gn_ref_call *call)
     const gn_shape *x = &call->in[0]->shape, *y = &call->out[0]->shape;
     const pad_mode mode = mode_of(call->node);
     const int64_t n = gn_shape_count(y);
-    pads p;
-    GN_TRY(pads_of(call->graph, call->node, &p, NULL));
+    gn_pads p;
+    GN_TRY(gn_pads_of(call->graph, call->node, &p, NULL));
     for (int64_t i = 0; i < n; i++) {
         int64_t at[GN_MAX_RANK];
         bool is_inside = true;

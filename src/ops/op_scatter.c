@@ -6,6 +6,8 @@
 #include "ops/op_rules.h"
 #include "ops/scatter_rules.h"
 
+#include <string.h>
+
 enum { REDUCE_NONE, REDUCE_ADD, REDUCE_MUL, REDUCE_MAX, REDUCE_MIN, REDUCE_UNKNOWN };
 
 static int reduction_of(const gn_node *node)

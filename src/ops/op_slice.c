@@ -3,6 +3,7 @@
  * Source: ONNX Slice (opset 13).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/index_math.h"
+#include "ops/move_rules.h"
 #include "ops/op_rules.h"
 
 #include <inttypes.h>
@@ -10,18 +11,12 @@
 /* Larger steps take the first element only, as this one does. */
 #define MAX_STEP (INT64_C(1) << 41)
 
-/* Element k of dimension d is element begin[d] + k*step[d] of the input; counts are the result's dimensions. */
-typedef struct slices {
-    int64_t begin[GN_MAX_RANK], step[GN_MAX_RANK];
-    gn_shape count;
-} slices;
-
 static int64_t clamp(int64_t x, int64_t lo, int64_t hi)
 {
     return x < lo ? lo : x > hi ? hi : x;
 }
 
-static void cut(slices *s, int64_t axis, int64_t dim, int64_t begin, int64_t end, int64_t step)
+static void cut(gn_slices *s, int64_t axis, int64_t dim, int64_t begin, int64_t end, int64_t step)
 {
     step = clamp(step, -MAX_STEP, MAX_STEP);
     begin = clamp(begin < 0 ? begin + dim : begin, 0, step > 0 ? dim : dim - 1);
@@ -32,10 +27,10 @@ static void cut(slices *s, int64_t axis, int64_t dim, int64_t begin, int64_t end
     s->count.dim[axis] = room > 0 ? (room + stride - 1) / stride : 0;
 }
 
-static gn_status slices_of(const gn_graph *graph, const gn_node *node, slices *out, gn_error *err)
+gn_status gn_slices_of(const gn_graph *graph, const gn_node *node, gn_slices *out, gn_error *err)
 {
     const gn_shape *x = gn_in_shape(graph, node, 0);
-    slices s = {.count = *x};
+    gn_slices s = {.count = *x};
     int64_t begin[GN_MAX_RANK], end[GN_MAX_RANK], axes[GN_MAX_RANK], step[GN_MAX_RANK];
     int n, n_end, n_axes, n_step;
     GN_TRY(gn_op_known_ints(graph, node, 1, "starts", begin, GN_MAX_RANK, &n, err));
@@ -68,8 +63,8 @@ static gn_status slices_of(const gn_graph *graph, const gn_node *node, slices *o
 
 static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
 {
-    slices s;
-    GN_TRY(slices_of(graph, node, &s, err));
+    gn_slices s;
+    GN_TRY(gn_slices_of(graph, node, &s, err));
     gn_set_out(graph, node, 0, gn_in_dtype(graph, node, 0), &s.count);
     return GN_OK;
 }
@@ -88,8 +83,8 @@ static int64_t whole_index(const gn_shape *whole, const gn_shape *part, const in
 static gn_status reference(const gn_ref_call *call)
 {
     const int64_t n = gn_tensor_count(call->out[0]);
-    slices s;
-    GN_TRY(slices_of(call->graph, call->node, &s, NULL));
+    gn_slices s;
+    GN_TRY(gn_slices_of(call->graph, call->node, &s, NULL));
     for (int64_t i = 0; i < n; i++)
         gn_ref_move(call->out[0], i, call->in[0], whole_index(&call->in[0]->shape, &s.count, s.begin, s.step, i));
     return GN_OK;
@@ -99,10 +94,10 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
 {
     const gn_shape *x = gn_in_shape(gn_grad_graph(grad), node, 0);
     const int dy = gn_grad_of_out(grad, node, 0);
-    slices s;
+    gn_slices s;
     if (dy < 0 || !gn_grad_wants(grad, node, 0))
         return GN_OK;
-    GN_TRY(slices_of(gn_grad_graph(grad), node, &s, NULL));
+    GN_TRY(gn_slices_of(gn_grad_graph(grad), node, &s, NULL));
     const gn_attr attrs[3] = {gn_attr_ints("shape", x->dim, x->rank), gn_attr_ints("begin", s.begin, x->rank),
                               gn_attr_ints("step", s.step, x->rank)};
     return gn_give(grad, node, 0, gn_emit(grad, node, "gannet", "SliceGrad", &dy, 1, attrs, 3));
@@ -110,7 +105,7 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
 
 /* ---- SliceGrad(dY): attributes shape, begin and step have a number for each dimension of the result ---- */
 
-static gn_status grad_slices(const gn_node *node, const gn_shape *dy, slices *s, gn_shape *whole, gn_error *err)
+gn_status gn_slices_of_grad(const gn_node *node, const gn_shape *dy, gn_slices *s, gn_shape *whole, gn_error *err)
 {
     const int rank = dy->rank;
     if (gn_node_ints(node, "shape", whole->dim, GN_MAX_RANK, 0) != rank ||
@@ -131,9 +126,9 @@ static gn_status grad_slices(const gn_node *node, const gn_shape *dy, slices *s,
 
 static gn_status infer_grad(gn_graph *graph, const gn_node *node, gn_error *err)
 {
-    slices s;
+    gn_slices s;
     gn_shape whole;
-    GN_TRY(grad_slices(node, gn_in_shape(graph, node, 0), &s, &whole, err));
+    GN_TRY(gn_slices_of_grad(node, gn_in_shape(graph, node, 0), &s, &whole, err));
     gn_set_out(graph, node, 0, gn_in_dtype(graph, node, 0), &whole);
     return GN_OK;
 }
@@ -141,9 +136,9 @@ static gn_status infer_grad(gn_graph *graph, const gn_node *node, gn_error *err)
 static gn_status reference_grad(const gn_ref_call *call)
 {
     const int64_t n = gn_tensor_count(call->in[0]), n_out = gn_tensor_count(call->out[0]);
-    slices s;
+    gn_slices s;
     gn_shape whole;
-    GN_TRY(grad_slices(call->node, &call->in[0]->shape, &s, &whole, NULL));
+    GN_TRY(gn_slices_of_grad(call->node, &call->in[0]->shape, &s, &whole, NULL));
     for (int64_t i = 0; i < n_out; i++)
         gn_ref_store(call->out[0], i, 0);
     for (int64_t i = 0; i < n; i++)

@@ -161,7 +161,7 @@ gn_status gn_resize_of(const gn_graph *graph, const gn_node *node, gn_resize *ou
 {
     gn_resize r = {.x = *gn_in_shape(graph, node, 0)};
     int64_t axes[GN_MAX_RANK];
-    int n;
+    int n = 0;
     if (gn_node_attr(node, "in_shape")) {
         r.x.rank = gn_node_ints(node, "in_shape", r.x.dim, GN_MAX_RANK, 0);
         if (r.x.rank > GN_MAX_RANK || gn_shape_count(&r.x) < 0)
@@ -278,9 +278,11 @@ static void fill_position(const gn_resize *r, int d, double at, int n, int64_t *
 static bool is_identity(const gn_resize_axis *axis)
 {
     for (int64_t o = 0; o < axis->out; o++)
-        for (int t = 0; t < axis->n; t++)
-            if (fabs(axis->weight[o * axis->n + t] - (axis->index[o * axis->n + t] == o)) > 0 || axis->is_outside[o])
+        for (int t = 0; t < axis->n; t++) {
+            const double weight = axis->weight[o * axis->n + t];
+            if (axis->is_outside[o] || ((weight < 0 || weight > 0) && axis->index[o * axis->n + t] != o))
                 return false;
+        }
     return axis->in == axis->out;
 }
 

@@ -124,6 +124,9 @@ extern const gn_cpu_op *const gn_cpu_broadcast_ops[];
 extern const gn_cpu_op *const gn_cpu_reduce_ops[];
 extern const gn_cpu_op *const gn_cpu_move_ops[];
 extern const gn_cpu_op *const gn_cpu_optimizer_ops[];
+extern const gn_cpu_op *const gn_cpu_strided_ops[];
+extern const gn_cpu_op *const gn_cpu_resize_ops[];
+extern const gn_cpu_op *const gn_cpu_transposed_ops[];
 extern const gn_cpu_op gn_cpu_reference_op;
 
 #endif
