@@ -7,6 +7,7 @@
 #include "cli/cli_args.h"
 #include "cli/cli_json.h"
 #include "cli/model_source.h"
+#include "cli/seeds_table.h"
 #include "gannet/graph_api.h"
 #include "gannet/run_api.h"
 #include "gannet/train_api.h"
@@ -23,6 +24,11 @@ static const gn_opt options[] = {
     {.name = "layers", .type = GN_OPT_FLAG, .help = "a table of all nodes"},
     {.name = "plan", .type = GN_OPT_FLAG, .help = "the plan for inference: order, layouts, offsets"},
     {.name = "graph", .type = GN_OPT_FLAG, .help = "the graph as text"},
+    {.name = "table",
+     .type = GN_OPT_STRING,
+     .choices = "seeds",
+     .help =
+         "without MODEL: published comparisons of MobileNets, Xception, GoogLeNet and VGG beside what the graphs say"},
     GN_OPT_ROW_THREADS,
     GN_OPT_ROW_HEAD,
     GN_OPT_ROW_CLASSES,
@@ -33,13 +39,12 @@ static const gn_opt options[] = {
 
 static const gn_args_spec spec = {
     .verb = "info",
-    .usage = "MODEL [--layers] [--plan] [--batch N] [options]",
+    .usage = "MODEL [--layers] [--plan] [--batch N] [options]\n--table seeds [--json]",
     .about = "Tells what an ONNX file or a network of the zoo is made of: parameters, MACs and FLOPs of one picture "
              "(FLOPs are\n"
              "twice the MACs), bytes of weights, memory for inference and for training at a batch size.",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
-    .min_positional = 1,
     .max_positional = 1,
     .examples = "  gannet info mobilenet_v2@0.35 --imgsz 128 --layers\n"
                 "  gannet info runs/train/best.onnx --plan\n",
@@ -308,7 +313,12 @@ static int run(int argc, char **argv)
     if (!gn_cli_begin(&spec, argc, argv, &args, &code))
         return code;
     gn_error err = {0};
-    gn_status status = inspect(args, &err);
+    const bool is_table = gn_args_has(args, "table");
+    gn_status status;
+    if (is_table == (gn_args_n_positional(args) > 0))
+        status = gn_fail(&err, GN_EUSAGE, "one MODEL or --table was expected; gannet info --help tells more");
+    else
+        status = is_table ? gn_cli_seeds_table(gn_args_flag(args, "json"), &err) : inspect(args, &err);
     if (status != GN_OK && err.status == GN_OK)
         gn_fail(&err, status, "%s", gn_status_sentence(status));
     code = status == GN_OK ? 0 : gn_cli_fail(args, &err);

@@ -19,9 +19,10 @@ gn_status gn_zoo_build_for_counting(const gn_zoo_options *options, gn_graph **gr
     return status;
 }
 
-static void count(const gn_graph *graph, gn_zoo_costs *costs)
+void gn_zoo_count_costs(const gn_graph *graph, gn_zoo_costs *costs)
 {
     gn_cost cost;
+    *costs = (gn_zoo_costs){0};
     for (int i = 0; i < gn_graph_value_count(graph); i++) {
         const gn_value *v = gn_graph_value(graph, i);
         if (v->kind == GN_VALUE_STATE)
@@ -33,12 +34,12 @@ static void count(const gn_graph *graph, gn_zoo_costs *costs)
 
 gn_status gn_zoo_costs_of(const gn_zoo_options *options, gn_zoo_costs *costs_out, gn_error *err)
 {
-    gn_zoo_costs costs = {0};
+    gn_zoo_costs costs;
     gn_graph *graph = NULL;
-    GN_TRY(gn_zoo_feature_width(options->model, &costs.feature_width, err));
     GN_TRY(gn_zoo_build_for_counting(options, &graph, err));
-    count(graph, &costs);
+    gn_zoo_count_costs(graph, &costs);
     gn_graph_destroy(&graph);
+    GN_TRY(gn_zoo_feature_width(options->model, &costs.feature_width, err));
     *costs_out = costs;
     return GN_OK;
 }
