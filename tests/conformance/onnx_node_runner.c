@@ -313,23 +313,11 @@ static int run_folder(const char *folder, const tolerance *tol)
 
 /* ---- operators ---- */
 
-static bool has_kernel(const gn_op_def *def)
-{
-    static const gn_cpu_op *const *const lists[] = {gn_cpu_conv_ops,     gn_cpu_linear_ops,      gn_cpu_norm_ops,
-                                                    gn_cpu_pool_ops,     gn_cpu_elementwise_ops, gn_cpu_move_ops,
-                                                    gn_cpu_optimizer_ops};
-    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
-        for (const gn_cpu_op *const *op = lists[l]; *op; op++)
-            if (strcmp((*op)->name, def->name) == 0 && strcmp((*op)->domain, def->domain) == 0)
-                return true;
-    return false;
-}
-
 static void list_operators(void)
 {
     for (const gn_op_def *const *def = gn_ops_registry()->defs; *def; def++)
         if (*(*def)->domain == '\0')
-            printf("%s %s %s\n", (*def)->name, has_kernel(*def) ? "kernel" : "reference",
+            printf("%s %s %s\n", (*def)->name, gn_cpu_op_named("", (*def)->name) ? "kernel" : "reference",
                    (*def)->grad || (*def)->training ? "gradient" : "-");
 }
 

@@ -156,7 +156,7 @@ static bool takes_node(const gn_cpu_op *op, const gn_graph *graph, const gn_node
            !has_empty_operand(graph, node);
 }
 
-const gn_cpu_op *gn_cpu_op_find(const gn_graph *graph, const gn_node *node)
+const gn_cpu_op *gn_cpu_op_named(const char *domain, const char *name)
 {
     static const gn_cpu_op *const *const lists[] = {
         gn_cpu_conv_ops,    gn_cpu_linear_ops, gn_cpu_norm_ops,      gn_cpu_pool_ops,   gn_cpu_elementwise_ops,
@@ -164,9 +164,15 @@ const gn_cpu_op *gn_cpu_op_find(const gn_graph *graph, const gn_node *node)
         gn_cpu_strided_ops, gn_cpu_resize_ops, gn_cpu_transposed_ops};
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
         for (const gn_cpu_op *const *op = lists[l]; *op; op++)
-            if (strcmp((*op)->name, node->op->name) == 0 && strcmp((*op)->domain, node->op->domain) == 0)
-                return takes_node(*op, graph, node) ? *op : &gn_cpu_reference_op;
-    return &gn_cpu_reference_op;
+            if (strcmp((*op)->name, name) == 0 && strcmp((*op)->domain, domain) == 0)
+                return *op;
+    return NULL;
+}
+
+const gn_cpu_op *gn_cpu_op_find(const gn_graph *graph, const gn_node *node)
+{
+    const gn_cpu_op *op = gn_cpu_op_named(node->op->domain, node->op->name);
+    return op && takes_node(op, graph, node) ? op : &gn_cpu_reference_op;
 }
 
 /* ---- device ---- */

@@ -74,6 +74,8 @@ struct gn_exec {
 
 /* Handler of an operator; the reference handler when there is no better one. */
 const gn_cpu_op *gn_cpu_op_find(const gn_graph *graph, const gn_node *node);
+/* The handler of that name, whatever nodes it takes; NULL: there is none but the reference. */
+const gn_cpu_op *gn_cpu_op_named(const char *domain, const char *name);
 
 /* Memory of a value during a run; NULL for -1. */
 void *gn_cpu_ptr(const gn_exec *exec, int value);
