@@ -1,5 +1,5 @@
 /* Dense and grouped convolution and matrix product in f32: forward, gradient by data, gradient by weights.
- * Sums are in f32 in an order fixed by the sizes and the CPU level; sums over pixels go through partial sums of at most 256
+ * Sums are in f32 in an order fixed by the sizes and the CPU level (the ref level sums a tile in double); sums over pixels go through partial sums of at most 256
  * (of one row where C <= 4).  Packed weights belong to the CPU level at which they were packed.  Results over 16 MiB are
  * written past the caches.
  * Implicit GEMM over N,H,W,C: no im2col buffer; each task gathers row pointers for its tile of output pixels, with a row of

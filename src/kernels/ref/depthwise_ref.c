@@ -12,14 +12,16 @@ static void gn_f32_dw_fwd__ref(const gn_dw_fwd *call, gn_rows rows)
         for (int64_t i = 0; i < (int64_t)p->Q * p->C; i++) {
             const int w0 = (int)(i / p->C) * p->stride_w - p->pad_left, c = (int)(i % p->C);
             const int64_t at = row * p->Q * p->C + i;
-            float y = bias[c];
+            double sum = (double)bias[c];
             for (int t = 0; t < p->R * p->S; t++) {
                 const int h = h0 + t / p->S * p->dil_h, w = w0 + t % p->S * p->dil_w;
                 if (h >= 0 && h < p->H && w >= 0 && w < p->W)
-                    y += call->src[((n * p->H + h) * p->W + w) * p->C + c] * weight[(int64_t)t * p->C + c];
+                    sum += (double)call->src[((n * p->H + h) * p->W + w) * p->C + c] *
+                           (double)weight[(int64_t)t * p->C + c];
             }
             if (call->residual)
-                y += call->residual[at];
+                sum += (double)call->residual[at];
+            const float y = (float)sum;
             const float above = y < call->clamp.lo ? call->clamp.lo : y;
             call->dst[at] = above > call->clamp.hi ? call->clamp.hi : above;
         }
@@ -42,14 +44,15 @@ static void gn_f32_dw_bwd_data__ref(const gn_dw_bwd_data *call, gn_rows rows)
         for (int64_t i = 0; i < (int64_t)p->W * p->C; i++) {
             const int w = (int)(i / p->C), c = (int)(i % p->C);
             float *dsrc = call->dsrc + row * p->W * p->C + i;
-            float sum = call->accumulate ? *dsrc : 0.0f;
+            double sum = call->accumulate ? (double)*dsrc : 0.0;
             for (int t = 0; t < p->R * p->S; t++) {
                 const int y = output_of((int)(row % p->H), p->pad_top, t / p->S, p->dil_h, p->stride_h, p->P);
                 const int x = output_of(w, p->pad_left, t % p->S, p->dil_w, p->stride_w, p->Q);
                 if (y >= 0 && x >= 0)
-                    sum += call->ddst[((n * p->P + y) * p->Q + x) * p->C + c] * weight[(int64_t)t * p->C + c];
+                    sum += (double)call->ddst[((n * p->P + y) * p->Q + x) * p->C + c] *
+                           (double)weight[(int64_t)t * p->C + c];
             }
-            *dsrc = sum;
+            *dsrc = (float)sum;
         }
     }
 }
