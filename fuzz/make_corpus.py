@@ -67,6 +67,30 @@ def new_forms():
         [ints("axes", 2, 3), ints("one", 1), tensor("w", 1, 4)], opset=18, y=("N", 3, 4))
 
 
+def computed_shapes():
+    """Shapes that the model computes, a Resize and a one-dimensional convolution among them."""
+    rest = numpy_helper.from_array(np.array([2.0], np.float32), "two")
+    return model(
+        [node("Shape", ["x"], ["shape"]), node("Slice", ["shape", "i0", "i2"], ["front"]), node("Slice", ["shape", "i2", "i4"], ["back"]),
+         node("Cast", ["back"], ["real"], to=TensorProto.FLOAT), node("Mul", ["real", "two"], ["more"]), node("Floor", ["more"], ["floor"]),
+         node("Cast", ["floor"], ["whole"], to=TensorProto.INT64), node("Concat", ["front", "whole"], ["sizes"], axis=0),
+         node("Resize", ["x", "", "", "sizes"], ["big"], mode="nearest", nearest_mode="floor",
+              coordinate_transformation_mode="asymmetric"),
+         node("Gather", ["shape", "zero"], ["batch"]), node("Unsqueeze", ["batch", "i0"], ["batches"]),
+         node("Concat", ["batches", "tail"], ["row"], axis=0), node("Reshape", ["big", "row"], ["line"]),
+         node("Conv", ["line", "w"], ["y"], strides=[64], auto_pad="SAME_UPPER")],
+        [ints("i0", 0), ints("i2", 2), ints("i4", 4), ints("tail", 1, -1), numpy_helper.from_array(np.array(0, np.int64), "zero"), rest,
+         tensor("w", 4, 1, 3)], y=("N", 4, 12))
+
+
+def spelled_in_others():
+    sparse = helper.make_sparse_tensor(numpy_helper.from_array(np.ones(2, np.float32), "v"), ints("at", 1, 5), [8])
+    return model(
+        [node("Constant", [], ["k"], sparse_value=sparse), node("Sum", ["x", "k", "x"], ["a"]), node("Mish", ["a"], ["b"]),
+         node("Dropout", ["b"], ["c", "mask"]), node("CastLike", ["mask", "c"], ["ones"]), node("Mul", ["c", "ones"], ["d"]),
+         node("GlobalMaxPool", ["d"], ["e"]), node("LogSoftmax", ["e"], ["f"], axis=1), node("Flatten", ["f"], ["y"])], opset=18, y=("N", 3))
+
+
 def chain(*names):
     """Relu nodes that each read the one before: names x, a, b, ..., y."""
     return [node("Relu", [names[i]], [names[i + 1]], f"relu_{names[i + 1]}") for i in range(len(names) - 1)]
@@ -78,7 +102,8 @@ FAULTS = {
     "unknown_operator": lambda: model([node("FancyPool", ["x"], ["a"], "stage2/fancy"), *chain("a", "y")], y=("N", 3, 8, 8)),
     "overflowing_shape": lambda: model(chain("x", "y"), x=("N", 1 << 31, 1 << 31, 1 << 31), y=("N", 3)),
 }
-MODELS = {"detector": detector, "old_forms": old_forms, "new_forms": new_forms, **FAULTS}
+MODELS = {"detector": detector, "old_forms": old_forms, "new_forms": new_forms, "computed_shapes": computed_shapes,
+          "spelled_in_others": spelled_in_others, **FAULTS}
 
 
 def safetensors(header, data):
