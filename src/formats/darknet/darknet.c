@@ -111,9 +111,12 @@ int gn_darknet_state(gn_darknet_build *b, const char *what, const gn_shape *shap
     if (b->status != GN_OK)
         return -1;
     if (count <= 0 || count > b->max_numbers - b->numbers) {
-        gn_darknet_fail(b, GN_ELIMIT, "with its weights the layers need more than %lld numbers, %s",
-                        (long long)b->max_numbers,
-                        b->max_numbers < GN_DARKNET_MAX_NUMBERS ? "which is all that there are" : "the limit");
+        if (b->is_bounded)
+            gn_darknet_fail(b, GN_EFORMAT,
+                            "the .weights file ends before its weights (is it truncated, or of another .cfg?)");
+        else
+            gn_darknet_fail(b, GN_ELIMIT, "with its weights the network needs more than %lld numbers, the limit",
+                            (long long)b->max_numbers);
         return -1;
     }
     if (gn_grow(&b->slots, &b->cap_slots, b->n_slots + 1, sizeof *b->slots) != GN_OK) {
@@ -209,10 +212,15 @@ static void name_output(gn_darknet_build *b, int value, const char *name)
 {
     if (b->status != GN_OK)
         return;
-    if (gn_graph_value(b->graph, value)->kind == GN_VALUE_INPUT)
+    if (gn_graph_value(b->graph, value)->kind == GN_VALUE_INPUT) {
         gn_darknet_fail(b, GN_EFORMAT, "the network computes nothing");
-    else if (gn_graph_rename_value(b->graph, value, name) != GN_OK || gn_graph_add_output(b->graph, value) != GN_OK)
-        gn_darknet_fail(b, GN_EFORMAT, "its result cannot become an output");
+        return;
+    }
+    gn_status status = gn_graph_rename_value(b->graph, value, name);
+    if (status == GN_OK)
+        status = gn_graph_add_output(b->graph, value);
+    if (status != GN_OK)
+        gn_darknet_fail(b, status, "its result cannot become an output: %s", gn_status_sentence(status));
 }
 
 static gn_status add_outputs(gn_darknet_build *b)
@@ -294,8 +302,10 @@ gn_status gn_darknet_read_bytes(const char *cfg_text, size_t cfg_bytes, const ch
     b.is_raw = options->is_raw;
     b.max_numbers = options->max_numbers ? options->max_numbers : GN_DARKNET_MAX_NUMBERS;
     /* More than the file holds is not made room for. */
-    if (weights && (int64_t)(weights_bytes / sizeof(float)) < b.max_numbers)
+    if (weights && (int64_t)(weights_bytes / sizeof(float)) < b.max_numbers) {
         b.max_numbers = (int64_t)(weights_bytes / sizeof(float));
+        b.is_bounded = true;
+    }
     gn_arena *arena = gn_arena_create(0);
     if (!arena)
         return gn_fail_at(err, GN_ENOMEM, cfg_name, 0, "no memory to read the .cfg");

@@ -43,6 +43,7 @@ typedef struct gn_darknet_build {
     gn_darknet_slot *slots;
     size_t n_slots, cap_slots;
     int64_t numbers, max_numbers; /* of all weights, and their limit */
+    bool is_bounded;              /* which is what the .weights file has */
     gn_text *notes;
     gn_status status; /* the first failure; everything after it does nothing of use */
     gn_error *err;
