@@ -213,6 +213,37 @@ static gn_status write_layernorm(gn_onnx_build *b, const gn_node *node)
     return GN_OK;
 }
 
+/* ---- what passes for a backend make ---- */
+
+/* [N,C,...] as [N,groups,C/groups,rest], the middle ones swapped, and back. */
+static gn_status write_shuffle(gn_onnx_build *b, const gn_node *node)
+{
+    const gn_shape *x = gn_in_shape(b->graph, node, 0);
+    const int64_t groups = gn_node_int(node, "groups", 1), perm[4] = {0, 2, 1, 3};
+    int64_t rest = 1, apart[4] = {0, groups, x->dim[1] / groups, 1}, back[GN_MAX_RANK] = {0};
+    for (int i = 1; i < x->rank; i++) {
+        rest *= i > 1 ? x->dim[i] : 1;
+        back[i] = x->dim[i];
+    }
+    apart[3] = rest;
+    const gn_attr swap = gn_attr_ints("perm", perm, 4), keeps = gn_attr_int("allowzero", 0);
+    const int n_attrs = b->opset >= 14;
+    const char *split = gn_onnx_step(b, node, "Reshape", "split", gn_onnx_in(b, node, 0),
+                                     gn_onnx_put_ints(b, node->name, "groups", apart, 4), &keeps, n_attrs);
+    const char *turned = gn_onnx_step(b, node, "Transpose", "turned", split, NULL, &swap, 1);
+    gn_onnx_step(b, node, "Reshape", NULL, turned, gn_onnx_put_ints(b, node->name, "shape", back, x->rank), &keeps,
+                 n_attrs);
+    return GN_OK;
+}
+
+static gn_status write_channels(gn_onnx_build *b, const gn_node *node)
+{
+    static const int64_t last[4] = {0, 2, 3, 1}, first[4] = {0, 3, 1, 2};
+    const gn_attr perm = gn_attr_ints("perm", strcmp(node->op->name, "ChannelsLast") == 0 ? last : first, 4);
+    gn_onnx_step(b, node, "Transpose", NULL, gn_onnx_in(b, node, 0), NULL, &perm, 1);
+    return GN_OK;
+}
+
 /* ---- comparisons of opset 12 ---- */
 
 static gn_status write_or_equal(gn_onnx_build *b, const gn_node *node)
@@ -233,6 +264,9 @@ static const struct {
 } rules[] = {
     {"gannet", "FusedConv", 0, false, write_fused_conv},
     {"gannet", "AdaptiveAveragePool", 0, false, write_adaptive_pool},
+    {"gannet", "ChannelShuffle", 0, false, write_shuffle},
+    {"gannet", "ChannelsLast", 0, false, write_channels},
+    {"gannet", "ChannelsFirst", 0, false, write_channels},
     {"", "HardSwish", 14, false, write_hardswish},
     {"", "Mish", 18, false, write_mish},
     {"", "Gelu", 20, false, write_gelu},
