@@ -296,6 +296,37 @@ static void mismatched_shapes_are_explained(void **state)
          "which is not possible"},
         {"input 'a' f32 [1048576,1048576]\ninput 'b' f32 [1048576,4194304]\nnode 'MatMul' '' 'm' ('a' 'b') -> ('y')\n",
          "which is not possible"},
+        {"input 'x' f32 [4]\nconst 'b' s64 [1] = 0\nconst 'e' s64 [1] = 3\nconst 'a' s64 [1] = 0\nconst 's' s64 [1] = "
+         "0\n"
+         "node 'Slice' '' 's' ('x' 'b' 'e' 'a' 's') -> ('y')\n",
+         "step 0 along axis 0"},
+        {"input 'x' f32 [4]\ninput 'b' s64 [1]\nconst 'e' s64 [1] = 3\nnode 'Slice' '' 's' ('x' 'b' 'e') -> ('y')\n",
+         "its starts are computed from data"},
+        {"input 'x' f32 [1,1,2,2]\nconst 's' f32 [3] = 1 1 2\nnode 'Resize' '' 'r' ('x' - 's') -> ('y')\n",
+         "3 scales, expected 4"},
+        {"input 'x' f32 [1,1,2,2]\nnode 'Resize' '' 'r' ('x') -> ('y')\n", "either scales or sizes are expected"},
+        {"input 'x' f32 [1,1,2,2]\nconst 's' f32 [4] = 1 1 1e30 2\nnode 'Resize' '' 'r' ('x' - 's') -> ('y')\n",
+         "size along axis 2 is not possible"},
+        {"input 'x' f32 [4]\nconst 'k' s64 [1] = 5\nnode 'TopK' '' 't' ('x' 'k') -> ('v' 'i')\n",
+         "k is 5, expected 0..4"},
+        {"input 'x' f32 [2,3]\nconst 'p' s64 [4] = -1 0 -2 0\nnode 'Pad' '' 'p' ('x' 'p') -> ('y')\n",
+         "crop more than the 2 of axis 0"},
+        {"input 'x' f32 [2,3]\nconst 's' s64 [2] = 2 2\nnode 'Expand' '' 'e' ('x' 's') -> ('y')\n",
+         "[2,3] does not broadcast with [2,2]"},
+        {"input 'x' f32 [1,4,3,3]\ninput 'w' f32 [3,1,2,2]\nnode 'ConvTranspose' '' 'c' ('x' 'w') -> ('y')\n",
+         "4 input channels in 1 groups do not fit weights for 3 channels"},
+        {"input 'b' f32 [1,5,4]\ninput 's' f32 [1,2,6]\nnode 'NonMaxSuppression' '' 'n' ('b' 's') -> ('y')\n",
+         "expected [N,boxes,4] and [N,classes,boxes]"},
+        {"input 'x' f32 [2,3]\ninput 's' f32 [2]\nnode 'QuantizeLinear' '' 'q' ('x' 's') -> ('y')\n",
+         "scales of the shape [2] do not fit axis 1"},
+        {"input 'x' f32 [2,3]\nconst 'i' f32 [1] = 0\nnode 'Gather' '' 'g' ('x' 'i') -> ('y')\n",
+         "its indices are of type f32"},
+        {"const 'a' f32 [] = 0\nconst 'b' f32 [] = 1\nconst 'c' f32 [] = 0\nnode 'Range' '' 'r' ('a' 'b' 'c') -> "
+         "('y')\n",
+         "from 0 to 1 in steps of 0"},
+        {"const 's' s64 [2] = 1099511627776 1099511627776\nnode 'ConstantOfShape' '' 'c' ('s') -> ('y')\n",
+         "is no shape"},
+        {"input 'a' f32 [2]\ninput 'b' s64 [2]\nnode 'Less' '' 'l' ('a' 'b') -> ('y')\n", "types f32 and s64"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         gn_graph *graph = NULL;
