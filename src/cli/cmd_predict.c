@@ -66,7 +66,9 @@ static const gn_args_spec spec = {
     .about =
         "Tells what a model finds in pictures (files, or all pictures of a folder): one line per object with its box "
         "in\n"
-        "pixels of the upright picture, its score and its class.  Pictures that cannot be read are named and skipped.",
+        "pixels of the upright picture, its score and its class; of a classifier one line per picture with its five "
+        "likeliest\n"
+        "classes.  Pictures that cannot be read are named and skipped.",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .min_positional = 1,
@@ -79,6 +81,8 @@ static const gn_args_spec spec = {
 typedef struct work {
     const gn_args *args;
     gn_session *session;
+    const gn_dataset *dataset; /* whose pictures these are; NULL: files */
+    gn_split split;
     gn_jsonw json;
     bool is_json;
     const char *save; /* folder, or NULL */
@@ -92,9 +96,29 @@ typedef struct work {
 
 /* ---- showing one picture ---- */
 
+static bool is_classifier(const work *w)
+{
+    return gn_session_info(w->session)->decode == GN_DECODE_CLASSES;
+}
+
+/* The likeliest classes on one line. */
+static void print_classes(const work *w, const char *path, const gn_prediction *p)
+{
+    char number[16];
+    gn_cli_print("%s:", path);
+    for (int i = 0; i < p->n; i++)
+        gn_cli_print("  %.3f %s", (double)p->object[i].score,
+                     gn_model_info_class(gn_session_info(w->session), p->object[i].cls, number));
+    gn_cli_print("\n");
+}
+
 static void print_objects(const work *w, const char *path, const gn_prediction *p)
 {
     char number[16];
+    if (is_classifier(w) && p->n > 0) {
+        print_classes(w, path, p);
+        return;
+    }
     if (p->n == 0)
         gn_cli_print("%s: nothing found\n", path);
     for (int i = 0; i < p->n; i++) {
@@ -144,10 +168,11 @@ static gn_status draw_objects(const work *w, gn_image *image, const gn_predictio
     const char *labels[GN_PREDICTION_MAX];
     float sx = (float)image->width / (float)image->full_width, sy = (float)image->height / (float)image->full_height;
     bool has_score = gn_session_info(w->session)->decode != GN_DECODE_BOX;
-    for (int i = 0; i < p->n; i++) {
+    const int n = is_classifier(w) && p->n > 1 ? 1 : p->n; /* the likeliest class only */
+    for (int i = 0; i < n; i++) {
         const gn_object *o = &p->object[i];
         box[i] = (gn_draw_box){o->box.x1 * sx, o->box.y1 * sy, o->box.x2 * sx, o->box.y2 * sy};
-        colour[i] = p->n == 1 ? (gn_colour){245, 140, 30} : gn_colour_nth(o->cls);
+        colour[i] = n == 1 ? (gn_colour){245, 140, 30} : gn_colour_nth(o->cls);
         const char *name = gn_model_info_class(gn_session_info(w->session), o->cls, number);
         if (has_score)
             snprintf(label[i], sizeof label[i], "%.50s %.2f", name, (double)o->score);
@@ -155,7 +180,7 @@ static gn_status draw_objects(const work *w, gn_image *image, const gn_predictio
             snprintf(label[i], sizeof label[i], "%.60s", name);
         labels[i] = label[i];
     }
-    return gn_draw_boxes(image, box, (size_t)p->n, colour, labels, 0);
+    return gn_draw_boxes(image, box, (size_t)n, colour, labels, 0);
 }
 
 static gn_status save_drawn(const work *w, const char *source, const gn_image *image)
@@ -170,13 +195,21 @@ static gn_status save_drawn(const work *w, const char *source, const gn_image *i
 
 /* ---- one picture ---- */
 
+/* Picture `index` of the list: a file, or whatever a data set holds. */
+static gn_status load(const work *w, const char *path, size_t index, const gn_decode_options *decode, gn_image *image)
+{
+    if (w->dataset == NULL)
+        return gn_image_load(path, decode, image, w->err);
+    return gn_sample_decode(gn_dataset_sample(w->dataset, w->split, (int64_t)index), decode, image, w->err);
+}
+
 static gn_status handle(work *w, const char *path, gn_image *image, size_t index)
 {
     gn_prediction prediction;
     gn_times times;
     int64_t begin = gn_now_ns();
     gn_decode_options decode = gn_session_decode_options(w->session);
-    GN_TRY(gn_image_load(path, &decode, image, w->err));
+    GN_TRY(load(w, path, index, &decode, image));
     int64_t decode_ns = gn_now_ns() - begin;
     GN_TRY(gn_session_predict(w->session, image, &prediction, &times, w->err));
     times.preprocess_ns += decode_ns;
@@ -187,7 +220,7 @@ static gn_status handle(work *w, const char *path, gn_image *image, size_t index
     /* The network sees the same pixels with and without --save; what is drawn on has the size of the file. */
     if (w->save) {
         gn_image_deinit(image);
-        GN_TRY(gn_image_load(path, &(gn_decode_options){0}, image, w->err));
+        GN_TRY(load(w, path, index, &(gn_decode_options){0}, image));
     }
     bool is_tile = w->n_tiles < w->max_tiles && index % w->every == 0;
     if (w->save || is_tile)
@@ -242,7 +275,7 @@ static gn_status handle_all(work *w, const gn_picture_list *list)
 static gn_status list_split(gn_picture_list *list, const gn_dataset *dataset, gn_split split, gn_error *err)
 {
     for (int64_t i = 0; i < gn_dataset_count(dataset, split); i++)
-        GN_TRY(gn_picture_list_add(list, gn_dataset_sample(dataset, split, i)->path, err));
+        GN_TRY(gn_picture_list_add_name(list, gn_dataset_sample(dataset, split, i)->path, err));
     return list->n > 0 ? GN_OK
                        : gn_fail(err, GN_EDATA, "split %s of %s holds no picture", gn_split_name(split),
                                  gn_dataset_path(dataset));
@@ -317,6 +350,8 @@ static gn_status predict(const gn_args *args, gn_error *err)
               .err = err};
     gn_jsonw_init(&w.json);
     gn_status status = list_pictures(args, &list, &dataset, &split, err);
+    w.dataset = dataset;
+    w.split = split;
     if (status == GN_OK)
         status = open_session(args, &w.session, err);
     if (status == GN_OK && w.save)

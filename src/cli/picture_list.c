@@ -52,6 +52,13 @@ gn_status gn_picture_list_add(gn_picture_list *list, const char *source, gn_erro
     return GN_OK;
 }
 
+gn_status gn_picture_list_add_name(gn_picture_list *list, const char *name, gn_error *err)
+{
+    if (!list->arena && !(list->arena = gn_arena_create(0)))
+        return gn_fail(err, GN_ENOMEM, "no memory for the list of pictures");
+    return append(list, name, err);
+}
+
 void gn_picture_list_deinit(gn_picture_list *list)
 {
     gn_free(list->path);

@@ -19,6 +19,8 @@ typedef struct gn_picture_list {
  * GN_ENOENT: no such file or folder; GN_EDATA: a folder without a picture; GN_ELIMIT: folders nested more than 16
  * deep; GN_ENOMEM. */
 gn_status gn_picture_list_add(gn_picture_list *list, const char *source, gn_error *err);
+/* A name that need not be a file: of a picture that a data set holds. */
+gn_status gn_picture_list_add_name(gn_picture_list *list, const char *name, gn_error *err);
 void gn_picture_list_deinit(gn_picture_list *list);
 
 #endif
