@@ -84,6 +84,17 @@ static const struct op_case {
      "node \"Split\" \"\" \"n\" (\"x\") -> (\"a\" \"b\") {axis: int 1}\n"
      "node \"Add\" \"\" \"c\" (\"b\" \"a\") -> (\"y\") {}\n",
      11, NULL},
+    /* Results that nothing reads are results all the same. */
+    {"split_unread",
+     "node \"Split\" \"\" \"n\" (\"x\") -> (\"a\" \"b\") {axis: int 1}\n"
+     "node \"Relu\" \"\" \"c\" (\"a\") -> (\"y\") {}\n",
+     11, NULL},
+    {"split_sizes_unread",
+     "const \"p\" s64 [2] = 1 3\nnode \"Split\" \"\" \"n\" (\"x\" \"p\") -> (\"a\" \"b\") {axis: int 1}\n"
+     "node \"Relu\" \"\" \"c\" (\"a\") -> (\"y\") {}\n",
+     11, NULL},
+    {"top_k_unread", "const \"k\" s64 [1] = 3\nnode \"TopK\" \"\" \"n\" (\"x\" \"k\") -> (\"y\" \"i\") {axis: int 3}\n",
+     11, NULL},
     {"reshape", "const \"d\" s64 [3] = 0 -1 10\nnode \"Reshape\" \"\" \"n\" (\"x\" \"d\") -> (\"y\") {}\n", 11, NULL},
     {"reshape_by_shape",
      "node \"Shape\" \"\" \"s\" (\"x\") -> (\"sh\") {}\nconst \"zero\" s64 [1] = 0\nconst \"rest\" s64 [1] = 120\n"

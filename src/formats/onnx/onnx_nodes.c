@@ -192,12 +192,23 @@ static gn_status read_constant(gn_onnx_reader *r, const Onnx__NodeProto *proto)
     return attr_fail(r, GN_EUNSUPPORTED, proto, a, "is no constant that Gannet reads");
 }
 
+/* Results that a node must keep though nothing reads them: as many as its operator has at least, and all where their number means
+ * something (Split). */
+static size_t least_results(const gn_onnx_reader *r, const Onnx__NodeProto *proto)
+{
+    const gn_op_def *op = gn_op_find(gn_graph_registry(r->graph), "", proto->op_type ? proto->op_type : "");
+    if (op && op->max_out < 0)
+        return proto->n_output;
+    return op && op->min_out > 1 ? (size_t)op->min_out : 1;
+}
+
 static gn_status read_edges(gn_onnx_reader *r, const Onnx__NodeProto *proto, gn_onnx_node *node)
 {
     size_t n_in = proto->n_input, n_out = proto->n_output;
+    const size_t least = least_results(r, proto);
     while (n_in > 0 && !*proto->input[n_in - 1])
         n_in--;
-    while (n_out > 1 && !gn_onnx_is_read(r, proto->output[n_out - 1]))
+    while (n_out > least && !gn_onnx_is_read(r, proto->output[n_out - 1]))
         n_out--;
     if (n_in > 65535 || n_out > 65535)
         return gn_onnx_fail(r, GN_ELIMIT, "node '%s' has more than 65535 inputs or outputs", gn_onnx_node_label(proto));
