@@ -41,11 +41,10 @@ static bool less_or_equal(const gn_tensor *a, int64_t i, const gn_tensor *b, int
 static gn_status apply(const gn_ref_call *call, comparison holds)
 {
     const gn_tensor *a = call->in[0], *b = call->in[1];
-    const gn_shape *shape = &call->out[0]->shape;
-    const int64_t n = gn_shape_count(shape);
+    const gn_broadcast_operand at_a = gn_broadcast_of(a, call->out[0]), at_b = gn_broadcast_of(b, call->out[0]);
+    const int64_t n = gn_tensor_count(call->out[0]);
     for (int64_t i = 0; i < n; i++)
-        gn_ref_store(call->out[0], i,
-                     holds(a, gn_broadcast_index(&a->shape, shape, i), b, gn_broadcast_index(&b->shape, shape, i)));
+        gn_ref_store(call->out[0], i, holds(a, gn_broadcast_at(&at_a, i), b, gn_broadcast_at(&at_b, i)));
     return GN_OK;
 }
 

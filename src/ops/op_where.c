@@ -41,12 +41,13 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
 
 static gn_status reference(const gn_ref_call *call)
 {
-    const gn_shape *shape = &call->out[0]->shape;
-    const int64_t n = gn_shape_count(shape);
+    const int64_t n = gn_tensor_count(call->out[0]);
+    gn_broadcast_operand at[3];
+    for (int k = 0; k < 3; k++)
+        at[k] = gn_broadcast_of(call->in[k], call->out[0]);
     for (int64_t i = 0; i < n; i++) {
-        const bool first = gn_ref_load(call->in[0], gn_broadcast_index(&call->in[0]->shape, shape, i)) != 0;
-        const gn_tensor *from = call->in[first ? 1 : 2];
-        gn_ref_move(call->out[0], i, from, gn_broadcast_index(&from->shape, shape, i));
+        const int from = gn_ref_load(call->in[0], gn_broadcast_at(&at[0], i)) != 0 ? 1 : 2;
+        gn_ref_move(call->out[0], i, call->in[from], gn_broadcast_at(&at[from], i));
     }
     return GN_OK;
 }
