@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "measure/accuracy.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -53,7 +54,7 @@ typedef struct gather {
     gn_truth *truth;
     double loss_sum;
     int64_t loss_count;
-    bool is_classifier;
+    bool is_classifier, is_probability;
     int32_t *rank;      /* [capacity] of a classifier */
     int32_t *class_map; /* [classes of the set] class of the model */
     int64_t n_classes;  /* of the model, once it has run */
@@ -126,6 +127,7 @@ static void add_class(gather *g, const float *logits, int32_t label, int64_t sam
     const int64_t n = g->n_classes;
     double peak = -INFINITY, sum = 0;
     int32_t best = 0;
+    /* Of a model that ends in Softmax the answers are probabilities; the smallest float keeps a wrong one finite. */
     for (int64_t c = 0; c < n; c++) {
         if (logits[c] > logits[best])
             best = (int32_t)c;
@@ -133,13 +135,12 @@ static void add_class(gather *g, const float *logits, int32_t label, int64_t sam
     }
     for (int64_t c = 0; c < n; c++)
         sum += exp((double)logits[c] - peak);
-    g->loss_sum += peak + log(sum) - (double)logits[label];
+    const double likeliest = g->is_probability ? (double)logits[best] : exp((double)logits[best] - peak) / sum;
+    g->loss_sum += g->is_probability ? -log(fmax((double)logits[label], (double)FLT_MIN))
+                                     : peak + log(sum) - (double)logits[label];
     g->loss_count++;
-    g->picture[g->n_images] = (gn_scored_picture){.sample = sample_index,
-                                                  .iou = -1.0,
-                                                  .cls = best,
-                                                  .label = label,
-                                                  .score = (float)(exp((double)logits[best] - peak) / sum)};
+    g->picture[g->n_images] = (gn_scored_picture){
+        .sample = sample_index, .iou = -1.0, .cls = best, .label = label, .score = (float)likeliest};
     g->rank[g->n_images++] = gn_top_rank(logits, n, label);
 }
 
@@ -296,6 +297,7 @@ gn_status gn_measure_accuracy(gn_session *session, const gn_dataset *dataset, gn
     gather g;
     gn_status status = gather_init(&g, dataset, split, options->beta);
     g.is_classifier = decode == GN_DECODE_CLASSES;
+    g.is_probability = gn_session_info(session)->is_probability;
     if (status == GN_OK && g.is_classifier)
         map_classes(&g, gn_session_info(session));
     if (status == GN_OK)

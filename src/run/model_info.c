@@ -77,6 +77,14 @@ static bool ends_in_logit(const gn_graph *graph)
     return before < 0 || strcmp(gn_graph_node(graph, before)->op->name, "Sigmoid") != 0;
 }
 
+static bool ends_in_softmax(const gn_graph *graph)
+{
+    if (gn_graph_output_count(graph) == 0)
+        return false;
+    const int producer = gn_graph_value(graph, gn_graph_output(graph, 0))->producer;
+    return producer >= 0 && strcmp(gn_graph_node(graph, producer)->op->name, "Softmax") == 0;
+}
+
 static gn_status read_decode(const gn_graph *graph, gn_model_info *info, gn_error *err)
 {
     static const struct {
@@ -85,6 +93,7 @@ static gn_status read_decode(const gn_graph *graph, gn_model_info *info, gn_erro
     } known[] = {{"none", GN_DECODE_NONE}, {"box_xyxy01", GN_DECODE_BOX}, {"box_xyxy01_score", GN_DECODE_BOX_SCORE}};
     const char *text = gn_graph_meta_get(graph, "gannet.decode"), *task = gn_graph_meta_get(graph, "gannet.task");
     info->decode = task && strcmp(task, "classify") == 0 ? GN_DECODE_CLASSES : GN_DECODE_NONE;
+    info->is_probability = info->decode == GN_DECODE_CLASSES && ends_in_softmax(graph);
     if (!text || info->decode == GN_DECODE_CLASSES)
         return GN_OK;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)

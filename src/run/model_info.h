@@ -12,7 +12,7 @@ typedef enum gn_decode {
     GN_DECODE_NONE = 0,  /* raw output */
     GN_DECODE_BOX,       /* [N,4]: x1 y1 x2 y2 in 0..1 of the input, one box per picture */
     GN_DECODE_BOX_SCORE, /* [N,5]: the same and a score, 0..1 or as a logit */
-    GN_DECODE_CLASSES,   /* [N,classes]: logits */
+    GN_DECODE_CLASSES,   /* [N,classes]: logits, or probabilities */
 } gn_decode;
 
 /* Strings live in the arena given to gn_model_info_read. */
@@ -23,6 +23,7 @@ typedef struct gn_model_info {
     float mean[3], stddev[3]; /* of R, G, B in 0..1 */
     gn_decode decode;
     bool is_score_logit; /* the score's sigmoid is not part of the graph */
+    bool is_probability; /* classes: the softmax is part of the graph */
     float conf;          /* boxes with a lower score are not reported */
     int n_names;
     const char **names; /* [n_names] class names */

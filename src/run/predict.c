@@ -53,7 +53,8 @@ static gn_box place_box(const gn_model_info *info, const float *xyxy, int width,
     return gn_box_clip(&box, (float)width, (float)height);
 }
 
-static void decode_classes(const float *logits, int64_t n, int width, int height, gn_prediction *out)
+static void decode_classes(const float *logits, int64_t n, bool is_probability, int width, int height,
+                           gn_prediction *out)
 {
     double peak = -INFINITY, sum = 0;
     for (int64_t i = 0; i < n; i++)
@@ -69,9 +70,10 @@ static void decode_classes(const float *logits, int64_t n, int width, int height
             if (!is_taken && (best < 0 || logits[i] > logits[best]))
                 best = i;
         }
-        out->object[out->n++] = (gn_object){.box = {0, 0, (float)width, (float)height},
-                                            .score = (float)(exp((double)logits[best] - peak) / sum),
-                                            .cls = (int32_t)best};
+        out->object[out->n++] =
+            (gn_object){.box = {0, 0, (float)width, (float)height},
+                        .score = is_probability ? logits[best] : (float)(exp((double)logits[best] - peak) / sum),
+                        .cls = (int32_t)best};
     }
 }
 
@@ -86,7 +88,7 @@ void gn_session_decode(const gn_session *session, int index, int full_width, int
     y += index * shape.dim[1];
     const gn_model_info *info = &session->info;
     if (info->decode == GN_DECODE_CLASSES) {
-        decode_classes(y, shape.dim[1], full_width, full_height, prediction_out);
+        decode_classes(y, shape.dim[1], info->is_probability, full_width, full_height, prediction_out);
         return;
     }
     bool has_score = info->decode == GN_DECODE_BOX_SCORE;

@@ -56,7 +56,7 @@ static void intervals_of_ranks(void **state)
 #define N_PICTURES 21
 
 /* Mean colour -> Gemm -> 7 logits. */
-static gn_graph *model_of(const char *names)
+static gn_graph *model_of(const char *names, bool ends_in_softmax)
 {
     gn_graph *g = NULL;
     assert_int_equal(gn_graph_create(gn_ops_registry(), &g), GN_OK);
@@ -70,7 +70,10 @@ static gn_graph *model_of(const char *names)
         p[i] = (float)((i * 37 + 11) % 23 - 11) * 0.3f;
     const gn_attr trans = gn_attr_int("transB", 1);
     const int in[2] = {flat, w};
-    const int y = gn_graph_add_op(g, "Gemm", "", "fc", in, 2, &trans, 1);
+    int y = gn_graph_add_op(g, "Gemm", "", "fc", in, 2, &trans, 1);
+    const gn_attr axis = gn_attr_int("axis", 1);
+    if (ends_in_softmax)
+        y = gn_graph_add_op(g, "Softmax", "", "softmax", &y, 1, &axis, 1);
     assert_int_equal(gn_graph_add_output(g, y), GN_OK);
     assert_int_equal(gn_graph_meta_set(g, "gannet.task", "classify"), GN_OK);
     if (names)
@@ -141,10 +144,9 @@ static gn_dataset *open_set(void)
 }
 
 /* Logits of the true class against all others, in double and from the pictures' own mean colours. */
-static void a_measurement_against_a_count(void **state)
+static void check_against_a_count(bool ends_in_softmax)
 {
-    (void)state;
-    gn_graph *graph = model_of(NULL);
+    gn_graph *graph = model_of(NULL, ends_in_softmax);
     gn_dataset *d = open_set();
     gn_accuracy a;
     gn_scored_picture *pictures = NULL;
@@ -191,11 +193,23 @@ static void a_measurement_against_a_count(void **state)
     gn_graph_destroy(&graph);
 }
 
+static void a_measurement_against_a_count(void **state)
+{
+    (void)state;
+    check_against_a_count(false);
+}
+
+static void probabilities_are_known(void **state)
+{
+    (void)state;
+    check_against_a_count(true);
+}
+
 /* A model that knows the set's classes under other numbers is judged by the names. */
 static void classes_meet_by_name(void **state)
 {
     (void)state;
-    gn_graph *graph = model_of("[\"c6\",\"c5\",\"c4\",\"c3\",\"c2\",\"c1\",\"c0\"]");
+    gn_graph *graph = model_of("[\"c6\",\"c5\",\"c4\",\"c3\",\"c2\",\"c1\",\"c0\"]", false);
     gn_dataset *d = open_set();
     gn_accuracy a;
     gn_scored_picture *pictures = NULL;
@@ -212,7 +226,7 @@ static void classes_meet_by_name(void **state)
 static void other_classes_are_refused(void **state)
 {
     (void)state;
-    gn_graph *graph = model_of(NULL);
+    gn_graph *graph = model_of(NULL, false);
     gn_accuracy a;
     gn_error err = {0};
     char path[600];
@@ -242,6 +256,7 @@ int main(void)
         cmocka_unit_test(ranks_by_hand),
         cmocka_unit_test(intervals_of_ranks),
         cmocka_unit_test(a_measurement_against_a_count),
+        cmocka_unit_test(probabilities_are_known),
         cmocka_unit_test(classes_meet_by_name),
         cmocka_unit_test(other_classes_are_refused),
     };
