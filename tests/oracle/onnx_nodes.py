@@ -41,7 +41,6 @@ EXCEPTIONS = [
     (r"_(string|STRING)|to_STRING|STRING_to", "element type string"),
     (r"FLOAT8|BFLOAT16|INT4|_e4m3fn|_e5m2|int4|uint4", "element types of 8-bit or brain floats, or 4-bit integers"),
     (r"_sequence|_opt$|optional", "sequence or optional values"),
-    (r"(pool|conv|convtranspose)_3d", "three spatial dimensions: Gannet's convolutions and pools are of pictures"),
 ]
 
 
