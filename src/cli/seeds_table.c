@@ -192,9 +192,8 @@ static void say_scaled(const computed *got)
         gn_cli_print("%-35s %5d %5.1f%% %5.1f%% | %9.1f | %8.2f M %11" PRId64 " %11" PRId64 " %11" PRId64 "\n",
                      scaled[i].title, scaled[i].px, scaled[i].accuracy, scaled[i].top5, 1e-6 * (double)got[i].macs,
                      scaled[i].params, got[i].params, got[i].without_norm, got[i].with_statistics);
-    gn_cli_print(
-        "\nTop-1 and top-5 are published. Sources count parameters with scale and shift of the normalisation (this "
-        "column), without them\n(MobileNetV2), or with the running statistics too (Xception).\n");
+    gn_cli_print("\nTop-1 and top-5 are published. \"parameters\" has scale and shift of the normalisation in it; "
+                 "MobileNetV2's source counts\nwithout them, Xception's with the running statistics too.\n");
 }
 
 static void say_saving(const saving *s)

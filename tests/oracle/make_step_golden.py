@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/golden/step_<model>.txt: one training step (forward, smooth L1 with beta 0.1, backward) of the networks with a box
-head, in f64 by PyTorch, from the initial weights of src/zoo/weight_init.h.
+head, in f64 by PyTorch, from the initial weights of src/zoo/weight_init.h; networks of DRAWN begin with weights that are drawn by
+one rule for all (draw), and their files say so by the line "drawn".
 
 Lines: "loss value"; "grad tensor norm index value index value index value f32_error"; "stat tensor norm index value ...".
 norm: L2 norm; f32_error: how far PyTorch's own f32 gradient is off, relative to the norm.  A norm below 1e-12 is truly zero (a
@@ -18,6 +19,7 @@ import torchvision
 
 import gannet_weights as weights
 import golden
+import zoo_torch
 
 SEED = 1
 SIZE_PX = 64
@@ -32,6 +34,13 @@ MODELS = {  # name: (constructor, width of the features, initial convolution wei
     "mobilenet_v2@0.35": (lambda: torchvision.models.mobilenet_v2(width_mult=0.35), 1280, "fan_out"),
     "resnet18": (lambda: torchvision.models.resnet18(), 512, "fan_out"),
     "squeezenet1_1": (lambda: torchvision.models.squeezenet1_1(), 512, "fan_in"),
+}
+
+DRAWN = {  # name: (size, the module that the head takes the place of, width of the features)
+    "mobilenet_v3_small": (64, "classifier", 576),
+    "shufflenet_v2_x0_5": (64, "fc", 1024),
+    "mnasnet0_5": (64, "classifier", 1280),
+    "resnet20_cifar": (16, "linear", 64),
 }
 
 
@@ -84,6 +93,38 @@ def initialise(network):
                 module.bias.copy_(torch.from_numpy(b))
 
 
+def drawn_network(name):
+    """The network with a box head in place of its classifier, under the names that the zoo gives it."""
+    _, place, width = DRAWN[name]
+    network = zoo_torch.make(name)
+    setattr(network, place, torch.nn.Sequential(
+        torch.nn.Linear(width, width // 2), torch.nn.ReLU(), torch.nn.Linear(width // 2, 4)))
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eps, module.momentum = float(np.float32(module.eps)), 1.0 - float(np.float32(1 - module.momentum))
+    return network
+
+
+def zoo_name(model, name):
+    """head.0.weight for what lies at fc.0.weight."""
+    place = DRAWN[model][1] + "." if model in DRAWN else ""
+    return "head." + name[len(place):] if place and name.startswith(place) else name
+
+
+def draw(model, network):
+    """Matrices normal by He et al., scales around 1, shifts around 0."""
+    for name, parameter in network.named_parameters():
+        name, shape = zoo_name(model, name), tuple(parameter.shape)
+        if len(shape) > 1:
+            value = weights.normal(SEED, name, shape, math.sqrt(2 / np.prod(shape[1:])))
+        elif name.endswith("weight"):
+            value = weights.uniform(SEED, name, shape, 0.25) + np.float32(1)
+        else:
+            value = weights.uniform(SEED, name, shape, 0.125)
+        with torch.no_grad():
+            parameter.copy_(torch.from_numpy(value))
+
+
 def step(network, images, targets):
     network.train()
     loss = torch.nn.functional.smooth_l1_loss(network(images), targets, beta=BETA)
@@ -97,22 +138,27 @@ def samples(flat):
 
 
 def write(model, out):
-    network = BoxNetwork(model)
-    initialise(network)
+    size_px = DRAWN[model][0] if model in DRAWN else SIZE_PX
+    if model in DRAWN:
+        network = drawn_network(model)
+        draw(model, network)
+    else:
+        network = BoxNetwork(model)
+        initialise(network)
     narrow, wide = network, copy.deepcopy(network).double()
-    images = torch.from_numpy(weights.uniform(SEED, "step.images", (BATCH, 3, SIZE_PX, SIZE_PX), 2.0))
+    images = torch.from_numpy(weights.uniform(SEED, "step.images", (BATCH, 3, size_px, size_px), 2.0))
     targets = torch.from_numpy(weights.uniform(SEED, "step.targets", (BATCH, 4), 0.5) + np.float32(0.5))
     step(narrow, images, targets)
     loss = step(wide, images.double(), targets.double())
     out.write(f"# one training step of {model}; made by tests/oracle/make_step_golden.py\n")
-    out.write(f"input {SIZE_PX} {BATCH} {SEED}\nloss {loss:.17g}\n")
+    out.write(f"input {size_px} {BATCH} {SEED}\n" + ("drawn\n" if model in DRAWN else "") + f"loss {loss:.17g}\n")
     own = dict(narrow.named_parameters())
     for name, parameter in wide.named_parameters():
         grad = parameter.grad.numpy().ravel()
         norm = np.linalg.norm(grad)
         error = np.linalg.norm(own[name].grad.numpy().ravel().astype(np.float64) - grad)
         error /= norm if norm >= TRULY_ZERO else 1.0
-        out.write(f"grad {name} {norm:.17g} {samples(grad)} {error:.3g}\n")
+        out.write(f"grad {zoo_name(model, name)} {norm:.17g} {samples(grad)} {error:.3g}\n")
     for name, buffer in wide.named_buffers():
         if name.endswith("running_mean") or name.endswith("running_var"):
             flat = buffer.numpy().ravel()
@@ -121,7 +167,7 @@ def write(model, out):
 
 def main():
     torch.set_num_threads(1)
-    for model in MODELS:
+    for model in list(MODELS) + list(DRAWN):
         out = io.StringIO()
         write(model, out)
         # PyTorch's own f32 error depends on its version.

@@ -7,10 +7,12 @@
 #include <cmocka.h>
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "graph/autodiff.h"
 #include "graph/passes.h"
 #include "step_golden.h"
@@ -40,6 +42,10 @@ step_golden step_golden_read(const char *model)
     golden.tensors = gn_calloc(MOST_TENSORS, sizeof *golden.tensors);
     assert_non_null(golden.tensors);
     for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        if (strcmp(line, "drawn") == 0) {
+            golden.is_drawn = true;
+            continue;
+        }
         if (line[0] == '#' || sscanf(line, "loss %lf", &golden.loss) == 1 ||
             sscanf(line, "input %d %d %" SCNu64, &golden.size_px, &golden.batch, &golden.seed) == 3)
             continue;
@@ -65,6 +71,25 @@ const step_tensor *step_golden_find(const step_golden *golden, const char *name,
     return NULL;
 }
 
+/* Matrices normal by He et al., scales around 1, shifts around 0: draw() of tests/oracle/make_step_golden.py. */
+static void draw_weights(gn_graph *graph, uint64_t seed)
+{
+    for (int i = 0; i < gn_graph_value_count(graph); i++) {
+        gn_value *v = gn_graph_value_mut(graph, i);
+        if (v->kind != GN_VALUE_STATE || !v->trainable)
+            continue;
+        const double fan_in = (double)gn_shape_count(&v->shape) / (double)v->shape.dim[0];
+        if (v->shape.rank > 1) {
+            gn_init_normal(v->data, seed, v->name, sqrt(2 / fan_in));
+            continue;
+        }
+        const bool is_scale = gn_has_suffix(v->name, "weight");
+        gn_init_uniform(v->data, seed, v->name, is_scale ? 0.25 : 0.125);
+        for (int64_t k = 0; k < gn_tensor_count(v->data) && is_scale; k++)
+            ((float *)v->data->data)[k] += 1;
+    }
+}
+
 static gn_graph *training_graph(const char *model, const step_golden *golden)
 {
     gn_zoo_options options = gn_zoo_options_default();
@@ -75,6 +100,8 @@ static gn_graph *training_graph(const char *model, const step_golden *golden)
     options.seed = golden->seed;
     if (gn_zoo_build(&options, &graph, &err) != GN_OK)
         fail_msg("%s", err.message);
+    if (golden->is_drawn)
+        draw_weights(graph, golden->seed);
     const gn_shape images = gn_shape_make(4, golden->batch, 3, golden->size_px, golden->size_px);
     assert_int_equal(gn_graph_set_input_shape(graph, gn_graph_input(graph, 0), &images), GN_OK);
     if (gn_graph_infer(graph, &err) != GN_OK || gn_pass_training(graph, &err) != GN_OK)

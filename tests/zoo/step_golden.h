@@ -24,6 +24,7 @@ typedef struct step_tensor {
 typedef struct step_golden {
     int size_px, batch;
     uint64_t seed;
+    bool is_drawn; /* weights by one rule for all instead of the architecture's own beginning */
     double loss;
     int n;
     step_tensor *tensors;
