@@ -139,15 +139,19 @@ static bool takes_types(const gn_graph *graph, const gn_node *node, gn_cpu_types
     return true;
 }
 
-/* Kernels divide by sizes: nodes that read or make something empty are left to the references, which loop. */
+static bool is_empty(const gn_graph *graph, int value)
+{
+    return value >= 0 && gn_shape_count(&gn_graph_value(graph, value)->shape) == 0;
+}
+
+/* Kernels divide by sizes: nodes that work on something empty or make it are left to the references, which loop.  Other inputs may be
+ * empty lists, such as the region of a Resize. */
 static bool has_empty_operand(const gn_graph *graph, const gn_node *node)
 {
-    for (int k = 0; k < node->n_in + node->n_out; k++) {
-        const int id = k < node->n_in ? node->in[k] : node->out[k - node->n_in];
-        if (id >= 0 && gn_shape_count(&gn_graph_value(graph, id)->shape) == 0)
-            return true;
-    }
-    return false;
+    bool found = node->n_in > 0 && is_empty(graph, node->in[0]);
+    for (int k = 0; k < node->n_out; k++)
+        found = found || is_empty(graph, node->out[k]);
+    return found;
 }
 
 static bool takes_node(const gn_cpu_op *op, const gn_graph *graph, const gn_node *node)
