@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the seeds of the ONNX and safetensors fuzzers: small valid models of several opsets, and models with one fault each.
+"""Write the seeds of the fuzzers of ONNX, safetensors, PyTorch and Darknet files: small valid ones, and some with one fault each.
 
 Needs onnx and numpy.  The faulty models also serve tests/cli/test_bad_input.c.
 
@@ -124,8 +124,27 @@ CHECKPOINTS = {
 }
 
 
+GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden"
+# A pickle of every operation that PyTorch does not use.
+OLD_PICKLE = (b"(dp0\nS'a'\np1\nI7\nsS'b'\nL9L\nsV\\u0041\nF1.5\nsI01\n(I1\nI2\ntsNN2s0(1(lp3\nI5\nas."
+              b"}\x94\x8c\x01k(K\x01K\x02\x90\x86s\x8f(K\x01\x90\x91.")
+NET = "[net]\nwidth=8\nheight=8\nchannels=3\n"
+DARKNET = {
+    "conv_and_numbers": (NET + "[convolutional]\nfilters=2\nactivation=mish\n").encode() + b"\0" + struct.pack("<iiii8f", 0, 1, 0, 0, *range(8)),
+    "routes": (NET + "[convolutional]\nfilters=4\n[route]\nlayers=-1\ngroups=2\ngroup_id=1\n[upsample]\n[maxpool]\nstride=2\n"
+               "[shortcut]\nfrom=-3\nactivation=leaky\n[yolo]\n").encode(),
+    "classifier": (NET + "[local]\nsize=3\npad=1\n[reorg]\nstride=2\n[avgpool]\n[connected]\noutput=4\nbatch_normalize=1\n"
+                   "activation=plse\n[dropout]\n[softmax]\ngroups=2\n[cost]\n").encode(),
+}
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
+    for name in ("everyday_legacy", "nested_legacy", "nested_zip", "views_legacy", "whole_legacy"):
+        (folder / "torch" / f"{name}.bin").write_bytes((GOLDEN / f"checkpoint_{name}.pth").read_bytes())
+    (folder / "torch" / "old_pickle.bin").write_bytes(b"\x80\x02" + OLD_PICKLE)
+    for name, content in DARKNET.items():
+        (folder / "darknet" / f"{name}.bin").write_bytes(content)
     for name, make in MODELS.items():
         (folder / "onnx" / f"{name}.onnx").write_bytes(make())
     for name, content in CHECKPOINTS.items():

@@ -45,7 +45,7 @@ make_python() {
   if [ -n "${GANNET_PYTHON:-}" ] || [ -e "$folder/venv/.complete" ]; then return 0; fi
   python3 -m venv "$folder/venv" &&
     "$python" -m pip install --quiet --disable-pip-version-check 'numpy>=1.24' 'pillow>=9.4' 'onnx>=1.13' 'onnxruntime>=1.14' \
-      'torch>=2.0' 'torchvision>=0.15' 'pycocotools>=2.0.6' && touch "$folder/venv/.complete"
+      'torch>=2.0' 'torchvision>=0.15' 'pycocotools>=2.0.6' 'opencv-python-headless<4.12' && touch "$folder/venv/.complete"
 }
 
 # The interpreter with the package whose node tests are run; that package alone, in the version that docs/onnx.md speaks of.
@@ -73,6 +73,8 @@ if wants models; then
   gn_build build-long/release "gannet run_numbers onnx_node_runner" -DCMAKE_BUILD_TYPE=Release -DGN_TESTS=OFF || exit 1
   check "check_onnx.py" "$python" tests/oracle/check_onnx.py build-long/release
   check "onnx_models.py" "$python" tests/oracle/onnx_models.py build-long/release
+  check "import_torch.py" "$python" tests/oracle/import_torch.py build-long/release
+  check "import_darknet.py" "$python" tests/oracle/import_darknet.py build-long/release
   make_onnx_python || { echo "the package onnx 1.16 cannot be installed" >&2; exit 1; }
   check "onnx_nodes.py" "$onnx_python" tests/oracle/onnx_nodes.py build-long/release --check
 fi

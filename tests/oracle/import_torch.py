@@ -3,17 +3,19 @@
 here in both of PyTorch's forms, and torchvision's networks on their way into ONNX models.
 
     python3 tests/oracle/import_torch.py BUILD-FOLDER [NETWORK ...]
-Needs torch, torchvision, onnx.  Lines begin with ok or FAILED.
+Needs torch, torchvision, onnx, onnxruntime.  Lines begin with ok or FAILED.
 SPDX-License-Identifier: Apache-2.0
 """
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 import torchvision
 from onnx import numpy_helper
@@ -116,6 +118,52 @@ def networks(build, folder, names):
             report(f"{name}, {'zip' if is_zip else 'legacy'}", f"{wrong[:4]}" if wrong else None)
 
 
+def old_names(build, folder):
+    """Checkpoints of before 2018: densenet's layers had other names."""
+    state = torchvision.models.densenet121(num_classes=3).state_dict()
+    old = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", k): v for k, v in state.items()}
+    torch.save(old, folder / "net.pth")
+    code, message = gannet(build, folder / "net.pth", "--model", "densenet121", "-o", folder / "net.onnx")
+    if not code:
+        got = initialisers(folder / "net.onnx")
+        wrong = [k for k, v in state.items() if v.is_floating_point() and not np.array_equal(got[k], v.numpy())]
+        message = f"{wrong[:4]}" if wrong else None
+    report("densenet121 of old names", message)
+
+
+def retinaface(build, folder):
+    """The features of a face detector, renamed into the zoo's MobileNet, and run: against the same layers in PyTorch."""
+    path = DATA / "models" / "retinaface_mb025" / "mobilenet0.25_Final.pth"
+    if not path.exists():
+        return
+    state = without_module(torch.load(path, map_location="cpu"))
+    x = torch.rand(1, 3, 96, 160, generator=torch.Generator().manual_seed(5))
+    y, want = x, []
+    with torch.no_grad():
+        for stage, n in ((1, 6), (2, 6), (3, 2)):
+            for i in range(n):
+                for conv, bn in (("0", "1"), ("3", "4")):
+                    name = f"body.stage{stage}.{i}."
+                    if name + conv + ".weight" not in state:
+                        continue
+                    weight = state[name + conv + ".weight"]
+                    stride = 2 if conv == "0" and (stage, i) in ((1, 0), (1, 2), (1, 4), (2, 0), (3, 0)) else 1
+                    groups = y.shape[1] if weight.shape[1] == 1 else 1
+                    y = torch.nn.functional.conv2d(y, weight, None, stride, weight.shape[2] // 2, 1, groups)
+                    y = torch.nn.functional.batch_norm(y, *[state[f"{name}{bn}.{k}"] for k in ("running_mean", "running_var", "weight",
+                                                                                              "bias")])
+                    y = torch.nn.functional.leaky_relu(y, 0.1)
+            want.append(y.numpy())
+    code, message = gannet(build, path, "--model", "mobilenet_v1@0.25", "--head", "features", "--imgsz", "160,96", "--activation",
+                           "leaky_relu:0.1", "--rename", "body.*=*", "--rename", "*=", "-o", folder / "net.onnx")
+    if not code:
+        session = onnxruntime.InferenceSession(str(folder / "net.onnx"), providers=["CPUExecutionProvider"])
+        got = session.run(None, {"images": x.numpy()})
+        worst = max(float(np.abs(a - b).max() / np.ptp(b)) for a, b in zip(got, want)) if len(got) == 3 else "3 maps were expected"
+        message = None if len(got) == 3 and worst < 1e-4 else worst
+    report("the features of RetinaFace, renamed", message)
+
+
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
     torch.set_num_threads(1)
@@ -124,6 +172,8 @@ def main():
         if len(sys.argv) == 2:
             people(build, folder)
             made(build, folder)
+            old_names(build, folder)
+            retinaface(build, folder)
         networks(build, folder, sys.argv[2:] or NETWORKS)
     sys.exit(1 if failures else 0)
 
