@@ -233,8 +233,10 @@ static double stretch(const gn_resize *r, int d)
 /* Taps are the positions first..1-first around floor(coordinate). */
 static int64_t first_tap(const gn_resize *r, int d)
 {
-    const double radius = r->method == METHOD_CUBIC ? 2 : 1;
-    return r->method == METHOD_NEAREST ? 0 : (int64_t)floor(-radius / stretch(r, d)) + 1;
+    const double radius = (r->method == METHOD_CUBIC ? 2 : 1) / stretch(r, d);
+    if (r->method == METHOD_NEAREST)
+        return 0;
+    return radius < MAX_TAPS ? (int64_t)floor(-radius) + 1 : -MAX_TAPS;
 }
 
 static int64_t nearest(const gn_resize *r, double at)
@@ -251,6 +253,13 @@ static int64_t nearest(const gn_resize *r, double at)
     default:
         return (int64_t)(x - below <= 0.5 ? below : ceil(x));
     }
+}
+
+/* Regions may lie anywhere; far outside it makes no difference where. */
+static double near_input(double at)
+{
+    const double far = 0x1p40;
+    return at > far ? far : at > -far ? at : -far; /* NaN, too */
 }
 
 /* Indices and weights of one position; weights add up to 1. */
@@ -288,7 +297,7 @@ static bool is_identity(const gn_resize_axis *axis)
 
 gn_status gn_resize_axis_init(const gn_resize *r, int d, gn_resize_axis *axis)
 {
-    const int64_t taps = 2 - 2 * first_tap(r, d), out = r->y.dim[d];
+    const int64_t out = r->y.dim[d], taps = out > 0 ? 2 - 2 * first_tap(r, d) : 1;
     gn_resize_axis a = {.in = r->x.dim[d], .out = out, .n = r->method == METHOD_NEAREST ? 1 : (int)taps};
     if (taps > MAX_TAPS || out * a.n > (INT64_C(1) << 34))
         return GN_ELIMIT;
@@ -303,7 +312,7 @@ gn_status gn_resize_axis_init(const gn_resize *r, int d, gn_resize_axis *axis)
     for (int64_t o = 0; o < out; o++) {
         const double at = coordinate(r, d, o);
         a.is_outside[o] = r->coordinates == COORDINATES_TF_CROP_AND_RESIZE && (at < 0 || at > (double)(a.in - 1));
-        fill_position(r, d, at, a.n, a.index + o * a.n, a.weight + o * a.n);
+        fill_position(r, d, near_input(at), a.n, a.index + o * a.n, a.weight + o * a.n);
     }
     a.is_identity = is_identity(&a);
     *axis = a;
