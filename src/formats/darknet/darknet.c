@@ -111,9 +111,9 @@ int gn_darknet_state(gn_darknet_build *b, const char *what, const gn_shape *shap
     if (b->status != GN_OK)
         return -1;
     if (count <= 0 || count > b->max_numbers - b->numbers) {
-        if (b->is_bounded)
-            gn_darknet_fail(b, GN_EFORMAT,
-                            "the .weights file ends before its weights (is it truncated, or of another .cfg?)");
+        if (b->weights_name)
+            gn_darknet_fail(b, GN_EFORMAT, "%.150s ends before its weights (is it truncated, or of another .cfg?)",
+                            b->weights_name);
         else
             gn_darknet_fail(b, GN_ELIMIT, "with its weights the network needs more than %lld numbers, the limit",
                             (long long)b->max_numbers);
@@ -301,10 +301,12 @@ gn_status gn_darknet_read_bytes(const char *cfg_text, size_t cfg_bytes, const ch
     options = options ? options : &defaults;
     b.is_raw = options->is_raw;
     b.max_numbers = options->max_numbers ? options->max_numbers : GN_DARKNET_MAX_NUMBERS;
-    /* More than the file holds is not made room for. */
-    if (weights && (int64_t)(weights_bytes / sizeof(float)) < b.max_numbers) {
-        b.max_numbers = (int64_t)(weights_bytes / sizeof(float));
-        b.is_bounded = true;
+    if (weights) {
+        /* More than the file holds is not made room for. */
+        int64_t count = 0;
+        GN_TRY(gn_darknet_count(weights, weights_bytes, weights_name, &count, err));
+        b.weights_name = count < b.max_numbers ? weights_name : NULL;
+        b.max_numbers = count < b.max_numbers ? count : b.max_numbers;
     }
     gn_arena *arena = gn_arena_create(0);
     if (!arena)

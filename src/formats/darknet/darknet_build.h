@@ -43,7 +43,7 @@ typedef struct gn_darknet_build {
     gn_darknet_slot *slots;
     size_t n_slots, cap_slots;
     int64_t numbers, max_numbers; /* of all weights, and their limit */
-    bool is_bounded;              /* which is what the .weights file has */
+    const char *weights_name;     /* of the .weights file, if that sets the limit; else NULL */
     gn_text *notes;
     gn_status status; /* the first failure; everything after it does nothing of use */
     gn_error *err;
@@ -80,6 +80,8 @@ void gn_darknet_connected(gn_darknet_build *b);
 void gn_darknet_local(gn_darknet_build *b);
 void gn_darknet_batchnorm(gn_darknet_build *b);
 
+/* How many numbers a .weights file has.  GN_EFORMAT: it is none. */
+gn_status gn_darknet_count(const void *weights, size_t bytes, const char *name, int64_t *count_out, gn_error *err);
 /* Numbers of the file into the slots; NULL: random ones. */
 gn_status gn_darknet_fill(gn_darknet_build *b, const void *weights, size_t bytes, const char *name, uint64_t seed);
 

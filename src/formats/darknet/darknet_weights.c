@@ -41,19 +41,11 @@ static gn_status read_header(reader *r, const char *name, gn_error *err)
     return GN_OK;
 }
 
-/* The length is known before anything is read: another one means another .cfg. */
+/* The layers never ask for more than the file has; less means another .cfg. */
 static gn_status check_length(const gn_darknet_build *b, const reader *r, const char *name)
 {
-    size_t at = r->at;
-    for (size_t i = 0; i < b->n_slots; i++) {
-        const size_t bytes = (size_t)slot_count(b, &b->slots[i]) * sizeof(float);
-        if (bytes > r->n - at)
-            return gn_fail_offset(b->err, GN_EFORMAT, name, (int64_t)r->n,
-                                  "the file ends in the weights of [%s], line %d of %s (is it truncated, or of another "
-                                  ".cfg?)",
-                                  b->slots[i].section->name, b->slots[i].section->line, b->cfg->name);
-        at += bytes;
-    }
+    const size_t at = r->at + (size_t)b->numbers * sizeof(float);
+    GN_ASSERT(at <= r->n);
     if (at != r->n)
         return gn_fail_offset(b->err, GN_EFORMAT, name, (int64_t)at,
                               "the layers of %s end here, %zu bytes are left over (is it of another .cfg?)",
@@ -96,6 +88,14 @@ static void draw_slot(const gn_darknet_build *b, const gn_darknet_slot *slot, ui
     gn_rng_init(&rng, seed, gn_hash64(v->name, strlen(v->name), 0));
     for (int64_t i = 0; i < count; i++)
         dst[i] = slot->spread > 0 ? (float)(slot->spread * (2 * gn_rng_uniform(&rng) - 1)) : slot->start;
+}
+
+gn_status gn_darknet_count(const void *weights, size_t bytes, const char *name, int64_t *count_out, gn_error *err)
+{
+    reader r = {.bytes = weights, .n = bytes};
+    GN_TRY(read_header(&r, name, err));
+    *count_out = (int64_t)((r.n - r.at) / sizeof(float));
+    return GN_OK;
 }
 
 gn_status gn_darknet_fill(gn_darknet_build *b, const void *weights, size_t bytes, const char *name, uint64_t seed)
