@@ -95,6 +95,7 @@ static gn_status setup(gn_session *s, const gn_session_options *options, gn_erro
     if (!s->arena)
         return gn_fail(err, GN_ENOMEM, "no memory to prepare the model");
     GN_TRY(check_model(s->graph, err));
+    s->is_fixed_batch = gn_graph_value(s->graph, gn_graph_input(s->graph, 0))->shape.dim[0] == 1;
     GN_TRY(gn_model_info_read(s->graph, s->arena, &s->info, err));
     if (options->imgsz_w > 0 && options->imgsz_h > 0) {
         s->info.imgsz_w = options->imgsz_w;
@@ -177,6 +178,15 @@ static void drop_plan(gn_session *s, session_plan *plan)
     *plan = (session_plan){0};
 }
 
+static void free_gather(gn_session *s)
+{
+    for (int k = 0; s->gather && k < gn_graph_output_count(s->graph); k++)
+        gn_free(s->gather[k]);
+    gn_free(s->gather);
+    s->gather = NULL;
+    s->gather_room = 0;
+}
+
 void gn_session_close(gn_session **session)
 {
     gn_session *s = session ? *session : NULL;
@@ -186,6 +196,7 @@ void gn_session_close(gn_session **session)
         drop_plan(s, &s->plans[i]);
     if (s->device)
         s->backend->close(&s->device);
+    free_gather(s);
     gn_graph_destroy(&s->graph);
     gn_arena_destroy(&s->arena);
     gn_free(s->input);
@@ -207,20 +218,28 @@ static gn_status make_plan(gn_session *s, int n, session_plan *plan, gn_error *e
     return s->backend->compile(s->device, plan->graph, &plan->exec, err);
 }
 
-gn_status gn_session_prepare(gn_session *session, int n, gn_error *err)
+/* Results for n pictures are n times those for one.  A size of 1 that is written into a fixed model (Reshape to [1,-1]) makes them
+ * another thing. */
+static bool results_follow(const gn_session *s, const session_plan *plan)
 {
-    gn_session *s = session;
-    if (n < 1 || n > GN_SESSION_MAX_BATCH)
-        return gn_fail(err, GN_EINVAL, "a batch of %d: 1 to %d were expected", n, GN_SESSION_MAX_BATCH);
-    for (int i = 0; i < s->n_plans; i++)
-        if (s->plans[i].n == n) {
-            s->current = i;
-            return GN_OK;
-        }
-    if (s->is_sealed)
-        return gn_fail(err, GN_EINVAL, "a batch of %d was not prepared before the weights were freed", n);
+    for (int k = 0; k < gn_graph_output_count(s->graph); k++) {
+        gn_shape one = gn_graph_value(s->graph, gn_graph_output(s->graph, k))->shape;
+        const gn_shape *all = &gn_graph_value(plan->graph, gn_graph_output(plan->graph, k))->shape;
+        if (one.rank == 0 || one.dim[0] != 1)
+            continue;
+        one.dim[0] = plan->n;
+        if (!gn_shape_equal(&one, all))
+            return false;
+    }
+    return true;
+}
+
+static gn_status add_plan(gn_session *s, int n, gn_error *err)
+{
     session_plan plan = {0};
     gn_status status = make_plan(s, n, &plan, err);
+    if (status == GN_OK && n > 1 && s->is_fixed_batch && !results_follow(s, &plan))
+        status = gn_fail(err, GN_ESHAPE, "the model was made for one picture at a time");
     if (status != GN_OK) {
         drop_plan(s, &plan);
         return status;
@@ -235,10 +254,90 @@ gn_status gn_session_prepare(gn_session *session, int n, gn_error *err)
     return GN_OK;
 }
 
+static gn_status prepare_plan(gn_session *s, int n, gn_error *err)
+{
+    for (int i = 0; i < s->n_plans; i++)
+        if (s->plans[i].n == n) {
+            s->current = i;
+            return GN_OK;
+        }
+    if (s->is_sealed)
+        return gn_fail(err, GN_EINVAL, "a batch of %d was not prepared before the weights were freed", n);
+    return add_plan(s, n, err);
+}
+
+/* Numbers of output k for one picture. */
+static size_t numbers_of(const gn_session *s, int k)
+{
+    const gn_value *value = gn_graph_value(s->graph, gn_graph_output(s->graph, k));
+    return value->dtype == GN_DTYPE_F32 ? (size_t)gn_shape_count(&value->shape) : 0;
+}
+
+static gn_status make_gather(gn_session *s, int n, gn_error *err)
+{
+    const int n_out = gn_graph_output_count(s->graph);
+    if (n <= s->gather_room)
+        return GN_OK;
+    free_gather(s);
+    s->gather = gn_calloc((size_t)n_out + 1, sizeof *s->gather);
+    for (int k = 0; s->gather && k < n_out; k++) {
+        size_t count;
+        bool fits = gn_mul_size(numbers_of(s, k), (size_t)n, &count);
+        s->gather[k] = fits ? gn_calloc(count + 1, sizeof(float)) : NULL;
+        if (!s->gather[k])
+            return gn_fail(err, GN_ENOMEM, "no memory for the results of %d pictures", n);
+    }
+    if (!s->gather)
+        return gn_fail(err, GN_ENOMEM, "no memory for the results of %d pictures", n);
+    s->gather_room = n;
+    return GN_OK;
+}
+
+gn_status gn_session_prepare(gn_session *session, int n, gn_error *err)
+{
+    gn_session *s = session;
+    if (n < 1 || n > GN_SESSION_MAX_BATCH)
+        return gn_fail(err, GN_EINVAL, "a batch of %d: 1 to %d were expected", n, GN_SESSION_MAX_BATCH);
+    s->gathered = 0;
+    if (n == 1 || !s->runs_in_turns) {
+        gn_error why = {0};
+        gn_status status = prepare_plan(s, n, &why);
+        const bool needs_turns = status == GN_ESHAPE && n > 1 && s->is_fixed_batch;
+        s->runs_in_turns = s->runs_in_turns || needs_turns;
+        if (!needs_turns) {
+            if (status != GN_OK && err)
+                *err = why;
+            return status;
+        }
+    }
+    GN_TRY(prepare_plan(s, 1, err));
+    return make_gather(s, n, err);
+}
+
+static gn_status run_in_turns(gn_session *s, const float *images, int n, gn_error *err)
+{
+    session_plan *plan = &s->plans[s->current];
+    const int input = gn_graph_input(plan->graph, 0);
+    const size_t per_image = (size_t)gn_shape_count(&gn_graph_value(plan->graph, input)->shape);
+    for (int i = 0; i < n; i++) {
+        GN_TRY(s->backend->bind(plan->exec, input, images + (size_t)i * per_image));
+        GN_TRY(s->backend->run(plan->exec, err));
+        for (int k = 0; k < gn_graph_output_count(plan->graph); k++) {
+            const size_t count = numbers_of(s, k);
+            if (count > 0)
+                memcpy(s->gather[k] + (size_t)i * count, s->backend->output(plan->exec, k), count * sizeof(float));
+        }
+    }
+    s->gathered = n;
+    return GN_OK;
+}
+
 gn_status gn_session_run(gn_session *session, const float *images, int n, gn_error *err)
 {
     GN_TRY(gn_session_prepare(session, n, err));
     session_plan *plan = &session->plans[session->current];
+    if (plan->n != n)
+        return run_in_turns(session, images, n, err);
     GN_TRY(session->backend->bind(plan->exec, gn_graph_input(plan->graph, 0), images));
     return session->backend->run(plan->exec, err);
 }
@@ -283,8 +382,15 @@ const float *gn_session_output(const gn_session *session, int i, gn_shape *shape
     if (session->n_plans == 0 || i < 0 || i >= gn_graph_output_count(plan->graph))
         return NULL;
     const gn_value *value = gn_graph_value(plan->graph, gn_graph_output(plan->graph, i));
+    gn_shape shape = value->shape;
+    if (session->gathered > 0) {
+        shape.rank = shape.rank > 0 ? shape.rank : 1;
+        shape.dim[0] = (value->shape.rank > 0 ? shape.dim[0] : 1) * session->gathered;
+    }
     if (shape_out)
-        *shape_out = value->shape;
+        *shape_out = shape;
+    if (session->gathered > 0 && value->dtype == GN_DTYPE_F32)
+        return session->gather[i];
     return value->dtype == GN_DTYPE_F32 ? session->backend->output(plan->exec, i) : NULL;
 }
 
@@ -323,6 +429,8 @@ size_t gn_session_memory_bytes(const gn_session *session)
         const gn_tensor *data = gn_graph_value(session->graph, i)->data;
         bytes += data && data->data ? gn_tensor_bytes(data) : 0;
     }
+    for (int k = 0; session->gather_room > 0 && k < gn_graph_output_count(session->graph); k++)
+        bytes += numbers_of(session, k) * (size_t)session->gather_room * sizeof(float);
     size_t arena = 0; /* plans share one, as large as the largest needs */
     for (int i = 0; i < session->n_plans; i++) {
         size_t own = session->backend->plan(session->plans[i].exec)->arena_bytes;

@@ -50,7 +50,7 @@ gn_shape gn_session_input_shape(const gn_session *session);
 const gn_graph *gn_session_graph(const gn_session *session);
 
 /* Runs a batch.  images: f32 [n,C,H,W], plain; n: 1..GN_SESSION_MAX_BATCH.  The first run of a batch size makes
- * its plan. */
+ * its plan.  A model that was made for one picture, and has that written into its shapes, sees them one after the other. */
 gn_status gn_session_run(gn_session *session, const float *images, int n, gn_error *err);
 /* Output i of the last run, plain layout; valid until the next run.  shape_out may be NULL. */
 const float *gn_session_output(const gn_session *session, int i, gn_shape *shape_out);

@@ -24,7 +24,13 @@ struct gn_session {
     session_plan plans[SESSION_MAX_PLANS];
     int n_plans, current;
     bool is_sealed; /* weights were freed: no further plans */
-    float *input;   /* [3,H,W] of gn_session_predict */
+    /* A model that was made for one picture and cannot be planned for more runs a batch in turns. */
+    bool is_fixed_batch; /* the file says that the batch is 1 */
+    bool runs_in_turns;
+    int gathered;    /* pictures of the last run, when it was in turns; else 0 */
+    float **gather;  /* per output: what all turns gave */
+    int gather_room; /* pictures that fit */
+    float *input;    /* [3,H,W] of gn_session_predict */
 };
 
 #endif
