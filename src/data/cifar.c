@@ -86,7 +86,7 @@ static gn_status open_records(cifar_set *c, const char *path, gn_data_source **s
     int fd = -1;
     int64_t size;
     if (d->archive != NULL) {
-        GN_TRY(gn_data_read(d, path, GN_ARCHIVE_MAX_MEMBER_BYTES * 4, &bytes, &n, err));
+        GN_TRY(gn_data_read(d, path, (size_t)MAX_FILE_BYTES, &bytes, &n, err));
         size = (int64_t)n;
     } else {
         size = gn_path_bytes(path);

@@ -239,7 +239,8 @@ static gn_status check_size(const gn_archive *a, const archive_member *m, const 
     if (st->size > max_bytes)
         return gn_fail_at(err, GN_ELIMIT, a->path, 0, "its member '%.200s' holds %llu bytes; at most %zu are read",
                           m->name, (unsigned long long)st->size, max_bytes);
-    if (st->size > 4096 && st->size / GN_ARCHIVE_MAX_RATIO > st->comp_size)
+    const zip_uint64_t ratio = st->size > GN_ARCHIVE_LARGE_BYTES ? GN_ARCHIVE_LARGE_RATIO : GN_ARCHIVE_MAX_RATIO;
+    if (st->size > 4096 && st->size / ratio > st->comp_size)
         return gn_fail_at(err, GN_ELIMIT, a->path, 0,
                           "its member '%.200s' claims %llu bytes in %llu packed ones, which no picture or text does",
                           m->name, (unsigned long long)st->size, (unsigned long long)st->comp_size);

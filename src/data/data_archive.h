@@ -13,10 +13,13 @@
 #include "base/status.h"
 
 /* Limits: more members, longer names, and members that claim to be more than GN_ARCHIVE_MAX_RATIO times what they take in the file (no
- * method that is in use packs tighter) are refused. */
+ * method that is in use packs tighter), or GN_ARCHIVE_LARGE_RATIO times when larger than GN_ARCHIVE_LARGE_BYTES (no picture and no list
+ * is packed tighter), are refused. */
 #define GN_ARCHIVE_MAX_MEMBERS    4000000
 #define GN_ARCHIVE_MAX_NAME_BYTES 1024
 #define GN_ARCHIVE_MAX_RATIO      1100
+#define GN_ARCHIVE_LARGE_RATIO    100
+#define GN_ARCHIVE_LARGE_BYTES    ((size_t)1 << 20)
 /* Largest member that is read, pictures and all else. */
 #define GN_ARCHIVE_MAX_MEMBER_BYTES ((size_t)64 << 20)
 

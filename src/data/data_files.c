@@ -9,6 +9,8 @@
 
 #define RECORD_SIDE  32
 #define RECORD_PLANE (RECORD_SIDE * RECORD_SIDE)
+/* Largest text or file of records that is taken out of an archive: CIFAR-100's training file has 154 MB. */
+#define DATA_MAX_UNPACKED ((size_t)256 << 20)
 
 /* --- files ---------------------------------------------------------------------------------------------------------- */
 
@@ -56,7 +58,8 @@ gn_status gn_data_read(const gn_dataset *d, const char *path, size_t max_bytes, 
     const int64_t member = name != NULL ? gn_archive_find(d->archive, name) : -1;
     if (member < 0)
         return gn_fail_at(err, GN_ENOENT, path, 0, "there is no such file in %.200s", d->path);
-    return gn_archive_read(d->archive, member, max_bytes, data_out, bytes_out, err);
+    const size_t most = max_bytes < DATA_MAX_UNPACKED ? max_bytes : DATA_MAX_UNPACKED;
+    return gn_archive_read(d->archive, member, most, data_out, bytes_out, err);
 }
 
 /* --- sources -------------------------------------------------------------------------------------------------------- */

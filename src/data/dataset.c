@@ -87,7 +87,9 @@ static gn_status read_folder(gn_dataset *d, const char *path, gn_error *err)
     }
     if (gn_cifar_is(d, path))
         return gn_cifar_read(d, path, err);
-    if (gn_class_folder_is(d, path)) {
+    bool has_classes = false;
+    GN_TRY(gn_class_folder_is(d, path, &has_classes));
+    if (has_classes) {
         d->format = "class folders";
         return gn_class_folder_read(d, path, err);
     }

@@ -99,8 +99,8 @@ gn_status gn_data_add_folder(gn_dataset *d, const char *folder, gn_split split, 
 gn_status gn_data_yaml_read(gn_dataset *d, const char *yaml_path, gn_error *err);
 gn_status gn_data_folder_read(gn_dataset *d, const char *folder, gn_error *err);
 gn_status gn_box_csv_read(gn_dataset *d, const char *csv_path, gn_error *err);
-/* Folders per class, and CIFAR's binary files; is_*: whether the folder looks like that. */
-bool gn_class_folder_is(gn_dataset *d, const char *folder);
+/* Folders per class, and CIFAR's binary files; is, is_out: whether the folder looks like that.  GN_ENOMEM. */
+gn_status gn_class_folder_is(gn_dataset *d, const char *folder, bool *is_out);
 gn_status gn_class_folder_read(gn_dataset *d, const char *folder, gn_error *err);
 bool gn_cifar_is(const gn_dataset *d, const char *folder);
 gn_status gn_cifar_read(gn_dataset *d, const char *folder, gn_error *err);

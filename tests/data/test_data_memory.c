@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -71,6 +72,39 @@ static gn_status open_csv_set(void *const *state)
     return status;
 }
 
+static gn_status open_named(void *const *state, const char *name)
+{
+    gn_dataset *d = NULL;
+    gn_error err = {0};
+    gn_image image = {0};
+    gn_status status = gn_dataset_open(fixture_path(state, name), NULL, &d, &err);
+    if (status == GN_OK)
+        status = gn_sample_decode(gn_dataset_sample(d, GN_SPLIT_TRAIN, 0), NULL, &image, &err);
+    gn_image_deinit(&image);
+    gn_dataset_close(&d);
+    return status;
+}
+
+static gn_status open_class_folders(void *const *state)
+{
+    return open_named(state, "classes");
+}
+
+static gn_status open_class_zip(void *const *state)
+{
+    return open_named(state, "classes.zip");
+}
+
+static gn_status open_cifar(void *const *state)
+{
+    return open_named(state, "cifar");
+}
+
+static gn_status open_cifar_zip(void *const *state)
+{
+    return open_named(state, "cifar.zip");
+}
+
 static gn_status load_batches(void *const *state)
 {
     gn_dataset *d = NULL;
@@ -114,6 +148,19 @@ static void test_memory_runs_out(void **state)
     fixture_write(state, "labels/p1.txt", "0 0.5 0.5 0.25 0.5\n7 0.5 0.5 0.1 0.1\n");
     fixture_write(state, "boxes.csv",
                   "images/p0.png,1,1,20,20,a\nimages/p1.png,1,1,20,20,b\nimages/p2.png,1,1,20,20,a\n");
+    for (int i = 0; i < 6; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "classes/train/%c/%d.png", i % 2 ? 'a' : 'b', i);
+        fixture_picture(state, name, 24, 16, (unsigned)i);
+    }
+    fixture_zip_folder(state, "classes.zip", "classes", "around");
+    uint8_t records[2 * 3073] = {3};
+    fixture_write_bytes(state, "cifar/data_batch_1.bin", records, sizeof records);
+    fixture_zip_folder(state, "cifar.zip", "cifar", "");
+    exhaust(state, open_class_folders);
+    exhaust(state, open_class_zip);
+    exhaust(state, open_cifar);
+    exhaust(state, open_cifar_zip);
     exhaust(state, open_yaml_set);
     exhaust(state, open_csv_set);
     exhaust(state, load_batches);

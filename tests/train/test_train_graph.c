@@ -454,6 +454,9 @@ static void every_allocation_may_fail(void **state)
     rule.has_ema = true;
     rule.loss.score_gain = 1;
     rule.loss.iou_gain = 1;
+    rule.freeze.kind = GN_FREEZE_LAYERS; /* of no layer */
+    rule.has_lr_backbone = true;
+    rule.lr_backbone = 0.5;
     long live = f.live, k = 1;
     gn_status status = GN_ENOMEM;
     for (; status != GN_OK && k < 10000; k++) {
