@@ -226,6 +226,20 @@ static gn_status lower_transposed_product(gn_lowering *l, int at)
     return gn_graph_error(l->graph, NULL);
 }
 
+/* A B^T with B = W^T is A W, and A B with B = W^T is A W^T: the transposition goes. */
+static gn_status lower_product_operand(gn_lowering *l, int at)
+{
+    static const int64_t swap[2] = {1, 0};
+    const gn_node *gemm = l->graph->nodes[at], *transpose = gn_lower_producer(l, gemm->in[1], "Transpose");
+    if (!transpose || l->graph->values[transpose->in[0]]->shape.rank != 2 ||
+        (gn_node_attr(transpose, "perm") && !has_perm(transpose, swap, 2)))
+        return GN_OK;
+    const gn_attr turned = gn_attr_int("transB", gn_node_int(gemm, "transB", 0) == 0);
+    l->graph->nodes[at]->in[1] = transpose->in[0];
+    l->changed = true;
+    return gn_node_set_attr(l->graph, l->graph->nodes[at], &turned);
+}
+
 /* ---- means over pictures ---- */
 
 /* ReduceMean over height and width is GlobalAveragePool. */
@@ -290,6 +304,7 @@ gn_status gn_pass_lower(gn_graph *graph, gn_error *err)
     static const rule memory[] = {{"Reshape", lower_shuffle},
                                   {"Transpose", lower_transposed_product},
                                   {"BatchNormalization", lower_normalization},
+                                  {"Gemm", lower_product_operand},
                                   {"MatMul", lower_matmul}};
     static const rule views[] = {{"Transpose", lower_transpose}};
     GN_TRY(apply_rules(graph, formulas, sizeof formulas / sizeof *formulas, err));

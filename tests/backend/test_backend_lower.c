@@ -83,7 +83,12 @@ static const lower_case cases[] = {
     {"gradient by rows",
      "input 'x' f32 [2,5,3,8]\ninput 'w' f32 [9,8]\nnode 'Transpose' '' 't' ('w') -> ('wt') {perm: ints 1 0}\n"
      "node 'MatMul' '' 'mm' ('x' 'wt') -> ('y') {}\noutput 'y'\n",
-     "Linear Gemm", "MatMul", "x"},
+     "Linear Gemm", "MatMul Transpose", "x"},
+    {"product by a transposed matrix",
+     "input 'a' f32 [4,7]\ninput 'b' f32 [9,7]\ninput 'c' f32 [7,5]\nnode 'Transpose' '' 't' ('b') -> ('bt') {}\n"
+     "node 'Transpose' '' 'u' ('c') -> ('ct') {perm: ints 1 0}\nnode 'Gemm' '' 'g' ('a' 'bt') -> ('y') {}\n"
+     "node 'Gemm' '' 'h' ('a' 'ct') -> ('z') {transB: int 1}\noutput 'y'\noutput 'z'\n",
+     "Gemm", "Transpose", NULL},
     {"mean over pictures", X4 "node 'ReduceMean' '' 'm' ('x') -> ('y') {axes: ints -1 2}\noutput 'y'\n",
      "GlobalAveragePool", "ReduceMean", "x"},
     {"mean over pictures, dimensions dropped",
