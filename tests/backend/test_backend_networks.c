@@ -38,12 +38,35 @@ static void squeezenet_infers(void **state)
     check_inference("squeezenet1_1", "classify");
 }
 
+/* Squeeze and excitation, HardSwish. */
+static void mobilenet_v3_infers(void **state)
+{
+    (void)state;
+    check_inference("mobilenet_v3_small", "classify");
+}
+
+/* Halves of the channels, shuffled. */
+static void shufflenet_infers(void **state)
+{
+    (void)state;
+    check_inference("shufflenet_v2_x0_5", "classify");
+}
+
+static void mobilenet_v1_with_leaky_relu_infers(void **state)
+{
+    (void)state;
+    check_inference("mobilenet_v1@0.25+leaky_relu", "box");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mobilenet_v2_infers),
         cmocka_unit_test(resnet18_infers),
         cmocka_unit_test(squeezenet_infers),
+        cmocka_unit_test(mobilenet_v3_infers),
+        cmocka_unit_test(shufflenet_infers),
+        cmocka_unit_test(mobilenet_v1_with_leaky_relu_infers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
