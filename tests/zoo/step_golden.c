@@ -71,22 +71,24 @@ const step_tensor *step_golden_find(const step_golden *golden, const char *name,
     return NULL;
 }
 
-/* Matrices normal by He et al., scales around 1, shifts around 0: draw() of tests/oracle/make_step_golden.py. */
-static void draw_weights(gn_graph *graph, uint64_t seed)
+void step_draw_row(gn_tensor *row, uint64_t seed, const char *name, bool is_around_one)
+{
+    gn_init_uniform(row, seed, name, is_around_one ? 0.25 : 0.125);
+    for (int64_t k = 0; k < gn_tensor_count(row) && is_around_one; k++)
+        ((float *)row->data)[k] += 1;
+}
+
+void step_draw_weights(gn_graph *graph, uint64_t seed)
 {
     for (int i = 0; i < gn_graph_value_count(graph); i++) {
         gn_value *v = gn_graph_value_mut(graph, i);
         if (v->kind != GN_VALUE_STATE || !v->trainable)
             continue;
         const double fan_in = (double)gn_shape_count(&v->shape) / (double)v->shape.dim[0];
-        if (v->shape.rank > 1) {
+        if (v->shape.rank > 1)
             gn_init_normal(v->data, seed, v->name, sqrt(2 / fan_in));
-            continue;
-        }
-        const bool is_scale = gn_has_suffix(v->name, "weight");
-        gn_init_uniform(v->data, seed, v->name, is_scale ? 0.25 : 0.125);
-        for (int64_t k = 0; k < gn_tensor_count(v->data) && is_scale; k++)
-            ((float *)v->data->data)[k] += 1;
+        else
+            step_draw_row(v->data, seed, v->name, gn_has_suffix(v->name, "weight"));
     }
 }
 
@@ -101,7 +103,7 @@ static gn_graph *training_graph(const char *model, const step_golden *golden)
     if (gn_zoo_build(&options, &graph, &err) != GN_OK)
         fail_msg("%s", err.message);
     if (golden->is_drawn)
-        draw_weights(graph, golden->seed);
+        step_draw_weights(graph, golden->seed);
     const gn_shape images = gn_shape_make(4, golden->batch, 3, golden->size_px, golden->size_px);
     assert_int_equal(gn_graph_set_input_shape(graph, gn_graph_input(graph, 0), &images), GN_OK);
     if (gn_graph_infer(graph, &err) != GN_OK || gn_pass_training(graph, &err) != GN_OK)

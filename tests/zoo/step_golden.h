@@ -45,6 +45,10 @@ typedef struct step_graph {
 } step_graph;
 step_graph step_graph_make(const char *model, const step_golden *golden);
 void step_graph_free(step_graph *step);
+/* Weights by one rule for all networks: matrices normal by He et al., scales around 1, shifts around 0 (draw() of make_step_golden.py). */
+void step_draw_weights(gn_graph *graph, uint64_t seed);
+void step_draw_row(gn_tensor *row, uint64_t seed, const char *name, bool is_around_one);
+
 /* Contents of the inputs, f32; owned by the caller (gn_tensor_destroy). */
 gn_tensor *step_images(const step_golden *golden);
 gn_tensor *step_targets(const step_golden *golden);
