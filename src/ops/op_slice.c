@@ -24,7 +24,7 @@ static void cut(gn_slices *s, int64_t axis, int64_t dim, int64_t begin, int64_t 
     const int64_t room = step > 0 ? end - begin : begin - end, stride = step > 0 ? step : -step;
     s->begin[axis] = begin;
     s->step[axis] = step;
-    s->count.dim[axis] = room > 0 ? (room + stride - 1) / stride : 0;
+    s->count.dim[axis] = room > 0 && dim > 0 ? (room + stride - 1) / stride : 0;
 }
 
 gn_status gn_slices_of(const gn_graph *graph, const gn_node *node, gn_slices *out, gn_error *err)
