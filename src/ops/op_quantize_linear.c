@@ -3,6 +3,7 @@
  * Source: ONNX QuantizeLinear, DequantizeLinear (opset 21).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/op_rules.h"
+#include "ops/quantize_rules.h"
 #include "ops/ref_access.h"
 
 #include <inttypes.h>
@@ -24,18 +25,13 @@ static gn_dtype quantised_type(const gn_graph *graph, const gn_node *node)
     return gn_has_in(node, 2) ? gn_in_dtype(graph, node, 2) : GN_DTYPE_U8;
 }
 
-/* Which scale belongs to element i of x: x is [outer, n, inner] around the axis; `block` positions share one of `count` scales. */
-typedef struct scaling {
-    int64_t n, inner, block, count;
-} scaling;
-
-static gn_status scaling_of(const gn_graph *graph, const gn_node *node, scaling *out, gn_error *err)
+gn_status gn_scaling_of(const gn_graph *graph, const gn_node *node, gn_scaling *out, gn_error *err)
 {
     const gn_shape *x = gn_in_shape(graph, node, 0), *scale = gn_in_shape(graph, node, 1);
     const int64_t block = gn_node_int(node, "block_size", 0);
     char text[128];
     int axis;
-    scaling s = {1, 1, 1, 1};
+    gn_scaling s = {-1, 1, 1, 1, 1, false};
     gn_shape_format(scale, text);
     *out = s;
     if (gn_shape_count(scale) == 1 && block == 0)
@@ -44,6 +40,8 @@ static gn_status scaling_of(const gn_graph *graph, const gn_node *node, scaling 
     s.n = x->dim[axis];
     for (int d = axis + 1; d < x->rank; d++)
         s.inner *= x->dim[d];
+    s.axis = axis;
+    s.is_blocked = block > 0;
     s.block = block > 0 ? block : 1;
     s.count = s.n / s.block + (s.n % s.block != 0);
     gn_shape wanted = {.rank = 1, .dim = {s.n}};
@@ -58,10 +56,10 @@ static gn_status scaling_of(const gn_graph *graph, const gn_node *node, scaling 
     return GN_OK;
 }
 
-static int64_t scale_index(const scaling *s, int64_t i, bool is_blocked)
+static int64_t scale_index(const gn_scaling *s, int64_t i)
 {
     const int64_t position = i / s->inner % s->n / s->block;
-    return is_blocked ? (i / (s->inner * s->n) * s->count + position) * s->inner + i % s->inner : position;
+    return s->is_blocked ? (i / (s->inner * s->n) * s->count + position) * s->inner + i % s->inner : position;
 }
 
 static gn_status check_zero(const gn_graph *graph, const gn_node *node, gn_dtype dtype, gn_error *err)
@@ -82,8 +80,8 @@ static gn_status check_zero(const gn_graph *graph, const gn_node *node, gn_dtype
 static gn_status infer_quantize(gn_graph *graph, const gn_node *node, gn_error *err)
 {
     const gn_dtype dtype = quantised_type(graph, node);
-    scaling s;
-    GN_TRY(scaling_of(graph, node, &s, err));
+    gn_scaling s;
+    GN_TRY(gn_scaling_of(graph, node, &s, err));
     GN_TRY(check_zero(graph, node, dtype, err));
     gn_set_out(graph, node, 0, dtype, gn_in_shape(graph, node, 0));
     return GN_OK;
@@ -91,8 +89,8 @@ static gn_status infer_quantize(gn_graph *graph, const gn_node *node, gn_error *
 
 static gn_status infer_dequantize(gn_graph *graph, const gn_node *node, gn_error *err)
 {
-    scaling s;
-    GN_TRY(scaling_of(graph, node, &s, err));
+    gn_scaling s;
+    GN_TRY(gn_scaling_of(graph, node, &s, err));
     GN_TRY(check_zero(graph, node, gn_in_dtype(graph, node, 0), err));
     gn_set_out(graph, node, 0, gn_in_dtype(graph, node, 1), gn_in_shape(graph, node, 0));
     return GN_OK;
@@ -106,12 +104,11 @@ static double quotient(double x, double scale)
 
 static gn_status apply(const gn_ref_call *call, bool quantizes)
 {
-    const bool is_blocked = gn_node_int(call->node, "block_size", 0) != 0;
     const int64_t n = gn_tensor_count(call->out[0]);
-    scaling s;
-    GN_TRY(scaling_of(call->graph, call->node, &s, NULL));
+    gn_scaling s;
+    GN_TRY(gn_scaling_of(call->graph, call->node, &s, NULL));
     for (int64_t i = 0; i < n; i++) {
-        const int64_t k = scale_index(&s, i, is_blocked);
+        const int64_t k = scale_index(&s, i);
         const double x = gn_ref_load(call->in[0], i), scale = gn_ref_load(call->in[1], k),
                      zero = gn_has_in(call->node, 2) ? gn_ref_load(call->in[2], k) : 0;
         gn_ref_store(call->out[0], i, quantizes ? nearbyint(quotient(x, scale)) + zero : (x - zero) * scale);
@@ -136,7 +133,7 @@ const gn_op_def gn_op_quantize_linear = {
     .max_in = 3,
     .min_out = 1,
     .max_out = 1,
-    .layout = GN_LAYOUT_RULE_PLAIN,
+    .layout = GN_LAYOUT_RULE_SAME,
     .infer = infer_quantize,
     .cost = gn_cost_per_output,
     .reference = reference_quantize,
@@ -149,7 +146,7 @@ const gn_op_def gn_op_dequantize_linear = {
     .max_in = 3,
     .min_out = 1,
     .max_out = 1,
-    .layout = GN_LAYOUT_RULE_PLAIN,
+    .layout = GN_LAYOUT_RULE_SAME,
     .infer = infer_dequantize,
     .cost = gn_cost_per_output,
     .reference = reference_dequantize,
