@@ -45,13 +45,11 @@ static void put_type(gn_text *text, gn_dtype dtype, const gn_shape *shape)
 
 static void put_elements(gn_text *text, const gn_tensor *tensor)
 {
-    bool whole = tensor->dtype != GN_DTYPE_F32 && tensor->dtype != GN_DTYPE_F64 && tensor->dtype != GN_DTYPE_F16;
-    for (int64_t i = 0; i < gn_tensor_count(tensor); i++) {
-        if (tensor->dtype == GN_DTYPE_S64)
-            gn_text_printf(text, " %" PRId64, ((const int64_t *)tensor->data)[i]);
-        else
-            gn_text_printf(text, whole ? " %.0f" : " %.17g", gn_tensor_get(tensor, i));
-    }
+    for (int64_t i = 0; i < gn_tensor_count(tensor); i++)
+        if (gn_dtype_is_real(tensor->dtype))
+            gn_text_printf(text, " %.17g", gn_tensor_get(tensor, i));
+        else /* u64 as the s64 of the same bits */
+            gn_text_printf(text, " %" PRId64, gn_tensor_get_s64(tensor, i));
 }
 
 static void put_attr(gn_text *text, const gn_attr *a)
@@ -310,13 +308,17 @@ static gn_status elements(reader *r, gn_dtype dtype, const gn_shape *shape, gn_t
         return expected(r, "as many elements as the shape says");
     GN_TRY(gn_tensor_create(dtype, shape, out));
     for (int64_t i = 0; i < gn_tensor_count(*out); i++) {
+        const bool is_long = dtype == GN_DTYPE_S64 || dtype == GN_DTYPE_U64;
         double x = 0;
-        gn_status status = dtype == GN_DTYPE_S64 ? integer(r, &((int64_t *)(*out)->data)[i]) : number(r, &x);
+        int64_t whole = 0;
+        gn_status status = is_long ? integer(r, &whole) : number(r, &x);
         if (status != GN_OK) {
             gn_tensor_destroy(out);
             return status;
         }
-        if (dtype != GN_DTYPE_S64)
+        if (is_long)
+            gn_tensor_set_s64(*out, i, whole);
+        else
             gn_tensor_set(*out, i, x);
     }
     return GN_OK;

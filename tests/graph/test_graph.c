@@ -112,6 +112,9 @@ static void check_round_trip(const gn_graph *graph)
 {
     char *text = text_of(graph);
     gn_graph *back = graph_of(text);
+    const gn_value *largest = gn_graph_value(back, gn_graph_find_value(back, "unsigned"));
+    assert_true(((const uint64_t *)largest->data->data)[0] == UINT64_MAX);
+    assert_true(((const uint64_t *)largest->data->data)[1] == (UINT64_C(1) << 53) + 1);
     char *again = text_of(back);
     assert_string_equal(text, again);
     assert_int_equal(gn_graph_node_count(back), gn_graph_node_count(graph));
@@ -141,7 +144,8 @@ static gn_graph *odd_graph(void)
     gn_graph_add_const_f32(graph, "floats", 5, numbers);
     const int64_t whole[3] = {INT64_MIN, INT64_MAX, -1};
     gn_graph_add_const_s64(graph, "ints", 3, whole);
-    static const gn_dtype types[] = {GN_DTYPE_F64, GN_DTYPE_F16, GN_DTYPE_S32, GN_DTYPE_S8, GN_DTYPE_U8, GN_DTYPE_BOOL};
+    static const gn_dtype types[] = {GN_DTYPE_F64,  GN_DTYPE_F16, GN_DTYPE_S32, GN_DTYPE_S8, GN_DTYPE_U8,
+                                     GN_DTYPE_BOOL, GN_DTYPE_S16, GN_DTYPE_U16, GN_DTYPE_U32};
     gn_tensor *tensor = NULL;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         gn_shape shape = gn_shape_make(2, 2, 1);
@@ -149,11 +153,12 @@ static gn_graph *odd_graph(void)
         gn_tensor_set(tensor, 0, 0.1);
         gn_tensor_set(tensor, 1, 1.0);
         gn_graph_add_const(graph, NULL, tensor);
-        if (i > 0)
-            gn_tensor_destroy(&tensor);
-        else
-            gn_tensor_destroy(&tensor);
+        gn_tensor_destroy(&tensor);
     }
+    uint64_t largest[2] = {UINT64_MAX, (UINT64_C(1) << 53) + 1};
+    const gn_shape two = gn_shape_make(1, 2);
+    const gn_tensor unsigned_view = gn_tensor_view(GN_DTYPE_U64, &two, largest);
+    gn_graph_add_const(graph, "unsigned", &unsigned_view);
     gn_shape matrix = gn_shape_make(2, 3, 1);
     assert_int_equal(gn_tensor_create(GN_DTYPE_F32, &matrix, &tensor), GN_OK);
     const int64_t list[2] = {INT64_MIN, 7};
