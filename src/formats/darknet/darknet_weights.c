@@ -19,11 +19,6 @@ typedef struct reader {
     bool is_transposed;
 } reader;
 
-static int64_t slot_count(const gn_darknet_build *b, const gn_darknet_slot *slot)
-{
-    return gn_shape_count(&gn_graph_value(b->graph, slot->value)->shape);
-}
-
 static gn_status read_header(reader *r, const char *name, gn_error *err)
 {
     int32_t version[3];

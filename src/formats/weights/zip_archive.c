@@ -75,7 +75,8 @@ static gn_status fail_zip(const gn_byte_source *source, zip_error_t *error, gn_e
     const gn_status status = code == ZIP_ER_MEMORY                                               ? GN_ENOMEM
                              : code == ZIP_ER_READ || code == ZIP_ER_SEEK || code == ZIP_ER_OPEN ? GN_EIO
                                                                                                  : GN_EFORMAT;
-    return gn_fail_at(err, status, source->name, 0, "not a readable zip file: %s", zip_error_strerror(error));
+    return gn_fail_at(err, status, source->name, 0, "not a readable zip file: %s%s", zip_error_strerror(error),
+                      code == ZIP_ER_NOZIP ? " (is it truncated?)" : "");
 }
 
 static zip_t *open_handle(const gn_byte_source *source, zip_error_t *error)
