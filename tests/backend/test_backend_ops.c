@@ -554,6 +554,14 @@ static void transposes_and_shuffles(void **state)
             outputs_of(op("", "Transpose", 1, &x, 1, &perm, 1));
             check("Transpose");
         }
+    static const int64_t longer[][5] = {{1, 0, 2, 3, 4}, {0, 2, 1, 3, 4}, {4, 3, 2, 1, 0}, {0, 1, 2, 4, 3},
+                                        {2, 3, 4, 0, 1}, {0, 3, 1, 4, 2}, {0, 1, 2, 3, 4}};
+    for (size_t i = 0; i < sizeof longer / sizeof *longer; i++) {
+        const gn_attr perm = gn_attr_ints("perm", longer[i], 5);
+        int x = INPUT("x", 3, 2, 5, 1, 7);
+        outputs_of(op("", "Transpose", 1, &x, 1, &perm, 1));
+        check("Transpose of five dimensions");
+    }
     outputs_of(OP("Transpose", INPUT("x", 70, 33)));
     check("Transpose of a matrix");
     for (int groups = 1; groups <= 48; groups++)

@@ -66,31 +66,101 @@ static void run_layout(gn_exec *exec, const gn_cpu_step *step)
     gn_pool_run(exec->device->pool, (int)s->dim[0], layout_task, &job);
 }
 
-/* ---- Transpose of a matrix, or of a stack of them (the last two dimensions change places) ---- */
+/* ---- Transpose ---- */
 
-static bool swaps_last_two(const gn_node *node, int rank)
+/* The result's dimensions, those that stay neighbours run together, and how far apart their elements lie in the input. */
+typedef struct transpose_job {
+    const unsigned char *src;
+    unsigned char *dst;
+    size_t elem;
+    int rank;
+    size_t dim[GN_MAX_RANK], stride[GN_MAX_RANK];
+} transpose_job;
+
+static transpose_job plan_transpose(const gn_node *node, const gn_shape *x)
 {
+    transpose_job j = {0};
     int64_t perm[GN_MAX_RANK];
+    size_t stride[GN_MAX_RANK], distance = 1;
     const int n = gn_node_ints(node, "perm", perm, GN_MAX_RANK, 0);
-    if (rank < 2 || (n != rank && (n > 0 || rank > 2)))
-        return false;
-    for (int i = 0; i < n; i++)
-        if (perm[i] != (i < rank - 2 ? i : i == rank - 2 ? rank - 1 : rank - 2))
-            return false;
-    return true;
+    for (int d = x->rank - 1; d >= 0; d--) {
+        stride[d] = distance;
+        distance *= (size_t)x->dim[d];
+    }
+    for (int d = 0; d < x->rank; d++) {
+        const int from = n > 0 ? (int)perm[d] : x->rank - 1 - d;
+        const size_t extent = (size_t)x->dim[from];
+        if (extent == 1)
+            continue;
+        if (j.rank > 0 && j.stride[j.rank - 1] == extent * stride[from])
+            j.dim[j.rank - 1] *= extent;
+        else
+            j.dim[j.rank++] = extent;
+        j.stride[j.rank - 1] = stride[from];
+    }
+    if (j.rank == 0) {
+        j.rank = 1;
+        j.dim[0] = j.stride[0] = 1;
+    }
+    return j;
+}
+
+/* Index in the input of element 0 of block `block`, where blocks are what the last `inner` dimensions hold. */
+static size_t block_at(const transpose_job *j, size_t block, int inner)
+{
+    size_t at = 0;
+    for (int d = j->rank - inner - 1; d >= 0; d--) {
+        at += block % j->dim[d] * j->stride[d];
+        block /= j->dim[d];
+    }
+    return at;
+}
+
+static void transpose_rows(void *ctx, size_t begin, size_t end)
+{
+    const transpose_job *j = ctx;
+    const size_t width = j->dim[j->rank - 1], step = j->stride[j->rank - 1];
+    for (size_t row = begin; row < end; row++) {
+        const unsigned char *src = j->src + block_at(j, row, 1) * j->elem;
+        unsigned char *dst = j->dst + row * width * j->elem;
+        if (step == 1)
+            memcpy(dst, src, width * j->elem);
+        else if (j->elem == sizeof(float))
+            for (size_t i = 0; i < width; i++)
+                memcpy(dst + i * sizeof(float), src + i * step * sizeof(float), sizeof(float));
+        else
+            for (size_t i = 0; i < width; i++)
+                memcpy(dst + i * j->elem, src + i * step * j->elem, j->elem);
+    }
+}
+
+static void transpose_matrices(void *ctx, size_t begin, size_t end)
+{
+    const transpose_job *j = ctx;
+    const size_t rows = j->dim[j->rank - 1], columns = j->dim[j->rank - 2]; /* of the input */
+    const float *src = (const float *)(const void *)j->src;
+    float *dst = (float *)(void *)j->dst;
+    for (size_t m = begin; m < end; m++)
+        gn_f32_chw_to_hwc(src + block_at(j, m, 2), dst + m * rows * columns, rows, columns);
 }
 
 static void run_transpose(gn_exec *exec, const gn_cpu_step *step)
 {
-    const gn_shape *s = gn_cpu_shape(exec, step->node->in[0]);
-    if (!swaps_last_two(step->node, s->rank)) {
-        gn_cpu_reference_op.run(exec, step);
+    const gn_value *x = gn_graph_value(exec->graph, step->node->in[0]);
+    transpose_job j = plan_transpose(step->node, &x->shape);
+    const size_t count = (size_t)gn_shape_count(&x->shape), width = j.dim[j.rank - 1];
+    j.src = gn_cpu_in(exec, step, 0);
+    j.dst = gn_cpu_out(exec, step, 0);
+    j.elem = gn_dtype_bytes(x->dtype);
+    if (count == 0)
         return;
-    }
-    const size_t rows = (size_t)s->dim[s->rank - 2], columns = (size_t)s->dim[s->rank - 1];
-    const int64_t matrices = gn_shape_count(s) / (s->dim[s->rank - 2] * s->dim[s->rank - 1]);
-    layout_job job = {gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), rows, columns, true};
-    gn_pool_run(exec->device->pool, (int)matrices, layout_task, &job);
+    const bool is_matrix = j.elem == sizeof(float) && j.rank >= 2 && j.stride[j.rank - 2] == 1 &&
+                           j.stride[j.rank - 1] == j.dim[j.rank - 2];
+    if (is_matrix)
+        gn_cpu_for_range(exec, count / (width * j.dim[j.rank - 2]), GN_CPU_CHUNK / (width * j.dim[j.rank - 2]) + 1,
+                         transpose_matrices, &j);
+    else
+        gn_cpu_for_range(exec, count / width, GN_CPU_CHUNK / width + 1, transpose_rows, &j);
 }
 
 /* ---- shuffle of channels ---- */
@@ -305,7 +375,8 @@ static const gn_cpu_op last_op = {
     .domain = "gannet", .name = "ChannelsLast", .run = run_view, .types = GN_CPU_TYPES_ANY};
 static const gn_cpu_op first_op = {
     .domain = "gannet", .name = "ChannelsFirst", .run = run_view, .types = GN_CPU_TYPES_ANY};
-static const gn_cpu_op transpose_op = {.domain = "", .name = "Transpose", .run = run_transpose};
+static const gn_cpu_op transpose_op = {
+    .domain = "", .name = "Transpose", .run = run_transpose, .types = GN_CPU_TYPES_ANY};
 static const gn_cpu_op shuffle_op = {.domain = "gannet", .name = "ChannelShuffle", .run = run_shuffle};
 static const gn_cpu_op concat_op = {.domain = "", .name = "Concat", .run = run_concat, .types = GN_CPU_TYPES_ALIKE};
 static const gn_cpu_op split_op = {.domain = "", .name = "Split", .run = run_split, .types = GN_CPU_TYPES_ANY};
