@@ -72,6 +72,7 @@ if wants models; then
   stage "models in ONNX Runtime"
   gn_build build-long/release "gannet run_numbers zoo_numbers onnx_node_runner" -DCMAKE_BUILD_TYPE=Release -DGN_TESTS=OFF || exit 1
   check "check_onnx.py" "$python" tests/oracle/check_onnx.py build-long/release
+  check "check_torch_weights.py" "$python" tests/oracle/check_torch_weights.py build-long/release
   check "onnx_models.py" "$python" tests/oracle/onnx_models.py build-long/release
   check "zoo_forward.py" "$python" tests/oracle/zoo_forward.py build-long/release
   check "zoo_step.py" "$python" tests/oracle/zoo_step.py build-long/release
