@@ -112,9 +112,6 @@ static void check_round_trip(const gn_graph *graph)
 {
     char *text = text_of(graph);
     gn_graph *back = graph_of(text);
-    const gn_value *largest = gn_graph_value(back, gn_graph_find_value(back, "unsigned"));
-    assert_true(((const uint64_t *)largest->data->data)[0] == UINT64_MAX);
-    assert_true(((const uint64_t *)largest->data->data)[1] == (UINT64_C(1) << 53) + 1);
     char *again = text_of(back);
     assert_string_equal(text, again);
     assert_int_equal(gn_graph_node_count(back), gn_graph_node_count(graph));
@@ -188,6 +185,9 @@ static void odd_things_round_trip(void **state)
     check_round_trip(graph);
     char *text = text_of(graph);
     gn_graph *back = graph_of(text);
+    const gn_value *largest = gn_graph_value(back, gn_graph_find_value(back, "unsigned"));
+    assert_true(((const uint64_t *)largest->data->data)[0] == UINT64_MAX);
+    assert_true(((const uint64_t *)largest->data->data)[1] == (UINT64_C(1) << 53) + 1);
     assert_string_equal(gn_graph_meta_get(back, "key \"q\""), "value\nwith lines");
     const gn_node *node = gn_graph_node(back, 0);
     assert_int_equal(gn_node_int(node, "whole", 0), -5);
