@@ -31,10 +31,11 @@ typedef struct gn_message {
     char text[1024];
 } gn_message;
 
-/* All zero: all cores, the model's own size. */
+/* All zero: all cores, the model's own size, one picture at a time. */
 typedef struct gn_model_options {
     int threads;          /* 1..256 */
     int imgsz_w, imgsz_h; /* pixels */
+    int batch; /* 1..4096: pictures that gn_model_run takes at once; more than one keeps a second copy of the weights */
 } gn_model_options;
 
 /* One object.  x1 y1 x2 y2: pixels of the upright picture.  score: 0..1.  cls: class number. */
@@ -46,7 +47,8 @@ typedef struct gn_found {
 GN_API const char *gn_version(void);
 GN_API const char *gn_code_text(int code);
 
-/* Opens an ONNX file, or its n bytes (which may be freed afterwards). */
+/* Opens an ONNX file, or its n bytes (which may be freed afterwards), and prepares it: from then on the weights are in memory once,
+ * in the form that this CPU reads. */
 GN_API int gn_model_open(const char *path, const gn_model_options *options, gn_model **model_out, gn_message *message);
 GN_API int gn_model_open_bytes(const void *bytes, size_t n, const gn_model_options *options, gn_model **model_out,
                                gn_message *message);
@@ -66,8 +68,8 @@ GN_API int gn_model_predict_bytes(gn_model *model, const void *bytes, size_t n, 
 GN_API int gn_model_predict_rgb(gn_model *model, const uint8_t *rgb, int width, int height, size_t stride_bytes,
                                 gn_found *found, int max_found, int *n_found_out, gn_message *message);
 
-/* Runs on numbers: input f32 [n,C,H,W], normalised.  *output_out: the first output, valid until the next call;
- * *n_per_item_out: its numbers per picture. */
+/* Runs on numbers: input f32 [n,C,H,W], normalised; n 1..4096, which is cut into pieces of the options' batch, the rest into single
+ * pictures.  *output_out: the first output, valid until the next call; *n_per_item_out: its numbers per picture. */
 GN_API int gn_model_run(gn_model *model, const float *input, int n, const float **output_out, int64_t *n_per_item_out,
                         gn_message *message);
 

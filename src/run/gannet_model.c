@@ -11,6 +11,9 @@
 struct gn_model {
     gn_session *session;
     gn_times times;
+    int batch;      /* pictures of one run; calls for more are cut into pieces */
+    float *results; /* of a call in pieces */
+    size_t room;    /* numbers that fit there */
 };
 
 static int report(gn_status status, const gn_error *err, gn_message *message)
@@ -30,6 +33,19 @@ const char *gn_code_text(int code)
     return gn_status_sentence((gn_status)code);
 }
 
+/* All plans are made now: after that the weights are needed in their packed form only. */
+static gn_status prepare(gn_model *model, int batch, gn_error *err)
+{
+    if (batch < 0 || batch > GN_SESSION_MAX_BATCH)
+        return gn_fail(err, GN_EINVAL, "a batch of %d: 1 to %d were expected", batch, GN_SESSION_MAX_BATCH);
+    model->batch = batch > 1 ? batch : 1;
+    if (model->batch > 1)
+        GN_TRY(gn_session_prepare(model->session, model->batch, err));
+    GN_TRY(gn_session_prepare(model->session, 1, err));
+    gn_session_release_weights(model->session);
+    return GN_OK;
+}
+
 static int open_model(const char *path, const void *bytes, size_t n, const gn_model_options *options,
                       gn_model **model_out, gn_message *message)
 {
@@ -42,8 +58,10 @@ static int open_model(const char *path, const void *bytes, size_t n, const gn_mo
     if (status == GN_OK)
         status = path ? gn_session_open(path, &o, &model->session, &err)
                       : gn_session_open_bytes(bytes, n, "model in memory", &o, &model->session, &err);
+    if (status == GN_OK)
+        status = prepare(model, options ? options->batch : 0, &err);
     if (status != GN_OK) {
-        gn_free(model);
+        gn_model_close(&model);
         return report(status, &err, message);
     }
     *model_out = model;
@@ -66,6 +84,7 @@ void gn_model_close(gn_model **model)
     if (!model || !*model)
         return;
     gn_session_close(&(*model)->session);
+    gn_free((*model)->results);
     gn_free(*model);
     *model = NULL;
 }
@@ -144,20 +163,65 @@ int gn_model_predict_rgb(gn_model *model, const uint8_t *rgb, int width, int hei
     return status == GN_OK ? 0 : report(status, &err, message);
 }
 
+/* Room for `count` numbers; what was there is lost. */
+static gn_status make_room(gn_model *model, size_t count, gn_error *err)
+{
+    if (count <= model->room)
+        return GN_OK;
+    gn_free(model->results);
+    model->results = gn_calloc(count, sizeof *model->results);
+    model->room = model->results ? count : 0;
+    return model->results ? GN_OK : gn_fail(err, GN_ENOMEM, "no memory for %zu results", count);
+}
+
+/* Runs `n` pictures at once. */
+static gn_status run_piece(gn_model *model, const float *input, int n, const float **output_out, size_t *count_out,
+                           gn_error *err)
+{
+    GN_TRY(gn_session_run(model->session, input, n, err));
+    gn_shape shape = {0};
+    *output_out = gn_session_output(model->session, 0, &shape);
+    if (!*output_out)
+        return gn_fail(err, GN_EUNSUPPORTED, "the model's first output is not of f32");
+    *count_out = (size_t)gn_shape_count(&shape);
+    return GN_OK;
+}
+
+/* Whole batches, then the rest picture by picture. */
+static gn_status run_pieces(gn_model *model, const float *input, int n, const float **output_out,
+                            int64_t *n_per_item_out, gn_error *err)
+{
+    const gn_shape shape = gn_session_input_shape(model->session);
+    const size_t per_image = (size_t)gn_shape_count(&shape);
+    for (int i = 0, piece; i < n; i += piece) {
+        const float *output = NULL;
+        size_t count = 0;
+        piece = n - i >= model->batch ? model->batch : 1;
+        GN_TRY(run_piece(model, input + (size_t)i * per_image, piece, &output, &count, err));
+        const size_t per_item = count / (size_t)piece;
+        GN_TRY(make_room(model, per_item * (size_t)n, err));
+        memcpy(model->results + (size_t)i * per_item, output, count * sizeof *output);
+        *n_per_item_out = (int64_t)per_item;
+    }
+    *output_out = model->results;
+    return GN_OK;
+}
+
 int gn_model_run(gn_model *model, const float *input, int n, const float **output_out, int64_t *n_per_item_out,
                  gn_message *message)
 {
     gn_error err = {0};
-    gn_status status = gn_session_run(model->session, input, n, &err);
-    gn_shape shape = {0};
-    const float *output = status == GN_OK ? gn_session_output(model->session, 0, &shape) : NULL;
-    if (status == GN_OK && !output)
-        status = gn_fail(&err, GN_EUNSUPPORTED, "the model's first output is not of f32");
-    if (status != GN_OK)
-        return report(status, &err, message);
-    *output_out = output;
-    *n_per_item_out = gn_shape_count(&shape) / n;
-    return 0;
+    gn_status status = GN_OK;
+    if (n < 1 || n > GN_SESSION_MAX_BATCH) {
+        status = gn_fail(&err, GN_EINVAL, "a batch of %d: 1 to %d were expected", n, GN_SESSION_MAX_BATCH);
+    } else if (n == 1 || n == model->batch) {
+        size_t count = 0;
+        status = run_piece(model, input, n, output_out, &count, &err);
+        *n_per_item_out = status == GN_OK ? (int64_t)count / n : *n_per_item_out;
+    } else {
+        status = run_pieces(model, input, n, output_out, n_per_item_out, &err);
+    }
+    return status == GN_OK ? 0 : report(status, &err, message);
 }
 
 void gn_model_times(const gn_model *model, int64_t ns_out[3])
