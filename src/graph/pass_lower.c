@@ -307,6 +307,7 @@ gn_status gn_pass_lower(gn_graph *graph, gn_error *err)
                                   {"Gemm", lower_product_operand},
                                   {"MatMul", lower_matmul}};
     static const rule views[] = {{"Transpose", lower_transpose}};
+    GN_TRY(gn_pass_fold_shapes(graph, err));
     GN_TRY(apply_rules(graph, formulas, sizeof formulas / sizeof *formulas, err));
     GN_TRY(apply_rules(graph, memory, sizeof memory / sizeof *memory, err));
     return apply_rules(graph, views, sizeof views / sizeof *views, err);

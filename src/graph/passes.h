@@ -25,7 +25,8 @@ gn_status gn_pass_fold_shapes(gn_graph *graph, gn_error *err);
 /* For a backend that is about to plan the graph, after differentiation: Transpose between N,C,H,W and N,H,W,C becomes a view
  * (gannet.ChannelsLast, gannet.ChannelsFirst), Reshape, Transpose, Reshape becomes gannet.ChannelShuffle, normalisation with fixed
  * statistics gannet.ScaleShift, rows times one matrix gannet.Linear, and formulas in simpler operators become HardSwish, Gelu,
- * LayerNormalization, GlobalAveragePool.  Value ids stay valid.  Shapes must be inferred. */
+ * LayerNormalization, GlobalAveragePool; what is known from shapes becomes constant, so the graph holds for its shapes of now only.
+ * Value ids stay valid.  Shapes must be inferred. */
 gn_status gn_pass_lower(gn_graph *graph, gn_error *err);
 /* Replaces every use of value `from` (in nodes, outputs and updates) by `to`. */
 void gn_graph_replace_uses(gn_graph *graph, int from, int to);
