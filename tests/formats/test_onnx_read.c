@@ -386,6 +386,11 @@ static void test_external_data_stays_in_the_folder(void **ctx)
     assert_int_equal(symlink("/etc/passwd", fixture_path("link.bin")), 0);
     assert_int_equal(read_external("link.bin", "0", 4, &graph, &err), GN_EFORMAT);
     assert_non_null(strstr(err.message, "outside"));
+    /* a file of 3 GiB that takes no room on the disk, and asks for as much memory */
+    assert_int_equal(gn_file_write(fixture_path("large.bin"), data, sizeof data, NULL), GN_OK);
+    assert_int_equal(truncate(fixture_path("large.bin"), (off_t)3 << 30), 0);
+    assert_int_equal(read_external("large.bin", "0", (int64_t)3 << 28, &graph, &err), GN_ELIMIT);
+    assert_non_null(strstr(err.message, "'b'"));
     assert_int_equal(read_external("none.bin", "0", 4, &graph, &err), GN_ENOENT);
     assert_int_equal(read_external("data.bin", "8", 4, &graph, &err), GN_EFORMAT);
     assert_int_equal(read_external("data.bin", "-4", 4, &graph, &err), GN_EFORMAT);

@@ -152,7 +152,8 @@ Gannet reads models of opset {first} to {last}. Operators that it does not have 
 bits, bool. Forms of older and newer opsets are brought into one form while reading, constants are folded, and the shapes of all values
 are inferred for the size at hand, including shapes that the model itself computes from the shape of its input.
 
-Data in other files is read when the file lies in the model's folder: absolute paths, `..` and symbolic links that lead out are refused.
+Data in other files is read when the file lies in the model's folder: absolute paths, `..` and symbolic links that lead out are refused, and
+so is more than 2 GiB of such data. A model whose input has a fixed batch of 1 is run picture by picture where its shapes allow no other.
 
 Each operator below is checked by the node tests of the `onnx` package, version {version}, with its tolerance (relative 1e-3, absolute 1e-7): by its
 reference, and on the CPU backend in the inference form of the model. *runs by*: `kernel` is vector code where the element type is f32, and

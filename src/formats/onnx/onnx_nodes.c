@@ -22,7 +22,7 @@ static gn_status read_tensor_attr(gn_onnx_reader *r, const Onnx__NodeProto *node
         return attr_fail(r, GN_EFORMAT, node, a, "holds no tensor");
     gn_dtype dtype;
     gn_shape shape;
-    GN_TRY(gn_onnx_tensor_head(a->t, &r->source, gn_onnx_node_label(node), &dtype, &shape, r->err));
+    GN_TRY(gn_onnx_head(r, a->t, gn_onnx_node_label(node), &dtype, &shape));
     size_t bytes = (size_t)gn_shape_count(&shape) * gn_dtype_bytes(dtype);
     gn_tensor *t = gn_arena_alloc(r->memory.arena, sizeof *t);
     void *data = gn_arena_alloc(r->memory.arena, bytes + 1);
@@ -122,13 +122,13 @@ static gn_status spread(const gn_onnx_reader *r, const char *name, const gn_tens
                 : gn_onnx_fail(r, GN_EFORMAT, "the indices of the sparse constant '%s' lie outside of it", name);
 }
 
-static gn_status read_part(const gn_onnx_reader *r, const Onnx__TensorProto *t, const char *name, gn_tensor **out)
+static gn_status read_part(gn_onnx_reader *r, const Onnx__TensorProto *t, const char *name, gn_tensor **out)
 {
     gn_dtype dtype;
     gn_shape shape;
     if (!t)
         return gn_onnx_fail(r, GN_EFORMAT, "the sparse constant '%s' lacks its values or indices", name);
-    GN_TRY(gn_onnx_tensor_head(t, &r->source, name, &dtype, &shape, r->err));
+    GN_TRY(gn_onnx_head(r, t, name, &dtype, &shape));
     if (gn_tensor_create(dtype, &shape, out) != GN_OK)
         return gn_onnx_out_of_memory(r);
     return gn_onnx_tensor_fill(t, &r->source, name, *out, r->err);

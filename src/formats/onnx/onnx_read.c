@@ -192,11 +192,23 @@ static void find_roles(gn_onnx_reader *r)
         gn_onnx_role_parse(r->proto->initializer[i]->doc_string, &r->roles[i]);
 }
 
+gn_status gn_onnx_head(gn_onnx_reader *r, const Onnx__TensorProto *t, const char *name, gn_dtype *dtype_out,
+                       gn_shape *shape_out)
+{
+    GN_TRY(gn_onnx_tensor_head(t, &r->source, name, dtype_out, shape_out, r->err));
+    if (!t->has_data_location || t->data_location != ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
+        return GN_OK;
+    r->external_bytes += (size_t)gn_shape_count(shape_out) * gn_dtype_bytes(*dtype_out);
+    return r->external_bytes <= GN_ONNX_MAX_BYTES
+               ? GN_OK
+               : gn_onnx_fail(r, GN_ELIMIT, "the data in other files, up to tensor '%s', is more than 2 GiB", name);
+}
+
 gn_status gn_onnx_add_constant(gn_onnx_reader *r, const Onnx__TensorProto *t, const char *name)
 {
     gn_dtype dtype;
     gn_shape shape;
-    GN_TRY(gn_onnx_tensor_head(t, &r->source, name, &dtype, &shape, r->err));
+    GN_TRY(gn_onnx_head(r, t, name, &dtype, &shape));
     gn_tensor *tensor = NULL;
     gn_status status = gn_tensor_create(dtype, &shape, &tensor);
     if (status != GN_OK)
@@ -212,7 +224,7 @@ static gn_status add_state(gn_onnx_reader *r, const Onnx__TensorProto *t, bool i
 {
     gn_dtype dtype;
     gn_shape shape;
-    GN_TRY(gn_onnx_tensor_head(t, &r->source, t->name, &dtype, &shape, r->err));
+    GN_TRY(gn_onnx_head(r, t, t->name, &dtype, &shape));
     int id = gn_graph_add_state(r->graph, t->name, dtype, &shape, is_trainable);
     if (id < 0)
         return gn_graph_error(r->graph, r->err);

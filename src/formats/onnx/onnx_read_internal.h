@@ -28,6 +28,7 @@ typedef struct gn_onnx_reader {
     size_t n_read_names;
     gn_shape *free_shapes; /* per input of the graph: its shape with free dimensions as -1 */
     bool has_free_dims;
+    size_t external_bytes; /* read from other files so far */
     gn_error *err;
 } gn_onnx_reader;
 
@@ -41,6 +42,9 @@ static inline const char *gn_onnx_text(const char *s)
     return s ? s : "";
 }
 gn_status gn_onnx_undefined_input(const gn_onnx_reader *r, const Onnx__NodeProto *node, size_t i);
+/* As gn_onnx_tensor_head; what lies in other files is limited as the model itself is, however often it is referred to. */
+gn_status gn_onnx_head(gn_onnx_reader *r, const Onnx__TensorProto *t, const char *name, gn_dtype *dtype_out,
+                       gn_shape *shape_out);
 /* A tensor of the file as a constant of the graph. */
 gn_status gn_onnx_add_constant(gn_onnx_reader *r, const Onnx__TensorProto *t, const char *name);
 
