@@ -20,6 +20,17 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
     return gn_rule_same(graph, node, err);
 }
 
+/* dX sums dY the other way round. */
+static gn_status grad_rule(gn_grad *grad, const gn_node *node)
+{
+    const int dy = gn_grad_of_out(grad, node, 0);
+    const gn_attr attrs[2] = {gn_attr_int("exclusive", gn_node_int(node, "exclusive", 0)),
+                              gn_attr_int("reverse", gn_node_int(node, "reverse", 0) == 0)};
+    if (dy < 0 || !gn_grad_wants(grad, node, 0))
+        return GN_OK;
+    return gn_give(grad, node, 0, gn_emit(grad, node, "", "CumSum", (const int[]){dy, node->in[1]}, 2, attrs, 2));
+}
+
 static gn_status reference(const gn_ref_call *call)
 {
     const bool is_exclusive = gn_node_int(call->node, "exclusive", 0) != 0,
@@ -57,5 +68,6 @@ const gn_op_def gn_op_cum_sum = {
     .layout = GN_LAYOUT_RULE_PLAIN,
     .infer = infer,
     .cost = gn_cost_per_output,
+    .grad = grad_rule,
     .reference = reference,
 };

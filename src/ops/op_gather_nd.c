@@ -1,5 +1,5 @@
 /* GatherElements: y[i,j] = x[index[i,j],j] along one axis; GatherND: slices of x named by the last dimension of the indices, after
- * batch_dims common dimensions.
+ * batch_dims common dimensions.  Their gradients add dY up where it came from, by ScatterElements and ScatterND.
  * Source: ONNX GatherElements, GatherND (opset 13).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/index_math.h"
@@ -16,6 +16,16 @@ static gn_status infer_elements(gn_graph *graph, const gn_node *node, gn_error *
     GN_TRY(gn_check_element_indices(graph, node, axis, err));
     gn_set_out(graph, node, 0, gn_in_dtype(graph, node, 0), indices);
     return GN_OK;
+}
+
+static gn_status grad_elements(gn_grad *grad, const gn_node *node)
+{
+    const int dy = gn_grad_of_out(grad, node, 0);
+    const gn_attr attrs[2] = {gn_attr_int("axis", gn_node_int(node, "axis", 0)), gn_attr_string("reduction", "add")};
+    if (dy < 0 || !gn_grad_wants(grad, node, 0))
+        return GN_OK;
+    const int in[3] = {gn_emit_zeros(grad, node, node->in[0]), node->in[1], dy};
+    return gn_give(grad, node, 0, in[0] < 0 ? -1 : gn_emit(grad, node, "", "ScatterElements", in, 3, attrs, 2));
 }
 
 static gn_status reference_elements(const gn_ref_call *call)
@@ -51,6 +61,19 @@ static gn_status infer_nd(gn_graph *graph, const gn_node *node, gn_error *err)
     return GN_OK;
 }
 
+static gn_status grad_nd(gn_grad *grad, const gn_node *node)
+{
+    const int dy = gn_grad_of_out(grad, node, 0);
+    const gn_attr attr = gn_attr_string("reduction", "add");
+    if (dy < 0 || !gn_grad_wants(grad, node, 0))
+        return GN_OK;
+    if (gn_node_int(node, "batch_dims", 0) != 0)
+        return gn_graph_set_error(gn_grad_graph(grad), GN_EUNSUPPORTED,
+                                  "node %s (GatherND): only batch_dims = 0 has a gradient", node->name);
+    const int in[3] = {gn_emit_zeros(grad, node, node->in[0]), node->in[1], dy};
+    return gn_give(grad, node, 0, in[0] < 0 ? -1 : gn_emit(grad, node, "", "ScatterND", in, 3, &attr, 1));
+}
+
 static gn_status reference_nd(const gn_ref_call *call)
 {
     const int batch = (int)gn_node_int(call->node, "batch_dims", 0);
@@ -73,6 +96,7 @@ const gn_op_def gn_op_gather_elements = {
     .max_out = 1,
     .layout = GN_LAYOUT_RULE_PLAIN,
     .infer = infer_elements,
+    .grad = grad_elements,
     .reference = reference_elements,
 };
 
@@ -85,5 +109,6 @@ const gn_op_def gn_op_gather_nd = {
     .max_out = 1,
     .layout = GN_LAYOUT_RULE_PLAIN,
     .infer = infer_nd,
+    .grad = grad_nd,
     .reference = reference_nd,
 };

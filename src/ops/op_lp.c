@@ -38,6 +38,29 @@ static gn_status reference_normalization(const gn_ref_call *call)
     return GN_OK;
 }
 
+/* p 2, with n the norm: dX = (dY - Y * sum(dY * Y)) / n. */
+static gn_status grad_normalization(gn_grad *grad, const gn_node *node)
+{
+    gn_graph *graph = gn_grad_graph(grad);
+    const int dy = gn_grad_of_out(grad, node, 0);
+    int axis;
+    if (dy < 0 || !gn_grad_wants(grad, node, 0))
+        return GN_OK;
+    if (gn_node_int(node, "p", 2) != 2)
+        return gn_graph_set_error(graph, GN_EUNSUPPORTED, "node %s (LpNormalization): only p = 2 has a gradient",
+                                  node->name);
+    GN_TRY(gn_op_axis(node, "axis", -1, gn_in_shape(graph, node, 0)->rank, &axis, NULL));
+    const int64_t axes = axis;
+    const int along = gn_graph_add_const_s64(graph, NULL, 1, &axes);
+    const int square = gn_emit_binary(grad, node, "", "Mul", node->in[0], node->in[0]);
+    const int norm = gn_emit_unary(grad, node, "", "Sqrt", gn_emit_binary(grad, node, "", "ReduceSum", square, along));
+    const int product = gn_emit_binary(grad, node, "", "Mul", dy, node->out[0]);
+    const int share = gn_emit_binary(grad, node, "", "Mul", node->out[0],
+                                     gn_emit_binary(grad, node, "", "ReduceSum", product, along));
+    const int rest = gn_emit_binary(grad, node, "", "Sub", dy, share);
+    return gn_give(grad, node, 0, gn_emit_binary(grad, node, "", "Div", rest, norm));
+}
+
 static gn_status infer_pool(gn_graph *graph, const gn_node *node, gn_error *err)
 {
     gn_windows g;
@@ -85,6 +108,7 @@ const gn_op_def gn_op_lp_normalization = {
     .layout = GN_LAYOUT_RULE_PLAIN,
     .infer = infer_normalization,
     .cost = gn_cost_per_output,
+    .grad = grad_normalization,
     .reference = reference_normalization,
 };
 

@@ -23,6 +23,20 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
     return GN_OK;
 }
 
+/* dX is dY where the values came from, else 0. */
+static gn_status grad_rule(gn_grad *grad, const gn_node *node)
+{
+    const int dy = gn_grad_of_out(grad, node, 0);
+    const gn_attr axis = gn_attr_int("axis", gn_node_int(node, "axis", -1));
+    if (dy < 0 || !gn_grad_wants(grad, node, 0))
+        return GN_OK;
+    if (!gn_has_out(node, 1))
+        return gn_graph_set_error(gn_grad_graph(grad), GN_EUNSUPPORTED,
+                                  "node %s (TopK): its gradient needs the indices, which are left out", node->name);
+    const int in[3] = {gn_emit_zeros(grad, node, node->in[0]), node->out[1], dy};
+    return gn_give(grad, node, 0, in[0] < 0 ? -1 : gn_emit(grad, node, "", "ScatterElements", in, 3, &axis, 1));
+}
+
 /* Writes the best of one row into a row of the results, by insertion; most elements are no better than the last one held. */
 static void best_of_row(const gn_ref_call *call, const gn_rows *from, const gn_rows *to, int64_t row, bool is_largest)
 {
@@ -73,5 +87,6 @@ const gn_op_def gn_op_top_k = {
     .layout = GN_LAYOUT_RULE_PLAIN,
     .infer = infer,
     .cost = gn_cost_per_input,
+    .grad = grad_rule,
     .reference = reference,
 };
