@@ -49,9 +49,7 @@ static const gn_opt options[] = {
      .max = 86400,
      .help = "wait so long for other gannet processes that train or measure"},
     {.name = "layers", .type = GN_OPT_FLAG, .help = "also the time of each step"},
-    GN_OPT_ROW_HEAD,
-    GN_OPT_ROW_CLASSES,
-    GN_OPT_ROW_IMGSZ,
+    GN_OPT_ROWS_MODEL,
     GN_OPT_ROW_JSON,
     GN_OPT_ROW_CFG,
 };

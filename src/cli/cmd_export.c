@@ -10,12 +10,7 @@
 #include "gannet/graph_api.h"
 
 static const gn_opt options[] = {
-    {.name = "output",
-     .short_name = 'o',
-     .type = GN_OPT_STRING,
-     .metavar = "FILE",
-     .group = "Output",
-     .help = "M.onnx, or W.safetensors for the weights alone"},
+    GN_OPT_ROW_MODEL_OUT,
     {.name = "opset",
      .type = GN_OPT_INT,
      .metavar = "N",
@@ -44,9 +39,7 @@ static const gn_opt options[] = {
      .choices = "trt82",
      .group = "Check",
      .help = "name each node that the target does not take: of the file written, or without -o of MODEL as it is"},
-    GN_OPT_ROW_HEAD,
-    GN_OPT_ROW_CLASSES,
-    GN_OPT_ROW_IMGSZ,
+    GN_OPT_ROWS_MODEL,
     GN_OPT_ROW_JSON,
     GN_OPT_ROW_CFG,
 };

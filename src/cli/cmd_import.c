@@ -13,12 +13,7 @@
 #include "gannet/run_api.h"
 
 static const gn_opt options[] = {
-    {.name = "output",
-     .short_name = 'o',
-     .type = GN_OPT_STRING,
-     .metavar = "FILE",
-     .group = "Output",
-     .help = "M.onnx, or W.safetensors for the weights alone"},
+    GN_OPT_ROW_MODEL_OUT,
     {.name = "list", .type = GN_OPT_FLAG, .help = "print the names, types and shapes of the tensors instead"},
     {.name = "model",
      .type = GN_OPT_STRING,

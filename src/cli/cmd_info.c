@@ -30,9 +30,7 @@ static const gn_opt options[] = {
      .help =
          "without MODEL: published comparisons of MobileNets, Xception, GoogLeNet and VGG beside what the graphs say"},
     GN_OPT_ROW_THREADS,
-    GN_OPT_ROW_HEAD,
-    GN_OPT_ROW_CLASSES,
-    GN_OPT_ROW_IMGSZ,
+    GN_OPT_ROWS_MODEL,
     GN_OPT_ROW_JSON,
     GN_OPT_ROW_CFG,
 };

@@ -54,9 +54,7 @@ static const gn_opt options[] = {
      .help = "contact sheet of up to 16 pictures (.jpg or .png); with --data also the true boxes (green)"},
     GN_OPT_ROW_JSON,
     GN_OPT_ROW_THREADS,
-    GN_OPT_ROW_HEAD,
-    GN_OPT_ROW_CLASSES,
-    GN_OPT_ROW_IMGSZ,
+    GN_OPT_ROWS_MODEL,
     GN_OPT_ROW_CFG,
 };
 

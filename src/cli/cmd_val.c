@@ -75,9 +75,7 @@ static const gn_opt options[] = {
     {.name = "min-top1", .type = GN_OPT_DOUBLE, .metavar = "X", .min = 0, .max = 1, .help = "top-1 of a classifier"},
     {.name = "min-top5", .type = GN_OPT_DOUBLE, .metavar = "X", .min = 0, .max = 1, .help = "top-5 of a classifier"},
     GN_OPT_ROW_THREADS,
-    GN_OPT_ROW_HEAD,
-    GN_OPT_ROW_CLASSES,
-    GN_OPT_ROW_IMGSZ,
+    GN_OPT_ROWS_MODEL,
     GN_OPT_ROW_JSON,
     GN_OPT_ROW_CFG,
 };

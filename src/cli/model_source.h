@@ -30,6 +30,14 @@
         .name = "imgsz", .type = GN_OPT_STRING, .metavar = "N|W,H",                                                    \
         .help = "size of the input in pixels (default: the model's; 224 for a network of the zoo)"                     \
     }
+/* All of them, for verbs that take MODEL. */
+#define GN_OPT_ROWS_MODEL GN_OPT_ROW_HEAD, GN_OPT_ROW_CLASSES, GN_OPT_ROW_IMGSZ
+/* Where a model or its weights are written. */
+#define GN_OPT_ROW_MODEL_OUT                                                                                           \
+    {                                                                                                                  \
+        .name = "output", .short_name = 'o', .type = GN_OPT_STRING, .metavar = "FILE", .group = "Output",              \
+        .help = "M.onnx, or W.safetensors for the weights alone"                                                       \
+    }
 
 typedef struct gn_cli_size {
     int width, height; /* pixels; 0: not given */
