@@ -201,11 +201,11 @@ static void check_shape(gn_check *c, const gn_conv *p, int i)
 static void check_shapes(gn_check *c)
 {
     static const int channels[] = {1, 3, 8, 15, 16, 17, 33, 96};
-    static const int windows[][5] = {/* R, S, stride, pad, dilation */
-                                     {3, 3, 1, 1, 1}, {3, 3, 2, 1, 1}, {3, 3, 1, 0, 1}, {3, 3, 2, 0, 1},
-                                     {5, 5, 1, 2, 1}, {5, 5, 2, 2, 1}, {3, 3, 1, 2, 2}, {3, 3, 2, 2, 2},
-                                     {3, 3, 3, 1, 1}, {7, 7, 1, 3, 1}, {1, 5, 1, 2, 1}, {3, 1, 2, 1, 1},
-                                     {2, 2, 2, 0, 1}, {3, 3, 1, 3, 1}, {3, 3, 2, 3, 3}};
+    static const int windows[][5] = {
+        /* R, S, stride, pad, dilation */
+        {3, 3, 1, 1, 1}, {3, 3, 2, 1, 1}, {3, 3, 1, 0, 1}, {3, 3, 2, 0, 1}, {5, 5, 1, 2, 1}, {5, 5, 2, 2, 1},
+        {3, 3, 1, 2, 2}, {3, 3, 2, 2, 2}, {3, 3, 3, 1, 1}, {7, 7, 1, 3, 1}, {7, 7, 2, 3, 1}, {1, 6, 1, 2, 1},
+        {1, 5, 1, 2, 1}, {3, 1, 2, 1, 1}, {2, 2, 2, 0, 1}, {3, 3, 1, 3, 1}, {3, 3, 2, 3, 3}};
     static const int sizes[][2] = {{5, 13}, {9, 8}, {3, 4}, {12, 23}};
     int i = 0;
     for (size_t k = 0; k < sizeof channels / sizeof *channels; k++)
