@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const gn_darknet_options options = {.is_raw = size % 2, .max_numbers = 100000};
+    const gn_darknet_options options = {.is_raw = size % 2, .is_partial = size % 3 == 0, .max_numbers = 100000};
     const uint8_t *end = size ? memchr(data, 0, size) : NULL;
     const size_t n = end ? (size_t)(end - data) : size;
     gn_graph *graph = NULL;

@@ -197,7 +197,8 @@ static gn_status import_onnx(const gn_args *args, gn_error *err)
 
 static gn_status import_darknet(const gn_args *args, gn_error *err)
 {
-    const gn_darknet_options darknet = {.is_raw = gn_args_flag(args, "raw")};
+    const gn_darknet_options darknet = {.is_raw = gn_args_flag(args, "raw"),
+                                        .is_partial = gn_args_flag(args, "partial")};
     const char *weights = gn_args_n_positional(args) > 1 ? gn_args_positional(args, 1) : NULL;
     gn_graph *graph = NULL;
     gn_text notes;

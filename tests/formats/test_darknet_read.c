@@ -204,6 +204,41 @@ static void test_real_weights(void **ctx)
     gn_graph_destroy(&graph);
 }
 
+/* The first layers of a network: the others begin at random, when that is asked for. */
+static void test_partial(void **ctx)
+{
+    (void)ctx;
+    static const char cfg[] = "[net]\nwidth=8\nheight=8\nchannels=1\n[convolutional]\nfilters=2\nactivation=relu\n"
+                              "[convolutional]\nfilters=3\nactivation=linear\n";
+    struct {
+        int32_t header[4];
+        float numbers[13];
+    } file = {{0, 1, 0, 0}, {1, 2, 3, 4}};
+    const gn_darknet_options partial = {.is_partial = true, .seed = 3};
+    gn_graph *graph = NULL;
+    gn_error err = {0};
+    gn_text notes;
+    gn_text_init(&notes);
+    assert_int_equal(gn_darknet_read_bytes(cfg, sizeof cfg - 1, "x.cfg", &file, 32, "w", NULL, NULL, &graph, &err),
+                     GN_EFORMAT);
+    if (gn_darknet_read_bytes(cfg, sizeof cfg - 1, "x.cfg", &file, 32, "w", &partial, &notes, &graph, &err) != GN_OK)
+        fail_msg("%s", err.message);
+    assert_non_null(strstr(notes.data, "random weights from [convolutional] in line 8 on"));
+    const gn_tensor *first = gn_graph_value(graph, gn_graph_find_value(graph, "layers.0.conv.weight"))->data;
+    const gn_tensor *second = gn_graph_value(graph, gn_graph_find_value(graph, "layers.1.conv.weight"))->data;
+    assert_true(gn_tensor_get(first, 0) == 3 && gn_tensor_get(first, 1) == 4);
+    assert_true(gn_tensor_get(second, 0) != 0 && fabs(gn_tensor_get(second, 0)) <= 1);
+    gn_graph_destroy(&graph);
+    /* Within a layer, also between its tensors, it may not end. */
+    for (size_t n = 36; n < 16 + 13 * 4; n += 4) {
+        assert_int_equal(
+            gn_darknet_read_bytes(cfg, sizeof cfg - 1, "x.cfg", &file, n, "w", &partial, NULL, &graph, &err),
+            GN_EFORMAT);
+        assert_non_null(strstr(err.message, "line 8"));
+    }
+    gn_text_deinit(&notes);
+}
+
 /* ---- broken files ---- */
 
 #define NET "[net]\nwidth=8\nheight=8\nchannels=3\n"
@@ -314,8 +349,9 @@ static void test_out_of_memory(void **ctx)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_layer), cmocka_unit_test(test_broken),       cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_people),      cmocka_unit_test(test_real_weights), cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_every_layer),   cmocka_unit_test(test_partial), cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_damage),        cmocka_unit_test(test_people),  cmocka_unit_test(test_real_weights),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

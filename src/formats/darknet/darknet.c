@@ -300,13 +300,16 @@ gn_status gn_darknet_read_bytes(const char *cfg_text, size_t cfg_bytes, const ch
     gn_status status = GN_OK;
     options = options ? options : &defaults;
     b.is_raw = options->is_raw;
+    b.is_partial = options->is_partial;
     b.max_numbers = options->max_numbers ? options->max_numbers : GN_DARKNET_MAX_NUMBERS;
     if (weights) {
         /* More than the file holds is not made room for. */
         int64_t count = 0;
         GN_TRY(gn_darknet_count(weights, weights_bytes, weights_name, &count, err));
-        b.weights_name = count < b.max_numbers ? weights_name : NULL;
-        b.max_numbers = count < b.max_numbers ? count : b.max_numbers;
+        if (!b.is_partial && count < b.max_numbers) {
+            b.weights_name = weights_name;
+            b.max_numbers = count;
+        }
     }
     gn_arena *arena = gn_arena_create(0);
     if (!arena)

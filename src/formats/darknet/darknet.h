@@ -19,7 +19,8 @@
 /* All zero means the defaults. */
 typedef struct gn_darknet_options {
     bool is_raw;         /* what a detection layer would read becomes an output, instead of a refusal */
-    uint64_t seed;       /* of random weights, when there is no .weights file */
+    bool is_partial;     /* a .weights file may end after any layer; those behind it get random weights */
+    uint64_t seed;       /* of random weights */
     int64_t max_numbers; /* of all weights together; 0: GN_DARKNET_MAX_NUMBERS */
 } gn_darknet_options;
 

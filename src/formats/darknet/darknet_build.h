@@ -39,7 +39,7 @@ typedef struct gn_darknet_build {
     gn_darknet_feature *layers;        /* of those before */
     gn_darknet_feature x;              /* result of the layer before */
     int net_w, net_h, net_c;
-    bool is_raw, has_detection, ends_in_softmax;
+    bool is_raw, is_partial, has_detection, ends_in_softmax;
     gn_darknet_slot *slots;
     size_t n_slots, cap_slots;
     int64_t numbers, max_numbers; /* of all weights, and their limit */

@@ -36,16 +36,35 @@ static gn_status read_header(reader *r, const char *name, gn_error *err)
     return GN_OK;
 }
 
-/* The layers never ask for more than the file has; less means another .cfg. */
-static gn_status check_length(const gn_darknet_build *b, const reader *r, const char *name)
+static size_t slot_bytes(const gn_darknet_build *b, const gn_darknet_slot *slot)
 {
-    const size_t at = r->at + (size_t)b->numbers * sizeof(float);
-    GN_ASSERT(at <= r->n);
+    return (size_t)gn_shape_count(&gn_graph_value(b->graph, slot->value)->shape) * sizeof(float);
+}
+
+/* How many slots the file fills: all, or with is_partial those of the layers before its end. */
+static gn_status count_slots(const gn_darknet_build *b, const reader *r, const char *name, size_t *n_out)
+{
+    size_t at = r->at, i = 0;
+    while (i < b->n_slots && slot_bytes(b, &b->slots[i]) <= r->n - at)
+        at += slot_bytes(b, &b->slots[i++]);
+    const bool is_within = i > 0 && i < b->n_slots && b->slots[i].section == b->slots[i - 1].section;
+    if (i < b->n_slots && (at != r->n || is_within))
+        return gn_fail_offset(b->err, GN_EFORMAT, name, (int64_t)r->n,
+                              "the file ends within the weights of [%s], line %d of %s (is it of another .cfg?)",
+                              b->slots[i].section->name, b->slots[i].section->line, b->cfg->name);
     if (at != r->n)
         return gn_fail_offset(b->err, GN_EFORMAT, name, (int64_t)at,
                               "the layers of %s end here, %zu bytes are left over (is it of another .cfg?)",
                               b->cfg->name, r->n - at);
+    *n_out = i;
     return GN_OK;
+}
+
+static void note_rest(gn_darknet_build *b, size_t n)
+{
+    if (b->notes && n < b->n_slots)
+        gn_text_printf(b->notes, "random weights from [%s] in line %d on: the .weights file ends before it\n",
+                       b->slots[n].section->name, b->slots[n].section->line);
 }
 
 /* dst [c][r] from src [r][c] */
@@ -96,14 +115,16 @@ gn_status gn_darknet_count(const void *weights, size_t bytes, const char *name, 
 gn_status gn_darknet_fill(gn_darknet_build *b, const void *weights, size_t bytes, const char *name, uint64_t seed)
 {
     reader r = {.bytes = weights, .n = bytes};
-    if (!weights) {
-        for (size_t i = 0; i < b->n_slots; i++)
-            draw_slot(b, &b->slots[i], seed);
-        return GN_OK;
+    size_t n = 0;
+    if (weights) {
+        GN_TRY(read_header(&r, name, b->err));
+        GN_TRY(count_slots(b, &r, name, &n));
+        note_rest(b, n);
     }
-    GN_TRY(read_header(&r, name, b->err));
-    GN_TRY(check_length(b, &r, name));
     for (size_t i = 0; i < b->n_slots; i++)
-        read_slot(b, &b->slots[i], &r);
+        if (i < n)
+            read_slot(b, &b->slots[i], &r);
+        else
+            draw_slot(b, &b->slots[i], seed);
     return GN_OK;
 }
