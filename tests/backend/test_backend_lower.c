@@ -17,11 +17,25 @@ typedef struct lower_case {
     const char *name, *graph;
     const char *wanted;   /* "domain.Op Op": operators that must be there afterwards */
     const char *unwanted; /* operators that must be gone */
-    const char *grad;     /* the gradient of a weighted sum of output 0 by this input is one more output; NULL: none */
+    const char *grad;     /* gradients of sum(y * y) by these values are more outputs; NULL: none */
 } lower_case;
 
 #define X4   "input 'x' f32 [2,12,5,3]\n"
 #define INTS " {perm: ints "
+
+/* A block of ConvNeXt over C channels, in a batch of N pictures. */
+#define CONVNEXT(N, C, C4, H, W)                                                                                       \
+    "input 'x' f32 [" N "," C "," H "," W "]\nstate 'dw' f32 [" C ",1,7,7] trainable\nstate 's' f32 [" C               \
+    "] trainable\nstate 'b' f32 [" C "] trainable\nstate 'w1' f32 [" C4 "," C "] trainable\nstate 'b1' f32 [" C4       \
+    "] trainable\nstate 'w2' f32 [" C "," C4 "] trainable\nstate 'b2' f32 [" C "] trainable\nstate 'gamma' f32 [" C    \
+    ",1,1] trainable\nnode 'Conv' '' 'c' ('x' 'dw') -> ('d') {group: int " C "; pads: ints 3 3 3 3}\n"                 \
+    "node 'Transpose' '' 'p' ('d') -> ('l') {perm: ints 0 2 3 1}\n"                                                    \
+    "node 'LayerNormalization' '' 'ln' ('l' 's' 'b') -> ('n') {epsilon: float 0.000001}\n"                             \
+    "node 'Transpose' '' 't1' ('w1') -> ('v1') {perm: ints 1 0}\nnode 'MatMul' '' 'm1' ('n' 'v1') -> ('p1') {}\n"      \
+    "node 'Add' '' 'a1' ('p1' 'b1') -> ('q1') {}\nnode 'Gelu' '' 'g' ('q1') -> ('h') {}\n"                             \
+    "node 'Transpose' '' 't2' ('w2') -> ('v2') {perm: ints 1 0}\nnode 'MatMul' '' 'm2' ('h' 'v2') -> ('p2') {}\n"      \
+    "node 'Add' '' 'a2' ('p2' 'b2') -> ('q2') {}\nnode 'Transpose' '' 'f' ('q2') -> ('r') {perm: ints 0 3 1 2}\n"      \
+    "node 'Mul' '' 'scale' ('r' 'gamma') -> ('k') {}\nnode 'Add' '' 'sum' ('k' 'x') -> ('y') {}\noutput 'y'\n"
 
 static const lower_case cases[] = {
     {"channels last and first",
@@ -89,6 +103,8 @@ static const lower_case cases[] = {
      "node 'Transpose' '' 'u' ('c') -> ('ct') {perm: ints 1 0}\nnode 'Gemm' '' 'g' ('a' 'bt') -> ('y') {}\n"
      "node 'Gemm' '' 'h' ('a' 'ct') -> ('z') {transB: int 1}\noutput 'y'\noutput 'z'\n",
      "Gemm", "Transpose", NULL},
+    {"a block of ConvNeXt", CONVNEXT("2", "8", "32", "9", "8"), "Linear Gemm ChannelsLast ChannelsFirst",
+     "MatMul Transpose", "dw s b w1 b1 w2 b2 gamma x"},
     {"mean over pictures", X4 "node 'ReduceMean' '' 'm' ('x') -> ('y') {axes: ints -1 2}\noutput 'y'\n",
      "GlobalAveragePool", "ReduceMean", "x"},
     {"mean over pictures, dimensions dropped",
@@ -128,7 +144,7 @@ static const lower_case cases[] = {
 
 static gn_graph *parse(const lower_case *c)
 {
-    char text[2048];
+    char text[4096];
     gn_graph *graph = NULL;
     gn_error err = {0};
     const int n = snprintf(text, sizeof text, "gannet-graph 1\n%s", c->graph);
@@ -143,18 +159,30 @@ static gn_graph *parse(const lower_case *c)
     return graph;
 }
 
-/* One more output: the gradient of sum(y * y) by `name`. */
-static void add_gradient(const lower_case *c, gn_graph *graph)
+#define MOST_GRADS 16
+
+/* More outputs: the gradients of sum(y * y) by the named values. */
+static void add_gradients(const lower_case *c, gn_graph *graph)
 {
-    int y = gn_graph_output(graph, 0), wrt = gn_graph_find_value(graph, c->grad), grad;
+    int y = gn_graph_output(graph, 0), wrt[MOST_GRADS], grads[MOST_GRADS], n = 0;
+    char name[32];
     gn_error err = {0};
+    for (const char *at = c->grad; *at && n < MOST_GRADS; at += strspn(at, " ")) {
+        const size_t length = strcspn(at, " ");
+        snprintf(name, sizeof name, "%.*s", (int)length, at);
+        wrt[n] = gn_graph_find_value(graph, name);
+        assert_true(wrt[n++] >= 0);
+        at += length;
+    }
     const gn_attr scalar = gn_attr_ints("shape", NULL, 0);
     int square = gn_graph_add_op(graph, "Mul", "", "square", (const int[]){y, y}, 2, NULL, 0);
     int loss = gn_graph_add_op(graph, "SumTo", "gannet", "loss", &square, 1, &scalar, 1);
-    if (gn_graph_differentiate(graph, loss, &wrt, 1, &grad, &err) != GN_OK)
+    if (gn_graph_differentiate(graph, loss, wrt, n, grads, &err) != GN_OK)
         fail_msg("%s: %s", c->name, err.message);
-    assert_true(grad >= 0);
-    gn_graph_add_output(graph, grad);
+    for (int i = 0; i < n; i++) {
+        assert_true(grads[i] >= 0);
+        gn_graph_add_output(graph, grads[i]);
+    }
 }
 
 static int count(const gn_graph *graph, const char *op, size_t length)
@@ -186,7 +214,7 @@ static void patterns_are_recognised(void **state)
         gn_graph *graph = parse(c), *lowered = NULL;
         gn_error err = {0};
         if (c->grad) {
-            add_gradient(c, graph);
+            add_gradients(c, graph);
             assert_int_equal(gn_pass_prune(graph), GN_OK);
         }
         assert_int_equal(gn_graph_clone(graph, true, &lowered), GN_OK);
@@ -226,11 +254,38 @@ static void views_share_memory(void **state)
     gn_graph_destroy(&graph);
 }
 
+/* The same bits for any number of threads, where every kernel has several tasks. */
+static void threads_change_nothing(void **state)
+{
+    (void)state;
+    static const lower_case large = {"a large block", CONVNEXT("8", "48", "192", "25", "24"), "", "",
+                                     "dw s b w1 b1 w2 b2 gamma x"};
+    gn_graph *graph = parse(&large);
+    add_gradients(&large, graph);
+    fixture_run one;
+    fixture_open(&one, graph, 1, 1);
+    fixture_run_once(&one);
+    for (int threads = 2; threads <= 5; threads += 3) {
+        fixture_run many;
+        fixture_open(&many, graph, threads, 1);
+        fixture_run_once(&many);
+        for (int i = 0; i < gn_graph_output_count(graph); i++) {
+            const gn_shape *shape = &gn_graph_value(graph, gn_graph_output(graph, i))->shape;
+            assert_memory_equal(gn_backend_cpu.output(one.exec, i), gn_backend_cpu.output(many.exec, i),
+                                (size_t)gn_shape_count(shape) * sizeof(float));
+        }
+        fixture_close(&many);
+    }
+    fixture_close(&one);
+    gn_graph_destroy(&graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(patterns_are_recognised),
         cmocka_unit_test(views_share_memory),
+        cmocka_unit_test(threads_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
