@@ -150,7 +150,7 @@ static gn_status write_model(const gn_args *args, gn_graph *graph, const char *p
 }
 
 /* The weights in `weights`: of a file, or of the model `graph` when there is one. */
-static gn_status use_weights(const gn_args *args, const gn_weights *weights, gn_error *err)
+static gn_status use_weights(const gn_args *args, const gn_weights *weights, gn_import_counts *counts, gn_error *err)
 {
     const char *path = gn_args_str(args, "output");
     if (gn_args_flag(args, "list"))
@@ -159,7 +159,7 @@ static gn_status use_weights(const gn_args *args, const gn_weights *weights, gn_
         return gn_import_convert(args, weights, true, path, err);
     gn_graph *graph = NULL;
     gn_weights *loaded = NULL;
-    GN_TRY(gn_import_network(args, weights, &graph, err));
+    GN_TRY(gn_import_network(args, weights, &graph, counts, err));
     gn_status status;
     if (gn_has_suffix(path, ".onnx")) {
         status = write_model(args, graph, path, err);
@@ -174,28 +174,28 @@ static gn_status use_weights(const gn_args *args, const gn_weights *weights, gn_
 }
 
 /* A whole model: to an ONNX file, or what it holds as a list or as safetensors. */
-static gn_status use_model(const gn_args *args, gn_graph *graph, gn_error *err)
+static gn_status use_model(const gn_args *args, gn_graph *graph, gn_import_counts *counts, gn_error *err)
 {
     const char *path = gn_args_str(args, "output");
     gn_weights *weights = NULL;
     if (!gn_args_flag(args, "list") && gn_has_suffix(path, ".onnx"))
         return write_model(args, graph, path, err);
     GN_TRY(gn_weights_open_graph(graph, gn_args_positional(args, 0), &weights, err));
-    const gn_status status = use_weights(args, weights, err);
+    const gn_status status = use_weights(args, weights, counts, err);
     gn_weights_close(&weights);
     return status;
 }
 
-static gn_status import_onnx(const gn_args *args, gn_error *err)
+static gn_status import_onnx(const gn_args *args, gn_import_counts *counts, gn_error *err)
 {
     gn_graph *graph = NULL;
     GN_TRY(gn_onnx_read(gn_args_positional(args, 0), NULL, &graph, err));
-    const gn_status status = use_model(args, graph, err);
+    const gn_status status = use_model(args, graph, counts, err);
     gn_graph_destroy(&graph);
     return status;
 }
 
-static gn_status import_darknet(const gn_args *args, gn_error *err)
+static gn_status import_darknet(const gn_args *args, gn_import_counts *counts, gn_error *err)
 {
     const gn_darknet_options darknet = {.is_raw = gn_args_flag(args, "raw"),
                                         .is_partial = gn_args_flag(args, "partial")};
@@ -209,23 +209,23 @@ static gn_status import_darknet(const gn_args *args, gn_error *err)
             gn_cli_say("%s", notes.data);
         if (!weights)
             gn_cli_say("no .weights file: the weights are random\n");
-        status = use_model(args, graph, err);
+        status = use_model(args, graph, counts, err);
     }
     gn_text_deinit(&notes);
     gn_graph_destroy(&graph);
     return status;
 }
 
-static gn_status import_weights(const gn_args *args, gn_error *err)
+static gn_status import_weights(const gn_args *args, gn_import_counts *counts, gn_error *err)
 {
     gn_weights *weights = NULL;
     GN_TRY(gn_weights_open(gn_args_positional(args, 0), gn_args_str(args, "key"), &weights, err));
-    const gn_status status = use_weights(args, weights, err);
+    const gn_status status = use_weights(args, weights, counts, err);
     gn_weights_close(&weights);
     return status;
 }
 
-static gn_status say_written(const gn_args *args, gn_error *err)
+static gn_status say_written(const gn_args *args, const gn_import_counts *counts, gn_error *err)
 {
     const char *path = gn_args_str(args, "output");
     if (gn_args_flag(args, "list"))
@@ -237,6 +237,11 @@ static gn_status say_written(const gn_args *args, gn_error *err)
     gn_jsonw_init(&j);
     gn_jsonw_str(&j, "output", path);
     gn_jsonw_int(&j, "bytes", gn_path_bytes(path));
+    if (counts->is_counted) {
+        gn_jsonw_int(&j, "tensors_loaded", counts->loaded);
+        gn_jsonw_int(&j, "tensors_new", counts->fresh);
+        gn_jsonw_int(&j, "tensors_left_over", counts->left_over);
+    }
     const gn_status status = gn_jsonw_print(&j);
     return status == GN_OK ? GN_OK : gn_fail(err, status, "the result cannot be written to standard output");
 }
@@ -248,14 +253,15 @@ static int run(int argc, char **argv)
     if (!gn_cli_begin(&spec, argc, argv, &args, &code))
         return code;
     gn_error err = {0};
+    gn_import_counts counts = {0};
     const file_form form = form_of(gn_args_positional(args, 0));
     gn_status status = check_request(args, form, &err);
     if (status == GN_OK)
-        status = form == FORM_ONNX      ? import_onnx(args, &err)
-                 : form == FORM_DARKNET ? import_darknet(args, &err)
-                                        : import_weights(args, &err);
+        status = form == FORM_ONNX      ? import_onnx(args, &counts, &err)
+                 : form == FORM_DARKNET ? import_darknet(args, &counts, &err)
+                                        : import_weights(args, &counts, &err);
     if (status == GN_OK)
-        status = say_written(args, &err);
+        status = say_written(args, &counts, &err);
     code = status == GN_OK ? 0 : gn_cli_fail(args, &err);
     gn_args_destroy(&args);
     return code;

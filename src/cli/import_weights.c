@@ -229,7 +229,7 @@ static void say_report(const gn_weights_report *report)
 }
 
 static gn_status load(const gn_weights *weights, const gn_weights_load_options *options, gn_zoo_options *zoo,
-                      gn_arena *arena, gn_graph **graph, gn_error *err)
+                      gn_arena *arena, gn_graph **graph, gn_import_counts *counts, gn_error *err)
 {
     gn_weights_report report = {0};
     gn_status status = gn_weights_load_into(*graph, weights, options, arena, &report, err);
@@ -245,13 +245,15 @@ static gn_status load(const gn_weights *weights, const gn_weights_load_options *
         if (status == GN_OK)
             status = gn_weights_load_into(*graph, weights, options, arena, &report, err);
     }
-    if (status == GN_OK)
-        gn_cli_say("%d tensors loaded, %d of %s's are new\n", report.n_loaded, report.n_missing + report.n_misfits,
-                   zoo->model);
-    return status;
+    if (status != GN_OK)
+        return status;
+    *counts = (gn_import_counts){true, report.n_loaded, report.n_missing + report.n_misfits, report.n_left_over};
+    gn_cli_say("%d tensors loaded, %d of %s's are new\n", counts->loaded, counts->fresh, zoo->model);
+    return GN_OK;
 }
 
-gn_status gn_import_network(const gn_args *args, const gn_weights *weights, gn_graph **graph_out, gn_error *err)
+gn_status gn_import_network(const gn_args *args, const gn_weights *weights, gn_graph **graph_out,
+                            gn_import_counts *counts_out, gn_error *err)
 {
     gn_weights_load_options options = {0};
     gn_zoo_options zoo;
@@ -261,7 +263,7 @@ gn_status gn_import_network(const gn_args *args, const gn_weights *weights, gn_g
     if (status == GN_OK)
         status = build(args, weights, &options, &zoo, arena, &graph, err);
     if (status == GN_OK)
-        status = load(weights, &options, &zoo, arena, &graph, err);
+        status = load(weights, &options, &zoo, arena, &graph, counts_out, err);
     gn_arena_destroy(&arena);
     if (status != GN_OK)
         gn_graph_destroy(&graph);

@@ -130,6 +130,11 @@ static void test_does_not_fit(void **ctx)
     snprintf(path, sizeof path, "%s/no.onnx", folder);
     assert_false(gn_path_exists(path));
     expect("import net.safetensors --model mobilenet_v2@0.1 --imgsz 64 --head box --partial -o part.onnx", 0, "4 of");
+    const gn_json *root = call_json(
+        "import net.safetensors --model mobilenet_v2@0.1 --imgsz 64 --head box --partial -o part.onnx --json --quiet");
+    double fresh = 0, left_over = 0;
+    assert_true(gn_json_number(root, "tensors_new", &fresh) && gn_json_number(root, "tensors_left_over", &left_over));
+    assert_true(fresh == 4 && left_over == 2);
     expect("predict part.onnx " GN_SOURCE_DIR "/docs/report.png --json", 0, "box");
 }
 
