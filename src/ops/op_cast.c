@@ -35,6 +35,21 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
     return GN_OK;
 }
 
+/* Between real types the gradient is cast back; what went through an integer has none. */
+static gn_status grad_rule(gn_grad *grad, const gn_node *node)
+{
+    const gn_dtype from = gn_in_dtype(gn_grad_graph(grad), node, 0);
+    const int dy = gn_grad_of_out(grad, node, 0);
+    if (dy < 0 || !gn_grad_wants(grad, node, 0) || !gn_dtype_is_real(from) || !gn_dtype_is_real(target_of(node)))
+        return GN_OK;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (types[i].dtype == from) {
+            const gn_attr to = gn_attr_int("to", types[i].onnx);
+            return gn_give(grad, node, 0, gn_emit(grad, node, "", "Cast", &dy, 1, &to, 1));
+        }
+    return GN_OK;
+}
+
 /* Real numbers become integers by dropping the fraction; integers keep the low bits that fit. */
 static gn_status reference(const gn_ref_call *call)
 {
@@ -55,7 +70,8 @@ const gn_op_def gn_op_cast = {
     .max_in = 1,
     .min_out = 1,
     .max_out = 1,
-    .layout = GN_LAYOUT_RULE_PLAIN,
+    .layout = GN_LAYOUT_RULE_SAME,
     .infer = infer,
+    .grad = grad_rule,
     .reference = reference,
 };

@@ -1,4 +1,4 @@
-/* Floor, Ceil, Round (halves to even), Sign, Sin and Cos, element by element.  The first four have no gradient worth the name.
+/* Floor, Ceil, Round (halves to even), Sign, Sin and Cos, element by element.  The gradient of the first four is 0.
  * Source: ONNX Floor, Ceil, Sign (opset 13), Round (opset 11), Sin, Cos (opset 7).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/map_rules.h"
@@ -40,6 +40,14 @@ static double cos_of(double x, const double *k)
 {
     (void)k;
     return cos(x);
+}
+
+/* Nothing is added to the gradient of the operand. */
+static gn_status grad_nothing(gn_grad *grad, const gn_node *node)
+{
+    (void)grad;
+    (void)node;
+    return GN_OK;
 }
 
 /* d sin = cos, d cos = -sin. */
@@ -90,9 +98,9 @@ REFERENCE(reference_cos, cos_of)
         .reference = run,                                                                                              \
     }
 
-MAP(gn_op_floor, "Floor", NULL, reference_floor);
-MAP(gn_op_ceil, "Ceil", NULL, reference_ceil);
-MAP(gn_op_round, "Round", NULL, reference_round);
-MAP(gn_op_sign, "Sign", NULL, reference_sign);
+MAP(gn_op_floor, "Floor", grad_nothing, reference_floor);
+MAP(gn_op_ceil, "Ceil", grad_nothing, reference_ceil);
+MAP(gn_op_round, "Round", grad_nothing, reference_round);
+MAP(gn_op_sign, "Sign", grad_nothing, reference_sign);
 MAP(gn_op_sin, "Sin", grad_sin, reference_sin);
 MAP(gn_op_cos, "Cos", grad_cos, reference_cos);
