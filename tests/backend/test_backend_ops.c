@@ -246,6 +246,23 @@ static void gemm(void **state)
         }
 }
 
+/* Few rows by a matrix that is large and not constant: read where it lies. */
+static void few_rows(void **state)
+{
+    (void)state;
+    static const int sizes[][3] = {{3, 1030, 1021}, {17, 700, 1500}};
+    const gn_attr turned = gn_attr_int("transB", 1);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const int M = sizes[i][0], C = sizes[i][1], K = sizes[i][2];
+        int x = INPUT("x", M, C), w = INPUT("w", K, C), b = INPUT("b", K), dy = INPUT("dy", M, K);
+        outputs_of(op("", "Gemm", 1, (int[]){x, w, b}, 3, &turned, 1));
+        outputs_of(op("", "Gemm", 1, (int[]){dy, w}, 2, NULL, 0));
+        const gn_attr clamp[2] = {gn_attr_float("lo", -3.0f), gn_attr_float("hi", 9.0f)};
+        outputs_of(op("gannet", "Linear", 1, (int[]){x, w}, 2, clamp, 2));
+        check("products of few rows");
+    }
+}
+
 static void matmul(void **state)
 {
     (void)state;
@@ -749,6 +766,7 @@ int main(void)
         TEST(fused_conv),
         TEST(conv_gradients),
         TEST(gemm),
+        TEST(few_rows),
         TEST(matmul),
         TEST(unary),
         TEST(unary_gradients),

@@ -1,12 +1,17 @@
 /* Gemm, MatMul and Linear by one matrix on the CPU, as convolutions of one pixel: the three products that a linear layer and its gradient need
  * (A B^T, A B, A^T B) are the convolution's forward, gradient by data and gradient by weights.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <string.h>
 
 #include "backend/cpu/cpu_internal.h"
 #include "kernels/elementwise.h"
 
-typedef enum product { PRODUCT_ABT, PRODUCT_AB, PRODUCT_ATB, PRODUCT_REFERENCE } product;
+/* A B^T also for few rows of A and a large B that changes from run to run: there B is read where it lies, once, instead of being
+ * packed, and the result comes out turned. */
+typedef enum product { PRODUCT_ABT, PRODUCT_AB, PRODUCT_ATB, PRODUCT_ABT_FEW, PRODUCT_REFERENCE } product;
+
+enum { FEW_ROWS = 64, LARGE_WEIGHTS = 1 << 20 };
 
 static bool is_row_vector(const gn_shape *s, int64_t n)
 {
@@ -29,7 +34,7 @@ static product linear_product(const gn_graph *graph, const gn_node *node)
     return is_turned(node) && gn_cpu_value_changes(graph, node->in[1]) ? PRODUCT_REFERENCE : PRODUCT_ABT;
 }
 
-static product product_of(const gn_graph *graph, const gn_node *node)
+static product general_product(const gn_graph *graph, const gn_node *node)
 {
     const gn_shape *a = gn_in_shape(graph, node, 0), *b = gn_in_shape(graph, node, 1), *c = gn_in_shape(graph, node, 2);
     const gn_shape *y = &gn_graph_value(graph, node->out[0])->shape;
@@ -45,6 +50,17 @@ static product product_of(const gn_graph *graph, const gn_node *node)
     if (c)
         return PRODUCT_REFERENCE;
     return ta ? (tb ? PRODUCT_REFERENCE : PRODUCT_ATB) : PRODUCT_AB;
+}
+
+static product product_of(const gn_graph *graph, const gn_node *node)
+{
+    const product kind = general_product(graph, node);
+    if (kind != PRODUCT_ABT)
+        return kind;
+    const gn_shape *a = gn_in_shape(graph, node, 0), *b = gn_in_shape(graph, node, 1);
+    const int64_t rows = gn_shape_count(a) / (a->dim[a->rank - 1] > 0 ? a->dim[a->rank - 1] : 1);
+    const bool is_few = rows <= FEW_ROWS && gn_shape_count(b) >= LARGE_WEIGHTS;
+    return is_few && gn_cpu_value_changes(graph, node->in[1]) ? PRODUCT_ABT_FEW : PRODUCT_ABT;
 }
 
 /* N pixels of C channels into K. */
@@ -76,6 +92,8 @@ static gn_conv sizes(const gn_graph *graph, const gn_node *node, product kind)
     case PRODUCT_AB:
     case PRODUCT_ATB:
         return pixels(rows, b->dim[1], width);
+    case PRODUCT_ABT_FEW: /* the rows of B are the pixels, those of A the filters */
+        return pixels(b->dim[0], width, rows);
     case PRODUCT_REFERENCE:
         break;
     }
@@ -85,6 +103,12 @@ static gn_conv sizes(const gn_graph *graph, const gn_node *node, product kind)
 static bool packs_each_run(const gn_graph *graph, const gn_node *node)
 {
     return gn_cpu_value_changes(graph, node->in[1]) || (gn_has_in(node, 2) && gn_cpu_value_changes(graph, node->in[2]));
+}
+
+/* Step scratch of a product with few rows: packed A, then the result turned [N,K] (of the kernel's problem). */
+static size_t turned_offset(const gn_conv *p)
+{
+    return (gn_conv_pack_bytes(p) + GN_ALIGN_BYTES - 1) / GN_ALIGN_BYTES * GN_ALIGN_BYTES;
 }
 
 static size_t scratch_bytes(const gn_graph *graph, const gn_node *node)
@@ -98,6 +122,8 @@ static size_t scratch_bytes(const gn_graph *graph, const gn_node *node)
         return packs_each_run(graph, node) ? gn_conv_bwd_data_pack_bytes(&p) : 0;
     case PRODUCT_ATB:
         return gn_conv_bwd_weight_partial_bytes(&p);
+    case PRODUCT_ABT_FEW:
+        return turned_offset(&p) + (size_t)p.N * (size_t)p.K * sizeof(float);
     case PRODUCT_REFERENCE:
         break;
     }
@@ -164,10 +190,10 @@ static gn_status prepare(gn_exec *exec, gn_cpu_step *step, gn_error *err)
     const gn_conv *p = &step->p.conv;
     if (kind == PRODUCT_REFERENCE)
         return GN_OK;
-    step->thread_bytes = kind == PRODUCT_ABT  ? gn_conv_fwd_scratch_bytes(p)
-                         : kind == PRODUCT_AB ? gn_conv_bwd_data_scratch_bytes(p)
-                                              : gn_conv_bwd_weight_scratch_bytes(p);
-    if (kind == PRODUCT_ATB)
+    step->thread_bytes = kind == PRODUCT_ABT || kind == PRODUCT_ABT_FEW ? gn_conv_fwd_scratch_bytes(p)
+                         : kind == PRODUCT_AB                           ? gn_conv_bwd_data_scratch_bytes(p)
+                                                                        : gn_conv_bwd_weight_scratch_bytes(p);
+    if (kind != PRODUCT_ABT && kind != PRODUCT_AB)
         return GN_OK;
     step->packs_each_run = packs_each_run(exec->graph, step->node);
     if (step->packs_each_run)
@@ -205,6 +231,43 @@ static void weight_reduce_task(void *ctx, int task, int thread)
     gn_conv_bwd_weight_reduce_task(&j->weight, task);
 }
 
+/* ---- few rows ---- */
+
+typedef struct turn_job {
+    const float *src, *bias; /* src: [columns, rows] */
+    float *dst;              /* [rows, columns] */
+    size_t rows, columns;
+    gn_clamp clamp;
+} turn_job;
+
+/* Columns begin..end-1 of the result, and the bias with them. */
+static void turn_columns(void *ctx, size_t begin, size_t end)
+{
+    const turn_job *j = ctx;
+    for (size_t r = 0; r < j->rows; r++) {
+        float *dst = j->dst + r * j->columns;
+        for (size_t c = begin; c < end; c++)
+            dst[c] = j->src[c * j->rows + r] + (j->bias ? j->bias[c] : 0.0f);
+        gn_f32_clamp(dst + begin, dst + begin, end - begin, j->clamp);
+    }
+}
+
+/* Y^T = B A^T: the rows of B pass the kernel as pixels, A is packed. */
+static void run_abt_few(gn_exec *exec, const gn_cpu_step *step)
+{
+    const gn_conv *p = &step->p.conv;
+    unsigned char *scratch = gn_cpu_step_scratch(exec, step);
+    float *turned = (float *)(void *)(scratch + turned_offset(p));
+    linear_job job = {.exec = exec, .p = p, .w = gn_cpu_in(exec, step, 0), .packed = scratch};
+    gn_pool_run(exec->device->pool, gn_conv_pack_panels(p), pack_forward_task, &job);
+    job.forward =
+        (gn_conv_fwd){*p, gn_cpu_in(exec, step, 1), scratch, NULL, turned, {-INFINITY, INFINITY}, exec->device->zeros};
+    gn_pool_run(exec->device->pool, gn_conv_fwd_tasks(p), forward_task, &job);
+    turn_job turn = {turned,     gn_cpu_in(exec, step, 2), gn_cpu_out(exec, step, 0), (size_t)p->K, (size_t)p->N,
+                     step->clamp};
+    gn_cpu_for_range(exec, turn.columns, GN_CPU_CHUNK / turn.rows + 1, turn_columns, &turn);
+}
+
 static void run(gn_exec *exec, const gn_cpu_step *step)
 {
     product kind = product_of(exec->graph, step->node);
@@ -214,7 +277,7 @@ static void run(gn_exec *exec, const gn_cpu_step *step)
     float *y = gn_cpu_out(exec, step, 0);
     linear_job job = {.exec = exec};
     void *packed = step->packs_each_run ? gn_cpu_step_scratch(exec, step) : step->packed;
-    if (step->packs_each_run && kind != PRODUCT_ATB)
+    if (step->packs_each_run)
         pack(exec, step, kind, b, packed);
     switch (kind) {
     case PRODUCT_ABT:
@@ -229,6 +292,9 @@ static void run(gn_exec *exec, const gn_cpu_step *step)
         job.weight = (gn_conv_bwd_weight){*p, b, a, y, NULL, gn_cpu_step_scratch(exec, step), zeros, false};
         gn_pool_run(pool, gn_conv_bwd_weight_tasks(p), weight_task, &job);
         gn_pool_run(pool, gn_conv_bwd_weight_reduce_tasks(p), weight_reduce_task, &job);
+        break;
+    case PRODUCT_ABT_FEW:
+        run_abt_few(exec, step);
         break;
     case PRODUCT_REFERENCE:
         gn_cpu_reference_op.run(exec, step);
