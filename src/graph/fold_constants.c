@@ -9,10 +9,12 @@
 #define KNOWN_MAX_OUT   4096
 #define KNOWN_MAX_IN    16384
 #define KNOWN_MAX_BYTES ((size_t)16 << 20) /* over a graph: a file of thousands of such nodes is no network */
-/* Results of the passes: at most this large, and at most so much larger than what they are made of. */
+/* Results of the passes that are larger than what they are made of: at most this large, and at most so much larger. */
 #define FOLD_MAX_BYTES  ((size_t)64 << 20)
 #define FOLD_GROWTH     4
 #define FOLD_FREE_BYTES ((size_t)1 << 20)
+/* All results of a pass together: so many times what the graph held, and FOLD_MAX_BYTES. */
+#define FOLD_TOTAL 8
 
 bool gn_is_update(const gn_graph *graph, int value)
 {
@@ -211,7 +213,7 @@ static bool is_fixed(const gn_graph *graph, int id, bool takes_states)
     return v->data && v->data->data;
 }
 
-/* budget: bytes by which this pass may still let the constants grow; taken from when the node is foldable. */
+/* budget: bytes that this pass may still make; taken from when the node is foldable. */
 static bool is_foldable(const gn_graph *graph, const gn_node *node, bool takes_states, size_t *budget)
 {
     size_t in_bytes = 0, out_bytes = 0;
@@ -227,14 +229,15 @@ static bool is_foldable(const gn_graph *graph, const gn_node *node, bool takes_s
         if (node->out[k] >= 0) {
             const gn_value *v = graph->values[node->out[k]];
             const int64_t count = gn_shape_count(&v->shape);
-            if (v->dtype == GN_DTYPE_NONE || count < 0 || (size_t)count > FOLD_MAX_BYTES)
+            if (v->dtype == GN_DTYPE_NONE || count < 0)
                 return false;
             out_bytes += (size_t)count * gn_dtype_bytes(v->dtype);
         }
     const size_t growth = out_bytes > in_bytes ? out_bytes - in_bytes : 0;
-    if (out_bytes > FOLD_MAX_BYTES || out_bytes > FOLD_FREE_BYTES + FOLD_GROWTH * in_bytes || growth > *budget)
+    if (out_bytes > *budget ||
+        (growth > 0 && (out_bytes > FOLD_MAX_BYTES || out_bytes > FOLD_FREE_BYTES + FOLD_GROWTH * in_bytes)))
         return false;
-    *budget -= growth;
+    *budget -= out_bytes;
     return true;
 }
 
@@ -256,9 +259,18 @@ static gn_status fold_node(gn_graph *graph, gn_node *node)
     return status;
 }
 
+static size_t total_budget(const gn_graph *graph)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < graph->n_values; i++)
+        if (graph->values[i]->data && graph->values[i]->data->data)
+            bytes += gn_tensor_bytes(graph->values[i]->data);
+    return FOLD_MAX_BYTES + FOLD_TOTAL * bytes;
+}
+
 static gn_status fold(gn_graph *graph, bool takes_states, gn_error *err)
 {
-    size_t budget = FOLD_MAX_BYTES;
+    size_t budget = total_budget(graph);
     bool *gone = gn_calloc(graph->n_nodes + 1, sizeof *gone);
     gn_status status = gone ? GN_OK : GN_ENOMEM;
     for (size_t i = 0; i < graph->n_nodes && status == GN_OK; i++) {

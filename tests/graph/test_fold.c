@@ -163,6 +163,26 @@ static void growth_is_limited(void **state)
     gn_graph_destroy(&graph);
 }
 
+/* A thousand results of one constant: each is small, all of them are not. */
+static void the_total_is_limited(void **state)
+{
+    (void)state;
+    gn_error err = {0};
+    gn_graph *graph = fixture_graph();
+    const gn_shape shape = gn_shape_make(1, 1 << 18);
+    gn_tensor *zeros = NULL;
+    assert_int_equal(gn_tensor_create(GN_DTYPE_F32, &shape, &zeros), GN_OK);
+    int x = gn_graph_add_const(graph, "zeros", zeros);
+    gn_tensor_destroy(&zeros);
+    for (int i = 0; i < 200; i++)
+        x = fixture_unary(graph, "Relu", x);
+    gn_graph_add_output(graph, x);
+    assert_int_equal(gn_pass_fold_constants(graph, &err), GN_OK);
+    assert_true(gn_graph_node_count(graph) >= 100); /* 64 MiB and 8 times 1 MiB are 72 of them */
+    assert_true(gn_graph_node_count(graph) <= 150);
+    gn_graph_destroy(&graph);
+}
+
 static void contents_of_inputs_are_never_known(void **state)
 {
     (void)state;
@@ -182,6 +202,7 @@ int main(void)
         cmocka_unit_test(training_folds_shapes_and_keeps_weights),
         cmocka_unit_test(renewed_states_are_not_folded),
         cmocka_unit_test(growth_is_limited),
+        cmocka_unit_test(the_total_is_limited),
         cmocka_unit_test(contents_of_inputs_are_never_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
