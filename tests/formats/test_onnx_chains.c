@@ -444,6 +444,28 @@ static void sparse_constants(void **state)
     assert_non_null(strstr(err.message, "'c'"));
 }
 
+/* Exporters write a bias that several layers share once, and hand it on by an Identity: it is a weight all the same. */
+static void weights_behind_an_identity(void **state)
+{
+    (void)state;
+    const float w[4] = {1, 0, 0, 1}, b[2] = {0, 0};
+    gn_text g = begin(image_dims);
+    onnx_tensor(&g, ONNX_INITIALIZER, "w", ONNX_FLOAT, INTS(2, 2, 1, 1), 4, w, sizeof w);
+    onnx_tensor(&g, ONNX_INITIALIZER, "b", ONNX_FLOAT, INTS(2), 1, b, sizeof b);
+    node(&g, "Identity", NAMES("b"), 1, "same");
+    node(&g, "Conv", NAMES("x", "w", "same"), 3, "y");
+    gn_graph *graph = expect_graph(11, &g);
+    const gn_value *bias = gn_graph_value(graph, gn_graph_find_value(graph, "b"));
+    assert_int_equal(bias->kind, GN_VALUE_STATE);
+    assert_true(bias->trainable);
+    expect_numbers(graph, 1, x_at, 32);
+    gn_error err = {0};
+    set_shape(graph, gn_shape_make(4, 1, 2, 4, 4));
+    assert_int_equal(gn_pass_inference(graph, &err), GN_OK);
+    assert_int_equal(gn_graph_node_count(graph), 1);
+    gn_graph_destroy(&graph);
+}
+
 /* ---- files that ask for much ---- */
 
 /* Blocks that the reader takes, and how much they hold at most. */
@@ -590,6 +612,7 @@ int main(void)
         cmocka_unit_test(one_dimension),
         cmocka_unit_test(mixed_old_resize_is_refused),
         cmocka_unit_test(sparse_constants),
+        cmocka_unit_test(weights_behind_an_identity),
         cmocka_unit_test(large_claims_take_little_memory),
         cmocka_unit_test(many_claims_take_little_memory),
         cmocka_unit_test(memory_runs_out_at_every_allocation),

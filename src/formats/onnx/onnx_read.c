@@ -172,13 +172,24 @@ static int64_t proto_count(const Onnx__TensorProto *t)
     return gn_shape_count(&shape);
 }
 
+/* The initialiser that a name stands for, also through an Identity, by which exporters share equal ones. */
+static const gn_onnx_producer *initializer_of(const gn_onnx_reader *r, const char *name)
+{
+    const gn_onnx_producer *found = find_name(r->initializers, r->proto->n_initializer, name);
+    const gn_onnx_producer *from = found ? NULL : find_name(r->producers, r->n_producers, name);
+    const Onnx__NodeProto *node = from ? r->proto->node[from->node] : NULL;
+    if (node && strcmp(gn_onnx_text(node->op_type), "Identity") == 0 && node->n_input == 1)
+        found = find_name(r->initializers, r->proto->n_initializer, node->input[0]);
+    return found;
+}
+
 /* What each initialiser is to the nodes that read it; a running statistic stays one whoever else reads it. */
 static void find_roles(gn_onnx_reader *r)
 {
     for (size_t i = 0; i < r->proto->n_node; i++) {
         const Onnx__NodeProto *node = r->proto->node[i];
         for (size_t k = 0; k < node->n_input; k++) {
-            const gn_onnx_producer *found = find_name(r->initializers, r->proto->n_initializer, node->input[k]);
+            const gn_onnx_producer *found = initializer_of(r, node->input[k]);
             if (!found)
                 continue;
             const Onnx__TensorProto *t = r->proto->initializer[found->node];
