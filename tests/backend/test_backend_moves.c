@@ -180,6 +180,7 @@ static void others_run_by_reference(void **state)
         {"[1,2,3,4,5]", "", "node 'AveragePool' '' 'n' ('x') -> ('z') {kernel_shape: ints 2 2 2}"},
         {"[2,3,4,5]", "const 's' s64 [4] = 1 2 2 1\n", "node 'Tile' '' 'n' ('x' 's') -> ('z')"},
         {"[2,3,4,5]", "", "node 'Softsign' '' 'n' ('x') -> ('z')"},
+        {"[0,1099511627776]", "", "node 'Softsign' '' 'n' ('x') -> ('z')"}, /* no memory for what is not there */
         {"[2,3,4,5]", "const 'w' f32 [3,1,1] = 1 0.5 0.7\n", "node 'Mod' '' 'n' ('x' 'w') -> ('z') {fmod: int 1}"},
         {"[2,3,4,5]", "const 'a' s64 [1] = 1\n", "node 'ReduceLogSumExp' '' 'n' ('x' 'a') -> ('z')"},
         {"[2,3,4,5]", "", "node 'LogSoftmax' '' 'n' ('x') -> ('z') {axis: int 1}"},

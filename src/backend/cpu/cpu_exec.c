@@ -338,7 +338,7 @@ static gn_status prepare_steps(gn_exec *exec, gn_error *err)
             thread_bytes = step->thread_bytes;
         for (int k = 0; k < step->node->n_in; k++) {
             const gn_shape *s = gn_in_shape(exec->graph, step->node, k);
-            for (int d = 0; s && d < s->rank && d < 2; d++)
+            for (int d = 0; s && gn_shape_count(s) > 0 && d < s->rank && d < 2; d++)
                 if ((size_t)s->dim[d] > widest)
                     widest = (size_t)s->dim[d];
         }
