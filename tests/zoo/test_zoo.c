@@ -111,6 +111,12 @@ static void parameters_are_the_published_ones(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_PUBLISHED; i++) {
+        if (gn_has_prefix(published[i].model, "vgg")) { /* half a gigabyte each; costs_are_pytorchs counts all of it */
+            gn_graph *features = build(published[i].model, "features", 0, 64);
+            assert_int_equal(parameters(features, NULL), published[i].backbone);
+            gn_graph_destroy(&features);
+            continue;
+        }
         gn_graph *graph = build(published[i].model, "classify", 1000, 64);
         bind_batch(graph, 1);
         assert_int_equal(parameters(graph, NULL), published[i].params);
@@ -180,23 +186,33 @@ static void box_head_halves_the_features(void **state)
     gn_graph_destroy(&graph);
 }
 
-/* Three maps, each half as large as the one before, of every architecture. */
+/* Convolutions and poolings without padding lose up to two pixels. */
+static void check_side(int64_t side, int of, int stride)
+{
+    assert_in_range(side, of / stride - 2, of / stride);
+}
+
+/* Three maps, each half as large as the one before, of every architecture; width and height are not confused. */
 static void feature_maps_halve(void **state)
 {
     (void)state;
     static const char *const names[3] = {"map8", "map16", "map32"};
     for (size_t i = 0; i < gn_zoo_count(); i++) {
-        const gn_zoo_entry entry = gn_zoo_at(i);
-        gn_graph *graph = build(entry.name, "features", 0, 256);
+        gn_zoo_options options = gn_zoo_options_default();
+        options.model = gn_zoo_at(i).name;
+        options.head = "features";
+        options.width_px = 320;
+        options.height_px = 128;
+        options.no_weights = true;
+        gn_graph *graph = build_as(&options);
         bind_batch(graph, 2);
         assert_int_equal(gn_graph_output_count(graph), 3);
         for (int k = 0; k < 3; k++) {
             const gn_value *map = gn_graph_value(graph, gn_graph_output(graph, k));
             assert_string_equal(map->name, names[k]);
             assert_int_equal(map->shape.rank, 4);
-            /* convolutions and poolings without padding lose up to two pixels */
-            assert_in_range(map->shape.dim[2], (256 >> (3 + k)) - 2, 256 >> (3 + k));
-            assert_int_equal(map->shape.dim[2], map->shape.dim[3]);
+            check_side(map->shape.dim[2], 128, 8 << k);
+            check_side(map->shape.dim[3], 320, 8 << k);
             assert_true(map->shape.dim[1] >= 24);
         }
         assert_string_equal(gn_graph_meta_get(graph, "gannet.task"), "features");
@@ -312,7 +328,7 @@ static void smallest_sizes_work(void **state)
         gn_graph *graph = NULL;
         gn_error err = {0};
         char expected[64];
-        for (int head = 0; head < 2; head++) {
+        for (int head = is_large(entry.name) ? 1 : 0; head < 2; head++) {
             graph = build(entry.name, head ? "features" : "classify", 10, entry.smallest_px);
             bind_batch(graph, 1);
             gn_graph_destroy(&graph);
