@@ -1,5 +1,5 @@
 /* AveragePool and AveragePoolGrad.
- * Source: ONNX AveragePool (opset 11); count_include_pad as there.
+ * Source: ONNX AveragePool (opset 19); where count_include_pad and ceil_mode meet, as PyTorch has it.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/op_rules.h"
 #include "ops/ref_access.h"
@@ -59,12 +59,22 @@ typedef struct window {
     double divisor;
 } window;
 
+/* Window positions along one dimension that lie before `room`, counted from the first one. */
+static int64_t positions_before(int64_t room, int64_t dil, int64_t window_size)
+{
+    const int64_t fits = (room + dil - 1) / dil;
+    return fits < window_size ? fits : window_size;
+}
+
 static window window_at(const gn_spatial *g, int64_t p, int64_t q)
 {
     window v = {.h0 = p * g->stride_h - g->pad_top, .w0 = q * g->stride_w - g->pad_left};
     gn_spatial_range(v.h0, g->dil_h, g->R, g->H, &v.r0, &v.r1);
     gn_spatial_range(v.w0, g->dil_w, g->S, g->W, &v.s0, &v.s1);
-    v.divisor = (double)(g->count_include_pad ? g->R * g->S : (v.r1 - v.r0) * (v.s1 - v.s0));
+    v.divisor = (double)((v.r1 - v.r0) * (v.s1 - v.s0));
+    if (g->count_include_pad) /* what hangs over the padding does not count */
+        v.divisor = (double)(positions_before(g->H + g->pad_bottom - v.h0, g->dil_h, g->R) *
+                             positions_before(g->W + g->pad_right - v.w0, g->dil_w, g->S));
     return v;
 }
 

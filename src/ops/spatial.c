@@ -213,11 +213,8 @@ gn_status gn_spatial_pool(const gn_graph *graph, const gn_node *node, gn_spatial
         g.pad_right > g.dil_w * (g.S - 1))
         return gn_shape_fail(err, node, "its pads are as large as its window: a window would see padding only");
     GN_TRY(find_output(node, &g, ceil_mode, err));
-    /* Frameworks disagree on what a window that overhangs the padding divides by. */
-    if (g.count_include_pad && ((g.P - 1) * g.stride_h + g.dil_h * (g.R - 1) >= g.H + g.pad_top + g.pad_bottom ||
-                                (g.Q - 1) * g.stride_w + g.dil_w * (g.S - 1) >= g.W + g.pad_left + g.pad_right))
-        return gn_shape_fail(err, node,
-                             "ceil_mode together with count_include_pad is not supported where windows overhang");
+    g.overhangs = (g.P - 1) * g.stride_h + g.dil_h * (g.R - 1) >= g.H + g.pad_top + g.pad_bottom ||
+                  (g.Q - 1) * g.stride_w + g.dil_w * (g.S - 1) >= g.W + g.pad_left + g.pad_right;
     if (is_grad)
         GN_TRY(check_dy(node, &g, gn_in_shape(graph, node, 0), err));
     *out = g;

@@ -15,6 +15,7 @@ typedef struct gn_spatial {
     int64_t stride_h, stride_w, pad_top, pad_left, pad_bottom, pad_right, dil_h, dil_w;
     int64_t group;
     bool count_include_pad; /* AveragePool */
+    bool overhangs;         /* pools with ceil_mode: the last window hangs over the padding behind the picture */
 } gn_spatial;
 
 /* Geometry of Conv, FusedConv (inputs X, W), ConvGradData (dY, W) or ConvGradWeight (dY, X); of MaxPool, AveragePool and their

@@ -113,7 +113,7 @@ gn_status gn_volume_average(const gn_ref_call *call)
         gn_windows_origin(&g, i % outs, origin);
         for (int64_t tap = -1; gn_windows_next(&g, origin, &tap, &at); seen++)
             sum += gn_ref_load(call->in[0], i / outs * ins + at);
-        /* a window that hangs over the padding (ceil_mode) counts as a whole, too */
+        /* a window that hangs over the padding (ceil_mode) counts as a whole: so say ONNX's tests of three dimensions */
         gn_ref_store(call->out[0], i, sum / (double)(counts_pads ? gn_windows_volume(g.window) : seen));
     }
     return GN_OK;

@@ -179,6 +179,10 @@ static void others_run_by_reference(void **state)
         {"[1,2,3,4,5]", "", "node 'MaxPool' '' 'n' ('x') -> ('z') {kernel_shape: ints 2 2 2}"},
         {"[1,2,3,4,5]", "", "node 'AveragePool' '' 'n' ('x') -> ('z') {kernel_shape: ints 2 2 2}"},
         {"[2,3,4,5]", "const 's' s64 [4] = 1 2 2 1\n", "node 'Tile' '' 'n' ('x' 's') -> ('z')"},
+        {"[1,3,6,6]", "",
+         "node 'AveragePool' '' 'n' ('x') -> ('z') {kernel_shape: ints 3 3; strides: ints 2 2; pads: ints 1 1 1 1; "
+         "ceil_mode: int 1; "
+         "count_include_pad: int 1}"},
         {"[2,3,4,5]", "", "node 'Softsign' '' 'n' ('x') -> ('z')"},
         {"[0,1099511627776]", "", "node 'Softsign' '' 'n' ('x') -> ('z')"}, /* no memory for what is not there */
         {"[2,3,4,5]", "const 'w' f32 [3,1,1] = 1 0.5 0.7\n", "node 'Mod' '' 'n' ('x' 'w') -> ('z') {fmod: int 1}"},

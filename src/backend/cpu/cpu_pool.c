@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backend/cpu/cpu_internal.h"
+#include "ops/spatial.h"
 
 /* x: the larger side [N,C,H,W], y: the smaller side [N,C,P,Q]. */
 static gn_window window_sizes(const gn_node *node, const gn_shape *x, const gn_shape *y)
@@ -153,6 +154,14 @@ static bool takes_pictures(const gn_graph *graph, const gn_node *node)
     return gn_in_shape(graph, node, 0)->rank == 4;
 }
 
+/* Averages whose last window does not hang over the padding that it counts. */
+static bool takes_averages(const gn_graph *graph, const gn_node *node)
+{
+    gn_spatial g;
+    return takes_pictures(graph, node) && gn_spatial_pool(graph, node, &g, NULL) == GN_OK &&
+           !(g.count_include_pad && g.overhangs);
+}
+
 static const gn_cpu_op max_op = {
     .domain = "", .name = "MaxPool", .prepare = prepare_forward, .run = run_max, .takes = wants_values_only};
 static const gn_cpu_op max_train_op = {
@@ -163,9 +172,12 @@ static const gn_cpu_op max_grad_op = {.domain = "gannet",
                                       .run = run_max_grad,
                                       .types = GN_CPU_TYPES_F32_FIRST};
 static const gn_cpu_op average_op = {
-    .domain = "", .name = "AveragePool", .prepare = prepare_forward, .run = run_average, .takes = takes_pictures};
-static const gn_cpu_op average_grad_op = {
-    .domain = "gannet", .name = "AveragePoolGrad", .prepare = prepare_backward, .run = run_average_grad};
+    .domain = "", .name = "AveragePool", .prepare = prepare_forward, .run = run_average, .takes = takes_averages};
+static const gn_cpu_op average_grad_op = {.domain = "gannet",
+                                          .name = "AveragePoolGrad",
+                                          .prepare = prepare_backward,
+                                          .run = run_average_grad,
+                                          .takes = takes_averages};
 static const gn_cpu_op global_op = {
     .domain = "", .name = "GlobalAveragePool", .prepare = prepare_forward, .run = run_adaptive};
 static const gn_cpu_op adaptive_op = {
