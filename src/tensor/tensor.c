@@ -186,7 +186,8 @@ gn_status gn_tensor_copy(const gn_tensor *src, gn_tensor **tensor_out)
     gn_tensor *tensor = NULL;
     GN_TRY(gn_tensor_create(src->dtype, &src->shape, &tensor));
     tensor->layout = src->layout;
-    memcpy(tensor->data, src->data, gn_tensor_bytes(src));
+    if (gn_tensor_bytes(src) > 0) /* without elements there may be no contents to point to */
+        memcpy(tensor->data, src->data, gn_tensor_bytes(src));
     *tensor_out = tensor;
     return GN_OK;
 }
