@@ -184,9 +184,11 @@ gn_tensor gn_tensor_view(gn_dtype dtype, const gn_shape *shape, void *data)
 gn_status gn_tensor_copy(const gn_tensor *src, gn_tensor **tensor_out)
 {
     gn_tensor *tensor = NULL;
+    GN_ASSERT(src->data || gn_tensor_count(src) == 0);
     GN_TRY(gn_tensor_create(src->dtype, &src->shape, &tensor));
     tensor->layout = src->layout;
     if (gn_tensor_bytes(src) > 0) /* without elements there may be no contents to point to */
+        if (src->data) /* an empty one may have none */
         memcpy(tensor->data, src->data, gn_tensor_bytes(src));
     *tensor_out = tensor;
     return GN_OK;

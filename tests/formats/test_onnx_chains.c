@@ -444,6 +444,32 @@ static void sparse_constants(void **state)
     assert_non_null(strstr(err.message, "'c'"));
 }
 
+/* Lists without numbers are constants of the shape [0]. */
+static void empty_lists(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int type;
+        gn_dtype dtype;
+    } lists[] = {{"value_floats", 6, GN_DTYPE_F32}, {"value_ints", 7, GN_DTYPE_S64}};
+    for (int i = 0; i < 2; i++) {
+        gn_text attr, attrs, g = begin(image_dims);
+        gn_text_init(&attr);
+        gn_text_init(&attrs);
+        wire_string(&attr, 1, lists[i].name);
+        wire_int(&attr, 20, lists[i].type);
+        wire_message(&attrs, 5, &attr);
+        onnx_node(&g, "Constant", "empty", NULL, 0, NAMES("none"), 1, &attrs);
+        node(&g, "Relu", NAMES("x"), 1, "y");
+        gn_graph *graph = expect_graph(13, &g);
+        const gn_value *none = gn_graph_value(graph, gn_graph_find_value(graph, "none"));
+        assert_int_equal(none->dtype, lists[i].dtype);
+        assert_int_equal(gn_shape_count(&none->shape), 0);
+        gn_graph_destroy(&graph);
+    }
+}
+
 /* Exporters write a bias that several layers share once, and hand it on by an Identity: it is a weight all the same. */
 static void weights_behind_an_identity(void **state)
 {
@@ -612,6 +638,7 @@ int main(void)
         cmocka_unit_test(one_dimension),
         cmocka_unit_test(mixed_old_resize_is_refused),
         cmocka_unit_test(sparse_constants),
+        cmocka_unit_test(empty_lists),
         cmocka_unit_test(weights_behind_an_identity),
         cmocka_unit_test(large_claims_take_little_memory),
         cmocka_unit_test(many_claims_take_little_memory),
