@@ -140,14 +140,18 @@ const char *gn_onnx_put_tensor(gn_onnx_build *b, const char *base, const char *p
     return name;
 }
 
-const char *gn_onnx_put_scalar(gn_onnx_build *b, const char *base, const char *part, float x)
+const char *gn_onnx_put_scalar(gn_onnx_build *b, const gn_node *node, const char *part, float x)
 {
     const gn_shape scalar = {0};
-    float *copy = gn_onnx_take(b, sizeof *copy);
-    if (!copy)
+    const gn_dtype dtype = gn_in_dtype(b->graph, node, 0);
+    void *data = gn_onnx_take(b, sizeof(double));
+    if (!data)
         return "";
-    *copy = x;
-    return gn_onnx_put_tensor(b, base, part, &scalar, copy, GN_ONNX_ROLE_CONST);
+    gn_tensor t = gn_tensor_view(dtype, &scalar, data);
+    gn_tensor_set(&t, 0, (double)x);
+    const char *name = gn_onnx_name(b, node->name, part);
+    gn_onnx_put_initializer(b, name, &t, gn_onnx_role_word(GN_ONNX_ROLE_CONST));
+    return name;
 }
 
 const char *gn_onnx_put_ints(gn_onnx_build *b, const char *base, const char *part, const int64_t *x, int n)

@@ -52,8 +52,8 @@ void gn_onnx_put_attr(gn_onnx_build *b, Onnx__NodeProto *node, const gn_attr *at
 /* Add an initializer named "base.part"; return its name.  data: memory of the build, kept. */
 const char *gn_onnx_put_tensor(gn_onnx_build *b, const char *base, const char *part, const gn_shape *shape, float *data,
                                gn_onnx_role role);
-/* A scalar; a list of integers (copied). */
-const char *gn_onnx_put_scalar(gn_onnx_build *b, const char *base, const char *part, float x);
+/* A number as a scalar of the element type of the node's input 0; a list of integers (copied). */
+const char *gn_onnx_put_scalar(gn_onnx_build *b, const gn_node *node, const char *part, float x);
 const char *gn_onnx_put_ints(gn_onnx_build *b, const char *base, const char *part, const int64_t *x, int n);
 /* A tensor without elements, for inputs that old operator sets ask for and do not read. */
 const char *gn_onnx_put_empty(gn_onnx_build *b, const char *base, const char *part);

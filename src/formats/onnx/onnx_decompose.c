@@ -15,7 +15,7 @@ static bool is_op(const gn_node *node, const char *domain, const char *name)
 
 static const char *scalar(gn_onnx_build *b, const gn_node *node, const char *part, double x)
 {
-    return gn_onnx_put_scalar(b, node->name, part, (float)x);
+    return gn_onnx_put_scalar(b, node, part, (float)x);
 }
 
 static const char *unary(gn_onnx_build *b, const gn_node *node, const char *op, const char *part, const char *x)
@@ -128,6 +128,8 @@ static gn_status write_adaptive_pool(gn_onnx_build *b, const gn_node *node)
         const int64_t window[2] = {H / P, W / Q};
         const gn_attr attrs[2] = {gn_attr_ints("kernel_shape", window, 2), gn_attr_ints("strides", window, 2)};
         gn_onnx_step(b, node, "AveragePool", NULL, src, NULL, attrs, 2);
+    } else if (gn_in_dtype(b->graph, node, 0) != GN_DTYPE_F32) {
+        return gn_onnx_cannot(b, node, "averaging matrices are of f32 only");
     } else {
         const char *wide = binary(b, node, "MatMul", "wide", src, averaging_matrix(b, node, "columns", Q, W, true));
         binary(b, node, "MatMul", NULL, averaging_matrix(b, node, "rows", P, H, false), wide);
@@ -283,6 +285,9 @@ gn_status gn_onnx_decompose(gn_onnx_build *b, const gn_node *node, bool *is_done
             continue;
         if (rules[i].since && b->opset >= rules[i].since && (rules[i].is_plain || !b->decompose))
             continue;
+        const gn_dtype dtype = gn_in_dtype(b->graph, node, 0);
+        if (!rules[i].is_plain && dtype != GN_DTYPE_F32 && dtype != GN_DTYPE_F64 && dtype != GN_DTYPE_F16)
+            return gn_onnx_cannot(b, node, "elements of type %s, which its parts do not take", gn_dtype_name(dtype));
         *is_done_out = true;
         return rules[i].write(b, node);
     }

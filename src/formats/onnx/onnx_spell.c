@@ -114,7 +114,7 @@ static void float_to_input(gn_onnx_build *b, form *f, const char *name, int i)
     if (k < 0 || f->attrs[k].type != GN_ATTR_FLOAT)
         return;
     if (isfinite(f->attrs[k].u.f) && !has_in(f, i))
-        set_in(f, i, gn_onnx_put_scalar(b, f->node->name, name, f->attrs[k].u.f));
+        set_in(f, i, gn_onnx_put_scalar(b, f->node, name, f->attrs[k].u.f));
     drop(f, name);
 }
 
