@@ -163,7 +163,6 @@ static void expect_at(const struct op_case *k, const gn_graph *graph, const gn_o
     size_t n = 0;
     gn_error err = {0};
     const gn_status status = gn_onnx_pack(graph, o, &bytes, &n, &err);
-    /* Folding drops Dropout, whose ratio no opset minds. */
     if (o->opset < k->lowest) {
         assert_int_equal(status, GN_EUNSUPPORTED);
         assert_non_null(strstr(err.message, "opset"));
