@@ -74,6 +74,7 @@ if wants models; then
   check "check_onnx.py" "$python" tests/oracle/check_onnx.py build-long/release
   check "check_torch_weights.py" "$python" tests/oracle/check_torch_weights.py build-long/release
   check "onnx_models.py" "$python" tests/oracle/onnx_models.py build-long/release
+  check "learning_bars.py" "$python" tests/oracle/learning_bars.py build-long/release
   check "zoo_forward.py" "$python" tests/oracle/zoo_forward.py build-long/release
   check "zoo_step.py" "$python" tests/oracle/zoo_step.py build-long/release
   check "import_torch.py" "$python" tests/oracle/import_torch.py build-long/release

@@ -45,6 +45,7 @@ def torch_answers(checkpoint, archive):
     import zoo_torch
     torch.set_num_threads(1)
     model = zoo_torch.make("resnet20_cifar")
+    model.linear = torch.nn.Linear(64, 10)
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
     model.load_state_dict({k.removeprefix("module."): v for k, v in state.items()}, strict=False)
     model.eval()
@@ -64,7 +65,8 @@ def cifar(build, folder):
     path = DATA / "cifar10" / "cifar10_images.zip"
     checkpoint = DATA / "models" / "resnet_cifar10" / "resnet20-12fca82f.th"
     model = folder / "r20.onnx"
-    subprocess.run([build / "gannet", "import", checkpoint, "--model", "resnet20_cifar", "--head", "classify", "-o", model, "--quiet"],
+    subprocess.run([build / "gannet", "import", checkpoint, "--model", "resnet20_cifar", "--head", "classify", "--imgsz", "32",
+                    "-o", model, "--quiet"],
                    check=True)
     ours = gannet(build, "val", model, "--data", path, "--split", "test", "--resamples", 0)
     error = 100 * (1 - ours["top1"])
@@ -79,7 +81,7 @@ def cifar(build, folder):
     for p in listed:
         name = "/".join(p["image"].split("/")[-3:])
         top = sorted(answers[name])[-2:]
-        differing += p["objects"][0]["name"] != classes[int(answers[name].argmax())] and top[1] - top[0] > 1e-3
+        differing += p["objects"][0]["class"] != int(answers[name].argmax()) and top[1] - top[0] > 1e-3
     report("answers to the first 2000", differing == 0, f"{differing} differ")
 
 
