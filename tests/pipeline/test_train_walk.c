@@ -227,7 +227,7 @@ static void resuming_other_settings_is_refused(void **state)
 static void bad_arguments_exit_with_2(void **state)
 {
     (void)state;
-    assert_int_equal(CALL("train", "--data", data_yaml(), "--model", "mobilenet_v3"), 2);
+    assert_int_equal(CALL("train", "--data", data_yaml(), "--model", "mobilenetv2"), 2);
     assert_non_null(strstr(stderr_text, "mobilenet_v2"));
     assert_int_equal(CALL("train", "--data", data_yaml(), "--model", "resnet18", "--threads", "0"), 2);
     assert_int_equal(CALL("train", "--data", data_yaml(), "--model", "resnet18", "--imgsz", "7"), 2);
