@@ -29,6 +29,7 @@
 struct gn_process_runner {
     char *program, *data, *target, *log_folder;
     char note[256]; /* of the last measurement */
+    int n_classes;  /* of the data set, once it has been described */
 };
 
 /* A training job under way. */
@@ -196,7 +197,8 @@ static const char *file_label(gn_arena *arena, const char *verb, const gn_networ
     return label;
 }
 
-static void begin_network_args(arguments *args, gn_arena *arena, const char *verb, const gn_network *network)
+static void begin_network_args(const gn_process_runner *runner, arguments *args, gn_arena *arena, const char *verb,
+                               const gn_network *network)
 {
     *args = (arguments){.arena = arena};
     add_arg(args, "gannet");
@@ -204,6 +206,8 @@ static void begin_network_args(arguments *args, gn_arena *arena, const char *ver
     add_arg(args, network->model);
     add_option(args, "head", network->head);
     add_arg(args, gn_arena_printf(arena, "--imgsz=%" PRId64, network->imgsz));
+    if (runner->n_classes > 0 && strcmp(network->head, "classify") == 0)
+        add_arg(args, gn_arena_printf(arena, "--classes=%d", runner->n_classes));
     add_arg(args, "--json");
 }
 
@@ -250,7 +254,7 @@ static gn_status measure_latency(gn_process_runner *runner, const gn_network *ne
         arguments args;
         const gn_json *output = NULL;
         char reason[300];
-        begin_network_args(&args, arena, "bench", network);
+        begin_network_args(runner, &args, arena, "bench", network);
         add_option(&args, "target", runner->target);
         add_arg(&args, MEASURE_WAIT);
         if (label == NULL)
@@ -284,7 +288,7 @@ static gn_status measure(void *ctx, const gn_network *network, gn_measurement *m
     m->precision = "f32";
     m->device = gn_has_prefix(runner->target, "cpu") ? gn_cpu_name() : runner->target;
     m->note = runner->note;
-    begin_network_args(&args, arena, "info", network);
+    begin_network_args(runner, &args, arena, "info", network);
     const char *label = file_label(arena, "info", network);
     status = run_worker(runner, &args, label != NULL ? label : "info", 0, &info, reason, sizeof reason, err);
     if (status != GN_OK)
@@ -516,6 +520,7 @@ static gn_status describe_data(void *ctx, char *hash, char *about, gn_error *err
     snprintf(about, 128, "%" PRId64 " training, %" PRId64 " validation and %" PRId64 " test pictures",
              gn_dataset_count(dataset, GN_SPLIT_TRAIN), gn_dataset_count(dataset, GN_SPLIT_VAL),
              gn_dataset_count(dataset, GN_SPLIT_TEST));
+    runner->n_classes = gn_dataset_classes(dataset);
     gn_dataset_close(&dataset);
     return GN_OK;
 }
