@@ -16,7 +16,7 @@ for part in $parts; do
   esac
 done
 # shellcheck disable=SC2086
-gn_install $GN_PACKAGES clang libclang-rt-14-dev python3-venv || exit 1
+gn_install $GN_PACKAGES $GN_TEST_PACKAGES clang libclang-rt-14-dev python3-venv || exit 1
 folder=$GN_ROOT/build-long
 mkdir -p "$folder"
 passed=0 failed=0 skipped=0
@@ -70,13 +70,17 @@ fi
 
 if wants models; then
   stage "models in ONNX Runtime"
-  gn_build build-long/release "gannet run_numbers zoo_numbers onnx_node_runner" -DCMAKE_BUILD_TYPE=Release -DGN_TESTS=OFF || exit 1
+  gn_build build-long/release "gannet run_numbers zoo_numbers onnx_node_runner test_step test_backend_step" -DCMAKE_BUILD_TYPE=Release || exit 1
   check "check_onnx.py" "$python" tests/oracle/check_onnx.py build-long/release
   check "check_torch_weights.py" "$python" tests/oracle/check_torch_weights.py build-long/release
   check "onnx_models.py" "$python" tests/oracle/onnx_models.py build-long/release
   check "learning_bars.py" "$python" tests/oracle/learning_bars.py build-long/release
   check "zoo_forward.py" "$python" tests/oracle/zoo_forward.py build-long/release
   check "zoo_step.py" "$python" tests/oracle/zoo_step.py build-long/release
+  mkdir -p build-long/steps
+  check "make_step_golden.py --long" "$python" tests/oracle/make_step_golden.py --long build-long/steps
+  check "test_step" env GN_STEP_FOLDER=build-long/steps build-long/release/tests/test_step
+  check "test_backend_step" env GN_STEP_FOLDER=build-long/steps build-long/release/tests/test_backend_step
   check "import_torch.py" "$python" tests/oracle/import_torch.py build-long/release
   check "import_darknet.py" "$python" tests/oracle/import_darknet.py build-long/release
   make_onnx_python || { echo "the package onnx 1.16 cannot be installed" >&2; exit 1; }

@@ -7,11 +7,16 @@ Lines: "loss value"; "grad tensor norm index value index value index value f32_e
 norm: L2 norm; f32_error: how far PyTorch's own f32 gradient is off, relative to the norm.  A norm below 1e-12 is truly zero (a
 shift that the next normalisation takes out again); f32_error is then absolute.
 Needs torch and torchvision: python3 tests/oracle/make_step_golden.py [--check]
+    python3 tests/oracle/make_step_golden.py --long FOLDER [NAME...]
+writes the files of the other networks, too many and too slow for every day, to a folder; GN_STEP_FOLDER=FOLDER tests/test_step and
+tests/test_backend_step read them there.
 SPDX-License-Identifier: Apache-2.0
 """
 import copy
 import io
 import math
+import pathlib
+import sys
 
 import numpy as np
 import torch
@@ -34,6 +39,7 @@ MODELS = {  # name: (constructor, width of the features, initial convolution wei
     "mobilenet_v2@0.35": (lambda: torchvision.models.mobilenet_v2(width_mult=0.35), 1280, "fan_out"),
     "resnet18": (lambda: torchvision.models.resnet18(), 512, "fan_out"),
     "squeezenet1_1": (lambda: torchvision.models.squeezenet1_1(), 512, "fan_in"),
+    "squeezenet1_0": (lambda: torchvision.models.squeezenet1_0(), 512, "fan_in"),
 }
 
 DRAWN = {  # name: (size, the module that the head takes the place of, width of the features)
@@ -41,6 +47,26 @@ DRAWN = {  # name: (size, the module that the head takes the place of, width of 
     "shufflenet_v2_x0_5": (64, "fc", 1024),
     "mnasnet0_5": (64, "classifier", 1280),
     "resnet20_cifar": (16, "linear", 64),
+}
+
+
+LONG = {  # the same; the box heads of the VGGs have 315 M weights, which take more memory than this is worth
+    "alexnet": (64, "classifier", 9216),
+    "densenet121": (64, "classifier", 1024),
+    "shufflenet_v2_x1_0": (64, "fc", 1024),
+    "mobilenet_v1": (64, "fc", 1024),
+    "mobilenet_v1@0.25": (64, "fc", 256),
+    "mobilenet_v3_large": (64, "classifier", 960),
+    "mnasnet1_0": (64, "classifier", 1280),
+    "mnasnet1_3": (64, "classifier", 1280),
+    "regnet_y_400mf": (64, "fc", 440),
+    "regnet_y_800mf": (64, "fc", 784),
+    "regnet_x_400mf": (64, "fc", 400),
+    "regnet_x_800mf": (64, "fc", 672),
+    "convnext_tiny": (64, "classifier.2", 768),
+    "convnext_small": (64, "classifier.2", 768),
+    "googlenet": (64, "fc", 1024),
+    "xception": (64, "predictions", 2048),
 }
 
 
@@ -95,19 +121,22 @@ def initialise(network):
 
 def drawn_network(name):
     """The network with a box head in place of its classifier, under the names that the zoo gives it."""
-    _, place, width = DRAWN[name]
+    _, place, width = (DRAWN | LONG)[name]
     network = zoo_torch.make(name)
-    setattr(network, place, torch.nn.Sequential(
+    holder, _, last = place.rpartition(".")
+    setattr(network.get_submodule(holder), last, torch.nn.Sequential(
         torch.nn.Linear(width, width // 2), torch.nn.ReLU(), torch.nn.Linear(width // 2, 4)))
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eps, module.momentum = float(np.float32(module.eps)), 1.0 - float(np.float32(1 - module.momentum))
+        if isinstance(module, torch.nn.LayerNorm):
+            module.eps = float(np.float32(module.eps))
     return network
 
 
 def zoo_name(model, name):
     """head.0.weight for what lies at fc.0.weight."""
-    place = DRAWN[model][1] + "." if model in DRAWN else ""
+    place = (DRAWN | LONG)[model][1] + "." if model not in MODELS else ""
     return "head." + name[len(place):] if place and name.startswith(place) else name
 
 
@@ -138,8 +167,9 @@ def samples(flat):
 
 
 def write(model, out):
-    size_px = DRAWN[model][0] if model in DRAWN else SIZE_PX
-    if model in DRAWN:
+    is_drawn = model not in MODELS
+    size_px = (DRAWN | LONG)[model][0] if is_drawn else SIZE_PX
+    if is_drawn:
         network = drawn_network(model)
         draw(model, network)
     else:
@@ -151,7 +181,7 @@ def write(model, out):
     step(narrow, images, targets)
     loss = step(wide, images.double(), targets.double())
     out.write(f"# one training step of {model}; made by tests/oracle/make_step_golden.py\n")
-    out.write(f"input {size_px} {BATCH} {SEED}\n" + ("drawn\n" if model in DRAWN else "") + f"loss {loss:.17g}\n")
+    out.write(f"input {size_px} {BATCH} {SEED}\n" + ("drawn\n" if is_drawn else "") + f"loss {loss:.17g}\n")
     own = dict(narrow.named_parameters())
     for name, parameter in wide.named_parameters():
         grad = parameter.grad.numpy().ravel()
@@ -165,9 +195,19 @@ def write(model, out):
             out.write(f"stat {name} {np.linalg.norm(flat):.17g} {samples(flat)}\n")
 
 
+def write_long(folder, models):
+    for model in models or [*LONG, "squeezenet1_0"]:
+        out = io.StringIO()
+        write(model, out)
+        (folder / f"step_{model}.txt").write_text(out.getvalue(), encoding="ascii")
+
+
 def main():
     torch.set_num_threads(1)
-    for model in list(MODELS) + list(DRAWN):
+    if sys.argv[1:2] == ["--long"]:
+        write_long(pathlib.Path(sys.argv[2]), sys.argv[3:])
+        return
+    for model in [name for name in MODELS if name != "squeezenet1_0"] + list(DRAWN):
         out = io.StringIO()
         write(model, out)
         # PyTorch's own f32 error depends on its version.

@@ -6,9 +6,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -20,6 +22,8 @@
 #include "zoo/zoo.h"
 
 #define MOST_TENSORS 1024
+#define MOST_MODELS  64
+#define MOST_NAME    96
 #define BETA         0.1f
 
 static bool read_tensor(const char *line, step_tensor *t)
@@ -37,7 +41,11 @@ step_golden step_golden_read(const char *model)
     step_golden golden = {0};
     char path[512], *text = NULL, *save = NULL;
     size_t bytes;
-    snprintf(path, sizeof path, "%s/tests/golden/step_%s.txt", GN_SOURCE_DIR, model);
+    const char *folder = getenv("GN_STEP_FOLDER");
+    if (folder)
+        snprintf(path, sizeof path, "%s/step_%s.txt", folder, model);
+    else
+        snprintf(path, sizeof path, "%s/tests/golden/step_%s.txt", GN_SOURCE_DIR, model);
     assert_int_equal(gn_file_read(path, 1 << 20, &text, &bytes, NULL), GN_OK);
     golden.tensors = gn_calloc(MOST_TENSORS, sizeof *golden.tensors);
     assert_non_null(golden.tensors);
@@ -55,6 +63,42 @@ step_golden step_golden_read(const char *model)
     }
     gn_free(text);
     return golden;
+}
+
+/* Models that have a file step_<model>.txt in the folder. */
+static size_t models_in(const char *folder, char (*names)[MOST_NAME])
+{
+    DIR *dir = opendir(folder);
+    size_t n = 0;
+    if (!dir)
+        return 0;
+    for (struct dirent *entry; (entry = readdir(dir)) && n < MOST_MODELS;)
+        if (sscanf(entry->d_name, "step_%95s", names[n]) == 1 && gn_has_suffix(names[n], ".txt")) {
+            names[n][strlen(names[n]) - 4] = '\0';
+            n++;
+        }
+    closedir(dir);
+    return n;
+}
+
+int step_golden_run(CMUnitTestFunction test)
+{
+    static char found[MOST_MODELS][MOST_NAME];
+    static const char *const everyday[] = {"mobilenet_v2@0.35",  "mobilenet_v2",       "resnet18",   "squeezenet1_1",
+                                           "mobilenet_v3_small", "shufflenet_v2_x0_5", "mnasnet0_5", "resnet20_cifar"};
+    const char *folder = getenv("GN_STEP_FOLDER");
+    const size_t n = folder ? models_in(folder, found) : sizeof everyday / sizeof *everyday;
+    struct CMUnitTest tests[MOST_MODELS] = {{0}};
+    for (size_t i = 0; i < n; i++) {
+        if (!folder)
+            snprintf(found[i], sizeof found[i], "%s", everyday[i]);
+        tests[i] = (struct CMUnitTest){found[i], test, NULL, NULL, found[i]};
+    }
+    if (n == 0) {
+        print_error("no file step_<model>.txt lies in %s\n", folder);
+        return 1;
+    }
+    return _cmocka_run_group_tests("training steps", tests, n, NULL, NULL);
 }
 
 void step_golden_free(step_golden *golden)

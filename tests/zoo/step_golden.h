@@ -3,8 +3,12 @@
 #ifndef GN_TESTS_STEP_GOLDEN_H
 #define GN_TESTS_STEP_GOLDEN_H
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <cmocka.h>
 
 #include "graph/graph.h"
 
@@ -30,6 +34,9 @@ typedef struct step_golden {
     step_tensor *tensors;
 } step_golden;
 
+/* Runs `test` once for each model that has a golden file in the tree, or, where the environment names one, in the folder
+ * GN_STEP_FOLDER (make_step_golden.py --long); its state is the model's name.  The exit status. */
+int step_golden_run(CMUnitTestFunction test);
 /* Reads the file of a model; fails the test when it cannot. */
 step_golden step_golden_read(const char *model);
 void step_golden_free(step_golden *golden);

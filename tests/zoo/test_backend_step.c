@@ -248,15 +248,5 @@ static void step_in_f32_is_as_good_as_pytorchs(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        {"mobilenet_v2 at width 0.35", step_in_f32_is_as_good_as_pytorchs, NULL, NULL, "mobilenet_v2@0.35"},
-        {"mobilenet_v2", step_in_f32_is_as_good_as_pytorchs, NULL, NULL, "mobilenet_v2"},
-        {"resnet18", step_in_f32_is_as_good_as_pytorchs, NULL, NULL, "resnet18"},
-        {"squeezenet1_1", step_in_f32_is_as_good_as_pytorchs, NULL, NULL, "squeezenet1_1"},
-        {"mobilenet_v3_small", step_in_f32_is_as_good_as_pytorchs, NULL, NULL, "mobilenet_v3_small"},
-        {"shufflenet_v2_x0_5", step_in_f32_is_as_good_as_pytorchs, NULL, NULL, "shufflenet_v2_x0_5"},
-        {"mnasnet0_5", step_in_f32_is_as_good_as_pytorchs, NULL, NULL, "mnasnet0_5"},
-        {"resnet20_cifar", step_in_f32_is_as_good_as_pytorchs, NULL, NULL, "resnet20_cifar"},
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return step_golden_run(step_in_f32_is_as_good_as_pytorchs);
 }
