@@ -6,13 +6,6 @@
 
 #include <math.h>
 
-static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
-{
-    int axis;
-    GN_TRY(gn_op_axis(node, "axis", -1, gn_in_shape(graph, node, 0)->rank, &axis, err));
-    return gn_rule_same(graph, node, err);
-}
-
 static gn_status grad_rule(gn_grad *grad, const gn_node *node)
 {
     const int dy = gn_grad_of_out(grad, node, 0);
@@ -72,7 +65,7 @@ const gn_op_def gn_op_log_softmax = {
     .max_out = 1,
     .layout = GN_LAYOUT_RULE_PLAIN,
     .inplace_in = 1u,
-    .infer = infer,
+    .infer = gn_rule_same_along_axis,
     .cost = gn_cost_per_output,
     .grad = grad_rule,
     .reference = reference,
@@ -87,7 +80,7 @@ const gn_op_def gn_op_log_softmax_grad = {
     .max_out = 1,
     .layout = GN_LAYOUT_RULE_PLAIN,
     .inplace_in = 1u,
-    .infer = infer,
+    .infer = gn_rule_same_along_axis,
     .cost = gn_cost_per_output,
     .reference = reference_grad,
 };

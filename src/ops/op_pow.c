@@ -27,20 +27,7 @@ static gn_status infer_grad(gn_graph *graph, const gn_node *node, gn_error *err)
 
 static gn_status grad_rule(gn_grad *grad, const gn_node *node)
 {
-    gn_graph *graph = gn_grad_graph(grad);
-    const int dz = gn_grad_of_out(grad, node, 0);
-    if (dz < 0)
-        return GN_OK;
-    const int in[3] = {dz, node->in[0], node->in[1]};
-    const int n_out = gn_grad_wants(grad, node, 1) ? 2 : 1;
-    const int id = gn_graph_add_node(graph, "PowGrad", "gannet", node->name, in, 3, n_out, NULL, 0);
-    if (id < 0)
-        return gn_graph_error(graph, NULL);
-    const gn_node *made = gn_graph_node(graph, id);
-    const int dx = made->out[0], dy = n_out > 1 ? made->out[1] : -1;
-    if (gn_grad_wants(grad, node, 0))
-        GN_TRY(gn_give_summed(grad, node, 0, dx));
-    return dy >= 0 ? gn_give_summed(grad, node, 1, dy) : GN_OK;
+    return gn_grad_by_pair(grad, node, "PowGrad");
 }
 
 static gn_status reference(const gn_ref_call *call)

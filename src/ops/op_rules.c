@@ -231,3 +231,28 @@ gn_status gn_give_summed(gn_grad *grad, const gn_node *node, int i, int value)
     const gn_attr shape = gn_attr_ints("shape", wanted->dim, wanted->rank);
     return gn_give(grad, node, i, gn_emit(grad, node, "gannet", "SumTo", &value, 1, &shape, 1));
 }
+
+gn_status gn_grad_by_pair(gn_grad *grad, const gn_node *node, const char *op)
+{
+    gn_graph *graph = gn_grad_graph(grad);
+    const int dz = gn_grad_of_out(grad, node, 0);
+    if (dz < 0)
+        return GN_OK;
+    const int in[3] = {dz, node->in[0], node->in[1]};
+    const int n_out = gn_grad_wants(grad, node, 1) ? 2 : 1;
+    const int id = gn_graph_add_node(graph, op, "gannet", node->name, in, 3, n_out, NULL, 0);
+    if (id < 0)
+        return gn_graph_error(graph, NULL);
+    const gn_node *made = gn_graph_node(graph, id);
+    const int dx = made->out[0], dy = n_out > 1 ? made->out[1] : -1;
+    if (gn_grad_wants(grad, node, 0))
+        GN_TRY(gn_give_summed(grad, node, 0, dx));
+    return dy >= 0 ? gn_give_summed(grad, node, 1, dy) : GN_OK;
+}
+
+gn_status gn_rule_same_along_axis(gn_graph *graph, const gn_node *node, gn_error *err)
+{
+    int axis;
+    GN_TRY(gn_op_axis(node, "axis", -1, gn_in_shape(graph, node, 0)->rank, &axis, err));
+    return gn_rule_same(graph, node, err);
+}

@@ -10,6 +10,8 @@
 
 /* Output 0 is like input 0. */
 gn_status gn_rule_same(gn_graph *graph, const gn_node *node, gn_error *err);
+/* The same for operators with an attribute `axis` (default: the last), which must be one of input 0. */
+gn_status gn_rule_same_along_axis(gn_graph *graph, const gn_node *node, gn_error *err);
 /* Output 0 is like input 1 (gradients whose first operand is a scalar). */
 gn_status gn_rule_like_second(gn_graph *graph, const gn_node *node, gn_error *err);
 /* Output 0 is the broadcast shape of inputs 0 and 1. */
@@ -56,5 +58,8 @@ int gn_emit_reshape_like(gn_grad *grad, const gn_node *node, int value, int like
 gn_status gn_give(gn_grad *grad, const gn_node *node, int i, int value);
 /* As gn_give, after summing over the dimensions along which input i was broadcast. */
 gn_status gn_give_summed(gn_grad *grad, const gn_node *node, int i, int value);
+/* Gradient of an operator of two inputs by an operator `op` of the domain gannet: op(dY, X0, X1) gives the gradients by X0 and, asked
+ * for as a second output, by X1, each as broadcast. */
+gn_status gn_grad_by_pair(gn_grad *grad, const gn_node *node, const char *op);
 
 #endif
