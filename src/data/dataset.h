@@ -47,15 +47,25 @@ typedef struct gn_dataset_options {
 
 gn_dataset_options gn_dataset_default_options(void);
 
+/* What a box is besides its class: bits of gn_sample.flags. */
+#define GN_BOX_CROWD     1 /* a group of objects in one box: neither a hit nor a miss of its own, nothing to train on */
+#define GN_BOX_DIFFICULT 2 /* an object that is hard to tell (PASCAL VOC): not counted when it is measured that way */
+#define GN_BOX_TRUNCATED 4 /* the object goes on outside the box */
+
 /* One picture.  Pointers are valid as long as the data set. */
 typedef struct gn_sample {
     const char *
         path; /* openable from the current folder; of an archive "set.zip/train/a.jpg", of CIFAR "data_batch_1.bin#7" */
     const gn_box *
         box; /* [n_boxes], 0..1 of the upright picture's width and height (EXIF orientation applied), x1 < x2, y1 < y2 */
-    const int32_t *cls; /* [n_boxes], 0..n_classes-1 */
+    const int32_t *cls;    /* [n_boxes], 0..n_classes-1 */
+    const uint8_t *flags;  /* [n_boxes] GN_BOX_*; NULL: none has any */
+    const int64_t *box_id; /* [n_boxes] the format's own number of each box, -1: it has none; NULL: none has one */
+    const double *
+        area; /* [n_boxes] pixels of the object, where the format tells (COCO: of its outline), else -1; NULL: none told */
     int n_boxes;
     int width, height;      /* pixels of the upright picture */
+    int64_t id;             /* the format's own number of the picture; -1: it has none */
     int32_t label;          /* class of the whole picture, 0..n_classes-1; -1: the set has none, it has boxes */
     gn_data_source *source; /* NULL: a file; else what gn_sample_decode reads item `item` of */
     int64_t item;
@@ -100,6 +110,8 @@ int gn_dataset_classes(const gn_dataset *dataset);
 /* Whether its pictures have a class each (gn_sample.label) instead of boxes. */
 bool gn_dataset_has_labels(const gn_dataset *dataset);
 const char *gn_dataset_class_name(const gn_dataset *dataset, int cls); /* NULL when out of range */
+/* The format's own number of a class (COCO's category id), or cls + 1 where the format has none: COCO counts from 1.  cls: 0..n-1. */
+int64_t gn_dataset_category_id(const gn_dataset *dataset, int cls);
 /* Whether val (test) was made by splitting. */
 bool gn_dataset_is_split_made(const gn_dataset *dataset);
 
