@@ -58,7 +58,7 @@ gn_status gn_dataset_add_entry(gn_dataset *d, const char *path, gn_split split, 
         return GN_ENOMEM;
     GN_TRY(gn_grow(&d->entry, &d->entries_capacity, d->n_entries + 1, sizeof *d->entry));
     gn_data_entry *e = &d->entry[d->n_entries++];
-    *e = (gn_data_entry){.path = kept, .split = split, .label = -1};
+    *e = (gn_data_entry){.path = kept, .split = split, .label = -1, .id = -1};
     if (d->archive != NULL) {
         e->picture_source = d->archive_source;
         e->item = gn_archive_find(d->archive, path + strlen(d->path) + 1);
@@ -170,6 +170,14 @@ static gn_status read_entries(gn_dataset *d, const char *path, gn_error *err)
                       "not a known kind of data set; expected a data.yaml, a folder, a .csv of boxes or a .zip");
 }
 
+static bool any_flag(const gn_data_entry *e)
+{
+    for (int i = 0; e->flags != NULL && i < e->n_boxes; i++)
+        if (e->flags[i] != 0)
+            return true;
+    return false;
+}
+
 /* Copies the usable entries into arrays per split. */
 static gn_status finish_splits(gn_dataset *d)
 {
@@ -193,15 +201,21 @@ static gn_status finish_splits(gn_dataset *d)
         split->sample[split->n++] = (gn_sample){.path = e->path,
                                                 .box = e->box,
                                                 .cls = e->cls,
+                                                .flags = any_flag(e) ? e->flags : NULL,
+                                                .box_id = e->box_id,
+                                                .area = e->area,
                                                 .n_boxes = e->n_boxes,
                                                 .width = e->width,
                                                 .height = e->height,
+                                                .id = e->id,
                                                 .label = label,
                                                 .source = e->picture_source,
                                                 .item = e->item};
     }
-    if (d->options.single_class)
+    if (d->options.single_class) {
         d->n_classes = 1;
+        d->category_id = NULL;
+    }
     gn_free(d->entry);
     d->entry = NULL;
     return GN_OK;
@@ -224,6 +238,8 @@ static uint64_t hash_sample(const gn_sample *s, uint64_t h)
     if (s->n_boxes > 0) {
         h = gn_hash64(s->box, (size_t)s->n_boxes * sizeof *s->box, h);
         h = gn_hash64(s->cls, (size_t)s->n_boxes * sizeof *s->cls, h);
+        if (s->flags != NULL)
+            h = gn_hash64(s->flags, (size_t)s->n_boxes * sizeof *s->flags, h);
     }
     return h;
 }
@@ -345,6 +361,12 @@ bool gn_dataset_has_labels(const gn_dataset *dataset)
 const char *gn_dataset_class_name(const gn_dataset *dataset, int cls)
 {
     return cls >= 0 && cls < dataset->n_classes ? dataset->class_name[cls] : NULL;
+}
+
+int64_t gn_dataset_category_id(const gn_dataset *dataset, int cls)
+{
+    GN_ASSERT(cls >= 0 && cls < dataset->n_classes);
+    return dataset->category_id != NULL ? dataset->category_id[cls] : (int64_t)cls + 1;
 }
 
 bool gn_dataset_is_split_made(const gn_dataset *dataset)

@@ -21,7 +21,11 @@ typedef struct gn_data_entry {
     gn_box *box; /* [n_boxes] */
     int32_t *cls;
     int64_t *box_line; /* [n_boxes] lines of the CSV */
+    uint8_t *flags;    /* [n_boxes] as in gn_sample, like the next two; each may be NULL */
+    int64_t *box_id;
+    double *area;
     int n_boxes;
+    int64_t id;    /* the format's own number; -1: none */
     int32_t label; /* class of the whole picture; -1: none */
     gn_data_source *picture_source;
     int64_t item;
@@ -57,6 +61,7 @@ struct gn_dataset {
     const char *format;
     gn_dataset_options options;
     const char **class_name;        /* [n_classes] */
+    int64_t *category_id;           /* [n_classes]; NULL: the format has none */
     int n_classes;                  /* 0 while the labels alone tell (a folder without a list of names) */
     bool has_split[GN_SPLIT_COUNT]; /* named by the set itself */
     bool split_made;

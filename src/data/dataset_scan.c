@@ -186,6 +186,19 @@ static gn_status read_labels(gn_dataset *d, gn_data_entry *e)
     return status;
 }
 
+/* What is known of box `from` besides its corners, to place `to`. */
+static void move_box(gn_data_entry *e, int from, int to)
+{
+    e->cls[to] = e->cls[from];
+    e->box_line[to] = e->box_line[from];
+    if (e->flags != NULL)
+        e->flags[to] = e->flags[from];
+    if (e->box_id != NULL)
+        e->box_id[to] = e->box_id[from];
+    if (e->area != NULL)
+        e->area[to] = e->area[from];
+}
+
 /* Pixel boxes of a CSV to fractions; those that reach out of the picture are bad lines, repeated ones are dropped. */
 static gn_status check_pixel_boxes(gn_dataset *d, gn_data_entry *e)
 {
@@ -211,7 +224,7 @@ static gn_status check_pixel_boxes(gn_dataset *d, gn_data_entry *e)
         d->counts.duplicate_lines += again;
         if (again)
             continue;
-        e->cls[kept] = e->cls[i];
+        move_box(e, i, kept);
         e->box[kept++] = part;
     }
     e->n_boxes = kept;
