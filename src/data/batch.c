@@ -25,8 +25,8 @@ typedef struct picture_state {
 } picture_state;
 
 typedef struct batch_slot {
-    float *images, *boxes, *has_box, *weight;
-    int64_t *sample, *label;
+    float *images, *boxes, *has_box, *weight, *truth;
+    int64_t *sample, *label, *n_truth;
     gn_geometry *geometry;
     int n;
     int64_t batch; /* which one lies here; -1: none */
@@ -46,6 +46,8 @@ struct gn_loader {
     gn_sample_plan plan;
     int64_t n_pictures; /* of the split, after the limit */
     int64_t n_images, n_batches;
+    int truth_capacity;
+    atomic_llong truth_dropped;
     int64_t *order; /* [n_pictures] of this epoch */
     int64_t epoch;
     picture_state *state; /* [n_pictures] */
@@ -156,6 +158,10 @@ static gn_status build_sample(gn_loader *l, worker *w, batch_slot *slot, int row
             base = &loaded;
     }
     const size_t pixels = (size_t)l->plan.width * (size_t)l->plan.height * 3;
+    gn_truth_list truth = {
+        .row = slot->truth + (size_t)row * (size_t)l->truth_capacity * 5,
+        .capacity = l->truth_capacity,
+    };
     const gn_sample_target target = {
         .image = slot->images + (size_t)row * pixels,
         .box = slot->boxes + 4 * (size_t)row,
@@ -163,9 +169,12 @@ static gn_status build_sample(gn_loader *l, worker *w, batch_slot *slot, int row
         .weight = &slot->weight[row],
         .label = &slot->label[row],
         .geometry = &slot->geometry[row],
+        .truth = &truth,
     };
     gn_sample_write(&l->plan, sample, base, l->epoch, index, w->scratch, &target);
     slot->sample[row] = index;
+    slot->n_truth[row] = truth.n;
+    atomic_fetch_add(&l->truth_dropped, truth.dropped);
     if (base == &loaded && !keep(l, state, &loaded))
         gn_image_deinit(&loaded);
     return GN_OK;
@@ -254,9 +263,12 @@ static gn_status create_slot(const gn_loader *l, batch_slot *slot)
     slot->sample = gn_calloc(n, sizeof *slot->sample);
     slot->label = gn_calloc(n, sizeof *slot->label);
     slot->geometry = gn_calloc(n, sizeof *slot->geometry);
+    slot->truth = gn_calloc(n * (size_t)l->truth_capacity * 5, sizeof *slot->truth);
+    slot->n_truth = gn_calloc(n, sizeof *slot->n_truth);
     slot->batch = -1;
     const bool ok = slot->images != NULL && slot->boxes != NULL && slot->has_box != NULL && slot->weight != NULL &&
-                    slot->sample != NULL && slot->label != NULL && slot->geometry != NULL;
+                    slot->sample != NULL && slot->label != NULL && slot->geometry != NULL && slot->truth != NULL &&
+                    slot->n_truth != NULL;
     return ok ? GN_OK : GN_ENOMEM;
 }
 
@@ -269,6 +281,8 @@ static void destroy_slot(batch_slot *slot)
     gn_free(slot->sample);
     gn_free(slot->label);
     gn_free(slot->geometry);
+    gn_free(slot->truth);
+    gn_free(slot->n_truth);
 }
 
 static gn_status create_buffers(gn_loader *l)
@@ -289,6 +303,17 @@ static gn_status create_buffers(gn_loader *l)
             return GN_ENOMEM;
     }
     return start_workers(l);
+}
+
+/* Most boxes that any entry of a batch can have. */
+static int find_truth_capacity(const gn_loader *l)
+{
+    int most = 1;
+    for (int64_t i = 0; i < l->n_pictures; i++) {
+        const int n = gn_sample_targets(gn_dataset_sample(l->dataset, l->options.split, i));
+        most = n > most ? n : most;
+    }
+    return most < GN_TRUTH_MAX ? most : GN_TRUTH_MAX;
 }
 
 gn_status gn_loader_create(const gn_dataset *dataset, const gn_loader_options *options, gn_loader **loader_out,
@@ -313,6 +338,7 @@ gn_status gn_loader_create(const gn_dataset *dataset, const gn_loader_options *o
     l->n_pictures = n;
     l->n_images = options->drop_last ? n / options->batch * options->batch : n;
     l->n_batches = (l->n_images + options->batch - 1) / options->batch;
+    l->truth_capacity = find_truth_capacity(l);
     l->n_workers = options->workers;
     l->n_slots = options->workers > 0 ? options->workers + 2 : 1;
     l->next_build = l->next_take = l->n_batches; /* nothing to do before the first epoch begins */
@@ -364,6 +390,16 @@ int64_t gn_loader_images(const gn_loader *loader)
 int64_t gn_loader_batches(const gn_loader *loader)
 {
     return loader->n_batches;
+}
+
+int gn_loader_truth_capacity(const gn_loader *loader)
+{
+    return loader->truth_capacity;
+}
+
+int64_t gn_loader_truth_dropped(const gn_loader *loader)
+{
+    return atomic_load(&((gn_loader *)(uintptr_t)loader)->truth_dropped);
 }
 
 static void make_order(gn_loader *l)
@@ -432,6 +468,9 @@ gn_status gn_loader_next(gn_loader *loader, gn_batch *batch)
         .label = slot->label,
         .sample = slot->sample,
         .geometry = slot->geometry,
+        .truth = slot->truth,
+        .n_truth = slot->n_truth,
+        .truth_capacity = l->truth_capacity,
     };
     return GN_OK;
 }

@@ -42,6 +42,14 @@ typedef struct gn_augment {
 /* A cut target box is kept when at least this fraction of its area is still in the picture. */
 #define GN_AUGMENT_KEEP_FRAC 0.25
 
+/* Of the list of all boxes (gn_batch.truth), a box that was moved stays when more than this fraction of its area is in the picture, its sides
+ * are longer than so many pixels of the input, and one is less than so many times the other. */
+#define GN_TRUTH_KEEP_FRAC  0.1
+#define GN_TRUTH_MIN_SIDE   2
+#define GN_TRUTH_MAX_ASPECT 100
+/* Most boxes of one entry of a batch, however many its pictures have. */
+#define GN_TRUTH_MAX 1000
+
 typedef struct gn_loader_options {
     gn_split split;
     int imgsz_w, imgsz_h; /* 8..4096; default 224 */
@@ -79,6 +87,11 @@ typedef struct gn_batch {
     const int64_t *label;        /* [n] class of the whole picture; -1: none */
     const int64_t *sample;       /* [n] index for gn_dataset_sample */
     const gn_geometry *geometry; /* [n] */
+    const float *
+        truth; /* [n,truth_capacity,5] every box that is a target: x1 y1 x2 y2 in 0..1 of the network's input, class number; zeros behind the
+                * last.  Crowds are none */
+    const int64_t *n_truth; /* [n] rows that count, 0..truth_capacity */
+    int truth_capacity;     /* gn_loader_truth_capacity */
 } gn_batch;
 
 typedef struct gn_loader gn_loader;
@@ -91,6 +104,10 @@ void gn_loader_destroy(gn_loader **loader);
 
 int64_t gn_loader_images(const gn_loader *loader);  /* pictures per epoch (with drop_last: in whole batches) */
 int64_t gn_loader_batches(const gn_loader *loader); /* batches per epoch */
+/* Rows of gn_batch.truth per picture: as many as the pictures of the split can need (the same for every batch and worker), 1..GN_TRUTH_MAX. */
+int gn_loader_truth_capacity(const gn_loader *loader);
+/* Boxes left out so far since a picture had more than fit; the smallest go first. */
+int64_t gn_loader_truth_dropped(const gn_loader *loader);
 
 /* Start epoch `epoch` (>= 0, any order) at batch `first_batch` (>= 0; for going on in the middle of an epoch). */
 gn_status gn_loader_begin_epoch(gn_loader *loader, int64_t epoch, int64_t first_batch);

@@ -176,7 +176,7 @@ static const gn_box *largest_box(const gn_sample *s)
 {
     const gn_box *best = NULL;
     for (int i = 0; i < s->n_boxes; i++)
-        if (best == NULL || gn_box_area(&s->box[i]) > gn_box_area(best))
+        if (gn_sample_is_target(s, i) && (best == NULL || gn_box_area(&s->box[i]) > gn_box_area(best)))
             best = &s->box[i];
     return best;
 }
@@ -218,15 +218,30 @@ static gn_box map_box(const gn_sample_plan *plan, const placement *p, const gn_b
     return cut;
 }
 
+/* Whether a box is still worth learning after the picture was moved. */
+static bool is_candidate(const gn_sample_plan *plan, const gn_box *box, double visible)
+{
+    const double w = ((double)box->x2 - (double)box->x1) * plan->width;
+    const double h = ((double)box->y2 - (double)box->y1) * plan->height;
+    if (!plan->moves)
+        return w > 0 && h > 0;
+    return visible > GN_TRUTH_KEEP_FRAC && w > GN_TRUTH_MIN_SIDE && h > GN_TRUTH_MIN_SIDE &&
+           fmax(w / h, h / w) < GN_TRUTH_MAX_ASPECT;
+}
+
 static void write_target(const gn_sample_plan *plan, const gn_sample *s, const placement *p, const gn_sample_target *t)
 {
     double best = 0;
     memset(t->box, 0, 4 * sizeof *t->box);
     *t->has_box = 0;
     for (int i = 0; i < s->n_boxes; i++) {
+        if (!gn_sample_is_target(s, i))
+            continue;
         double visible;
         const gn_box box = map_box(plan, p, &s->box[i], &visible);
         const double area = gn_box_area(&box);
+        if (is_candidate(plan, &box, visible))
+            gn_truth_add(t->truth, &box, s->cls[i]);
         if (visible < GN_AUGMENT_KEEP_FRAC || area <= best)
             continue;
         best = area;
@@ -300,8 +315,10 @@ void gn_sample_write(const gn_sample_plan *plan, const gn_sample *s, const gn_im
     const placement p = place(plan, s, &d);
     *t->label = s->label;
     *t->geometry = geometry_of(s, &p);
+    t->truth->n = 0;
     if (base == NULL) {
         write_grey(plan, t);
+        gn_truth_close(t->truth);
         return;
     }
     const gn_augment *a = &plan->augment;
@@ -322,5 +339,6 @@ void gn_sample_write(const gn_sample_plan *plan, const gn_sample *s, const gn_im
     }
     convert(plan, &shown, p.flip, t->image);
     write_target(plan, s, &p, t);
+    gn_truth_close(t->truth);
     *t->weight = 1;
 }

@@ -5,6 +5,7 @@
 #define GN_DATA_SAMPLE_PREPARE_H
 
 #include "data/batch.h"
+#include "data/sample_truth.h"
 #include "image/image.h"
 
 /* Constants of a loader. */
@@ -28,6 +29,7 @@ typedef struct gn_sample_target {
     float *weight;
     int64_t *label;
     gn_geometry *geometry;
+    gn_truth_list *truth; /* filled from its beginning */
 } gn_sample_target;
 
 /* The picture as it is cached: see gn_batch.h's note on the cache.  Owned, packed RGB.
