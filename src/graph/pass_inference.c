@@ -168,6 +168,7 @@ gn_status gn_pass_inference(gn_graph *graph, gn_error *err)
     GN_TRY(gn_pass_fold_weights(graph, err));
     bypass_idle_nodes(graph);
     GN_TRY(gn_pass_prune(graph));
+    GN_TRY(gn_pass_join_activations(graph, err));
     GN_TRY(gn_pass_fuse(graph, err));
     return gn_pass_prune(graph);
 }

@@ -297,10 +297,19 @@ static gn_status apply_rules(gn_graph *graph, const rule *rules, size_t n_rules,
     return gn_pass_prune(graph);
 }
 
+gn_status gn_pass_join_activations(gn_graph *graph, gn_error *err)
+{
+    static const rule formulas[] = {{"Mul", gn_lower_silu}, {"Mul", gn_lower_hard_swish}};
+    return apply_rules(graph, formulas, sizeof formulas / sizeof *formulas, err);
+}
+
 gn_status gn_pass_lower(gn_graph *graph, gn_error *err)
 {
-    static const rule formulas[] = {
-        {"Mul", gn_lower_hard_swish}, {"Mul", gn_lower_gelu}, {"Div", gn_lower_layer_norm}, {"ReduceMean", lower_mean}};
+    static const rule formulas[] = {{"Mul", gn_lower_silu},
+                                    {"Mul", gn_lower_hard_swish},
+                                    {"Mul", gn_lower_gelu},
+                                    {"Div", gn_lower_layer_norm},
+                                    {"ReduceMean", lower_mean}};
     static const rule memory[] = {{"Reshape", lower_shuffle},
                                   {"Transpose", lower_transposed_product},
                                   {"BatchNormalization", lower_normalization},

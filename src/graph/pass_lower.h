@@ -27,6 +27,7 @@ int gn_lower_replace(gn_lowering *l, int node, const char *domain, const char *o
 
 /* Formulas spelled in simpler operators (pass_lower_formulas.c); `node` is where the formula ends. */
 gn_status gn_lower_hard_swish(gn_lowering *l, int node);
+gn_status gn_lower_silu(gn_lowering *l, int node);
 gn_status gn_lower_gelu(gn_lowering *l, int node);
 gn_status gn_lower_layer_norm(gn_lowering *l, int node); /* the division in it */
 

@@ -1,4 +1,5 @@
-/* Formulas that models spell in simpler operators, because their opset had no operator for them: HardSwish, Gelu, LayerNormalization.
+/* Formulas that models spell in simpler operators, because their opset had no operator for them: HardSwish, Silu, Gelu,
+ * LayerNormalization.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
@@ -30,6 +31,20 @@ gn_status gn_lower_hard_swish(gn_lowering *l, int at)
             fabsf(gn_node_float(gate, "alpha", 0.2f) - 1.0f / 6) > 1e-6f || gn_node_float(gate, "beta", 0.5f) != 0.5f)
             continue;
         gn_lower_replace(l, at, "", "HardSwish", gate->in, 1, NULL, 0);
+        return gn_graph_error(l->graph, NULL);
+    }
+    return GN_OK;
+}
+
+/* x * Sigmoid(x). */
+gn_status gn_lower_silu(gn_lowering *l, int at)
+{
+    const gn_node *node = l->graph->nodes[at];
+    for (int i = 0; i < 2; i++) {
+        const gn_node *gate = gn_lower_producer(l, node->in[i], "Sigmoid");
+        if (!gate || gate->in[0] != node->in[1 - i] || l->uses[gate->out[0]] != 1)
+            continue;
+        gn_lower_replace(l, at, "gannet", "Silu", gate->in, 1, NULL, 0);
         return gn_graph_error(l->graph, NULL);
     }
     return GN_OK;

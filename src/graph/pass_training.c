@@ -84,6 +84,7 @@ static gn_status take_activations_in(gn_graph *graph)
 gn_status gn_pass_training(gn_graph *graph, gn_error *err)
 {
     GN_TRY(gn_pass_fold_shapes(graph, err));
+    GN_TRY(gn_pass_join_activations(graph, err));
     size_t n = graph->n_nodes;
     bool replaced = false;
     for (size_t i = 0; i < n; i++)

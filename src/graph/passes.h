@@ -14,6 +14,9 @@ gn_status gn_pass_fuse(gn_graph *graph, gn_error *err);
 gn_status gn_pass_inference(gn_graph *graph, gn_error *err);
 /* For training: what is known from shapes folded, nodes replaced by their training forms; BatchNormTrain followed by Relu or Clip only becomes one node. */
 gn_status gn_pass_training(gn_graph *graph, gn_error *err);
+/* x * Sigmoid(x) becomes gannet.Silu, x * HardSigmoid(x) HardSwish, where nobody else reads the gate.  Part of the passes for training
+ * and inference, which take these activations into what is in front of them. */
+gn_status gn_pass_join_activations(gn_graph *graph, gn_error *err);
 /* Evaluates nodes whose inputs are all constant (by their references); results much larger than what they are made of are left to be
  * computed in each run.  Shapes must be inferred. */
 gn_status gn_pass_fold_constants(gn_graph *graph, gn_error *err);

@@ -20,6 +20,8 @@ void gn_f32_sigmoid(const float *src, float *dst, size_t n);
 void gn_f32_sigmoid_grad(const float *dy, const float *y, float *dx, size_t n); /* dy*y*(1-y) */
 void gn_f32_hardswish(const float *src, float *dst, size_t n);                  /* x*clamp(x/6+0.5,0,1) */
 void gn_f32_hardswish_grad(const float *dy, const float *x, float *dx, size_t n);
+void gn_f32_silu(const float *src, float *dst, size_t n); /* x/(1+e^-x) */
+void gn_f32_silu_grad(const float *dy, const float *x, float *dx, size_t n);
 /* Activations; gradients take the input x of the forward pass, or its result y.  Errors: a few units in the last place of
  * max(1, |x|). */
 void gn_f32_leaky_relu(const float *src, float *dst, size_t n, float alpha); /* x < 0 ? alpha*x : x */

@@ -24,4 +24,17 @@ typedef struct gn_clamp {
     float lo, hi;
 } gn_clamp;
 
+/* Activations that bend: y = x (none), x/(1 + e^-x), x*clamp(x/6 + 1/2, 0, 1), x < 0 ? alpha*x : x. */
+typedef enum gn_curve_kind {
+    GN_CURVE_NONE,
+    GN_CURVE_SILU,
+    GN_CURVE_HARD_SWISH,
+    GN_CURVE_LEAKY_RELU,
+    GN_CURVE_KINDS
+} gn_curve_kind;
+typedef struct gn_curve {
+    gn_curve_kind kind;
+    float alpha;
+} gn_curve;
+
 #endif

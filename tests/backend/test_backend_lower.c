@@ -120,6 +120,12 @@ static const lower_case cases[] = {
      X4 "node 'HardSigmoid' '' 'h' ('x') -> ('g') {alpha: float 0.2}\nnode 'Mul' '' 'm' ('g' 'x') -> ('y') {}\noutput "
         "'y'\n",
      "HardSigmoid Mul", "HardSwish", NULL},
+    {"x times its sigmoid",
+     X4 "node 'Sigmoid' '' 's' ('x') -> ('g') {}\nnode 'Mul' '' 'm' ('x' 'g') -> ('y') {}\noutput 'y'\n", "Silu",
+     "Sigmoid Mul", NULL},
+    {"x times its sigmoid, which is read elsewhere too",
+     X4 "node 'Sigmoid' '' 's' ('x') -> ('g') {}\nnode 'Mul' '' 'm' ('x' 'g') -> ('y') {}\noutput 'y'\noutput 'g'\n",
+     "Sigmoid Mul", "Silu", NULL},
     {"gelu in its parts",
      X4 "const 'r' f32 [] = 1.41421354\nconst 'one' f32 [] = 1\nconst 'half' f32 [] = 0.5\n"
         "node 'Div' '' 'd' ('x' 'r') -> ('a') {}\nnode 'Erf' '' 'e' ('a') -> ('b') {}\n"

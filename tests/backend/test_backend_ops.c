@@ -357,12 +357,12 @@ static void binary(void **state)
 static void functions(void **state)
 {
     (void)state;
-    static const char *const names[] = {"LeakyRelu", "HardSigmoid", "Elu",      "Gelu", "Tanh", "Exp",       "Erf",
-                                        "Neg",       "Abs",         "Softplus", "Log",  "Sqrt", "Reciprocal"};
+    static const char *const names[] = {"LeakyRelu", "HardSigmoid", "Elu",      "Gelu", "Tanh", "Exp",        "Erf",
+                                        "Neg",       "Abs",         "Softplus", "Log",  "Sqrt", "Reciprocal", "Silu"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         for (int form = 0; form < 4; form++) {
             int x = form == 2 ? INPUT("x", 40000) : INPUT("x", 2, 5, 3, 7), n = 0;
-            const bool is_positive = i >= 10;
+            const bool is_ours = strcmp(names[i], "Silu") == 0, is_positive = i >= 10 && !is_ours;
             if (is_positive)
                 x = value_of(OP("Sigmoid", x), 0);
             gn_attr attrs[2] = {gn_attr_float("alpha", 0.3f), gn_attr_float("beta", 0.4f)};
@@ -371,7 +371,7 @@ static void functions(void **state)
             if (form == 3 && i == 3)
                 attrs[n++] = gn_attr_string("approximate", "tanh");
             x = form == 1 ? nhwc(x) : x;
-            outputs_of(op("", names[i], 1, &x, 1, attrs, n));
+            outputs_of(op(is_ours ? "gannet" : "", names[i], 1, &x, 1, attrs, n));
             check(names[i]);
         }
 }
@@ -379,8 +379,8 @@ static void functions(void **state)
 static void function_gradients(void **state)
 {
     (void)state;
-    static const char *const names[] = {"LeakyReluGrad", "HardSigmoidGrad", "EluGrad",
-                                        "GeluGrad",      "TanhGrad",        "AbsGrad"};
+    static const char *const names[] = {"LeakyReluGrad", "HardSigmoidGrad", "EluGrad", "GeluGrad",
+                                        "TanhGrad",      "AbsGrad",         "SiluGrad"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         for (int form = 0; form < 4; form++) {
             int dy = INPUT("dy", 2, 5, 3, 7), x = INPUT("x", 2, 5, 3, 7), n = 0;

@@ -27,6 +27,7 @@ static const struct op_case {
      "const \"five\" f32 [] = 5\nnode \"Mul\" \"\" \"m\" (\"x\" \"five\") -> (\"s\") {}\n"
      "node \"HardSwish\" \"\" \"n\" (\"s\") -> (\"y\") {}\n",
      11, "HardSigmoid"},
+    {"silu", "node \"Silu\" \"gannet\" \"n\" (\"x\") -> (\"y\") {}\n", 11, "Sigmoid"},
     {"gelu",
      "const \"five\" f32 [] = 5\nnode \"Mul\" \"\" \"m\" (\"x\" \"five\") -> (\"s\") {}\n"
      "node \"Gelu\" \"\" \"n\" (\"s\") -> (\"y\") {}\n",

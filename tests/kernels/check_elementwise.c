@@ -57,6 +57,12 @@ static void run_hardswish(const float *a, const float *b, float *dst, size_t n)
     gn_f32_hardswish(a, dst, n);
 }
 
+static void run_silu(const float *a, const float *b, float *dst, size_t n)
+{
+    (void)b;
+    gn_f32_silu(a, dst, n);
+}
+
 static void run_leaky_relu(const float *a, const float *b, float *dst, size_t n)
 {
     (void)b;
@@ -170,6 +176,17 @@ static double f_hardswish_grad(double a, double b)
     return a * (b <= -3 ? 0 : b >= 3 ? 1 : b / 3 + 0.5);
 }
 
+static double f_silu(double a, double b)
+{
+    (void)b;
+    return a / (1 + exp(-a));
+}
+static double f_silu_grad(double a, double b)
+{
+    const double s = 1 / (1 + exp(-b));
+    return a * s * (1 + b * (1 - s));
+}
+
 static double f_leaky_relu(double a, double b)
 {
     (void)b;
@@ -260,6 +277,8 @@ static const subject subjects[] = {
     {"sigmoid_grad", gn_f32_sigmoid_grad, f_sigmoid_grad, -1, 1, 4 * ULP, 0, 3},
     {"hardswish", run_hardswish, f_hardswish, -8, 8, 16 * ULP, 0, 2},
     {"hardswish_grad", gn_f32_hardswish_grad, f_hardswish_grad, -8, 8, 16 * ULP, 0, 3},
+    {"silu", run_silu, f_silu, -85, 85, 0, 3 * ULP, 2},
+    {"silu_grad", gn_f32_silu_grad, f_silu_grad, -20, 20, 160 * ULP, 4 * ULP, 3},
     {"leaky_relu", run_leaky_relu, f_leaky_relu, -8, 8, 0, ULP, 2},
     {"leaky_relu_grad", run_leaky_relu_grad, f_leaky_relu_grad, -8, 8, 0, ULP, 3},
     {"hardsigmoid", run_hardsigmoid, f_hardsigmoid, -8, 8, 2 * ULP, 0, 2},

@@ -55,6 +55,8 @@ static void run_map(gn_exec *exec, const gn_cpu_step *step)
         call;                                                                                                          \
     }
 
+MAP1(silu, gn_f32_silu(a, dst, n))
+MAP2(silu_grad, gn_f32_silu_grad(a, b, dst, n))
 MAP1(leaky_relu, gn_f32_leaky_relu(a, dst, n, k[0]))
 MAP2(leaky_relu_grad, gn_f32_leaky_relu_grad(a, b, dst, n, k[0]))
 MAP1(hard_sigmoid, gn_f32_hardsigmoid(a, dst, n, k[0], k[1]))
@@ -199,6 +201,8 @@ static const gn_cpu_op prelu_grad_op = {.domain = "gannet", .name = "PReluGrad",
         .op = {.domain = its_domain, .name = its_name, .run = run_map}, .fn = map_##variable, __VA_ARGS__};
 #define ALPHA(value) .attrs = {"alpha"}, .fallback = {value}
 
+OP(silu, "gannet", "Silu", .attrs = {NULL})
+OP(silu_grad, "gannet", "SiluGrad", .attrs = {NULL})
 OP(leaky_relu, "", "LeakyRelu", ALPHA(0.01f))
 OP(leaky_relu_grad, "gannet", "LeakyReluGrad", ALPHA(0.01f))
 OP(hard_sigmoid, "", "HardSigmoid", .attrs = {"alpha", "beta"}, .fallback = {0.2f, 0.5f})
@@ -217,7 +221,8 @@ OP(abs_grad, "gannet", "AbsGrad", .attrs = {NULL})
 OP(reciprocal, "", "Reciprocal", .attrs = {NULL})
 OP(softplus, "", "Softplus", .attrs = {NULL})
 
-const gn_cpu_op *const gn_cpu_map_ops[] = {&leaky_relu_op.op,   &leaky_relu_grad_op.op,
+const gn_cpu_op *const gn_cpu_map_ops[] = {&silu_op.op,         &silu_grad_op.op,
+                                           &leaky_relu_op.op,   &leaky_relu_grad_op.op,
                                            &hard_sigmoid_op.op, &hard_sigmoid_grad_op.op,
                                            &elu_op.op,          &elu_grad_op.op,
                                            &tanh_op.op,         &tanh_grad_op.op,

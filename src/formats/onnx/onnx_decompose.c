@@ -1,5 +1,5 @@
 /* Nodes of the IR that are no operators of ONNX, or of an older opset than the model follows, as several nodes that are:
- * fused convolution, adaptive pooling, LayerNormalization, Gelu, HardSwish, Mish.
+ * fused convolution, adaptive pooling, LayerNormalization, Gelu, HardSwish, Silu, Mish.
  * Source: the function bodies in ONNX's operator documentation.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
@@ -149,6 +149,14 @@ static gn_status write_hardswish(gn_onnx_build *b, const gn_node *node)
     return GN_OK;
 }
 
+/* x * Sigmoid(x). */
+static gn_status write_silu(gn_onnx_build *b, const gn_node *node)
+{
+    const char *x = gn_onnx_in(b, node, 0);
+    binary(b, node, "Mul", NULL, x, unary(b, node, "Sigmoid", "gate", x));
+    return GN_OK;
+}
+
 /* x * tanh(ln(1 + e^x)). */
 static gn_status write_mish(gn_onnx_build *b, const gn_node *node)
 {
@@ -269,6 +277,7 @@ static const struct {
     {"gannet", "ChannelShuffle", 0, false, write_shuffle},
     {"gannet", "ChannelsLast", 0, false, write_channels},
     {"gannet", "ChannelsFirst", 0, false, write_channels},
+    {"gannet", "Silu", 0, false, write_silu},
     {"", "HardSwish", 14, false, write_hardswish},
     {"", "Mish", 18, false, write_mish},
     {"", "Gelu", 20, false, write_gelu},

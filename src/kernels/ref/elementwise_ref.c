@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/ref/curve_ref.h"
 #include "kernels/vec_tables.h"
 
 /* NaN compares false twice and stays. */
@@ -94,6 +95,20 @@ static void gn_f32_hardswish_grad__ref(const float *dy, const float *x, float *d
 }
 
 /* ---- activations, each rounded once from double ---- */
+
+static const gn_curve silu = {GN_CURVE_SILU, 0};
+
+static void gn_f32_silu__ref(const float *src, float *dst, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        dst[i] = (float)gn_curve_ref(silu, (double)src[i]);
+}
+
+static void gn_f32_silu_grad__ref(const float *dy, const float *x, float *dx, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        dx[i] = (float)((double)dy[i] * gn_curve_slope_ref(silu, (double)x[i]));
+}
 
 #define HALF_ROOT  0.70710678118654752440 /* sqrt(1/2) */
 #define TANH_SLOPE 0.79788456080286535588 /* sqrt(2/pi) */
