@@ -4,9 +4,10 @@
  * A detector answers with one raw map per stride, [N,K,H,W], before any sigmoid.  Its candidates are numbered map by map, row by row,
  * column by column, anchor by anchor.  Channels K of one cell, by kind:
  *   yolov1     B x (x, y, w, h, confidence), then C classes.  x, y: of the centre, 0..1 of the cell; w, h: square roots of 0..1 of the
- *              picture; all linear.  One map of S x S cells, whatever the size of the input.  score = confidence * class
+ *              picture; all linear.  One map of S x S cells, whatever the size of the input.
+ *              score = confidence * class, each at least 0, the product at most 1
  *   yolov2     A x (x, y, w, h, objectness, C classes).  centre = (cell + sigmoid(xy)) * stride, size = anchor * exp(wh);
- *              score = sigmoid(objectness) * softmax(classes)
+ *              score = sigmoid(objectness) * softmax(classes), or sigmoid(class) without has_softmax
  *   yolov3     the same with sigmoid(class); centre = (cell + s * sigmoid(xy) - (s - 1) / 2) * stride, s = scale_xy
  *   yolov5     the same with centre = (cell + 2 * sigmoid(xy) - 0.5) * stride, size = anchor * (2 * sigmoid(wh))^2
  *   yolov8     4 x R bins, then C classes.  Distances left, top, right, bottom from the cell's centre (cell + 0.5), in strides: the
