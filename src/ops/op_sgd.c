@@ -1,6 +1,6 @@
 /* Sgd(hyper, grad_scale, w.., g.., v..) -> w'.., v'..: with g' = grad_scale*g + weight_decay*w,
  *   v' = momentum*v + g' (the first time g'),  w' = w - lr * (nesterov ? g' + momentum*v' : v');
- * without momentum there are no v's and w' = w - lr*g'.
+ * without momentum there are no v's and w' = w - lr*g'.  hyper may lower the momentum (warm-up).
  * Source: Sutskever et al. 2013, as torch.optim.SGD has it.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/op_rules.h"
@@ -30,13 +30,14 @@ static void step_tensor(const gn_ref_call *call, int n, int i)
 {
     const gn_tensor *hyper = call->in[0], *w = call->in[2 + i], *g = call->in[2 + n + i];
     const double lr = gn_ref_load(hyper, GN_HYPER_LR), grad_scale = gn_ref_load(call->in[1], 0);
-    const double decay = gn_optimizer_decay(call->node, i), momentum = (double)gn_node_float(call->node, "momentum", 0);
+    const double decay = gn_optimizer_decay(call->node, i), full = (double)gn_node_float(call->node, "momentum", 0);
+    const double momentum = full - gn_ref_load(hyper, GN_HYPER_MOMENTUM_LESS);
     const bool nesterov = gn_node_int(call->node, "nesterov", 0) != 0, first = gn_ref_load(hyper, GN_HYPER_FIRST) != 0;
     const int64_t count = gn_tensor_count(w);
     for (int64_t k = 0; k < count; k++) {
         const double weight = gn_ref_load(w, k), slope = grad_scale * gn_ref_load(g, k) + decay * weight;
         double step = slope;
-        if (momentum != 0) {
+        if (full != 0) {
             const double v = first ? slope : momentum * gn_ref_load(call->in[2 + 2 * n + i], k) + slope;
             step = nesterov ? slope + momentum * v : v;
             gn_ref_store(call->out[n + i], k, v);

@@ -15,7 +15,8 @@ enum {
     GN_HYPER_BIAS2,
     GN_HYPER_FIRST,
     GN_HYPER_EMA_DECAY,
-    GN_HYPER_BIAS_LR,
+    GN_HYPER_BIAS_LR,       /* rate of biases, where they have one of their own */
+    GN_HYPER_MOMENTUM_LESS, /* by how much Sgd's momentum is smaller than its attribute says (warm-up) */
     GN_HYPER_COUNT = 8
 };
 

@@ -22,12 +22,14 @@ enum {
     META_SECONDS,
     META_CSV,
     META_SETTINGS,
+    META_PARTS,
     META_COUNT
 };
 
 static const char *const keys[META_COUNT] = {
-    "gannet.checkpoint", "gannet.epoch", "gannet.batch",   "gannet.step",    "gannet.loss_sum",
-    "gannet.best_epoch", "gannet.best",  "gannet.seconds", "gannet.results", "gannet.settings",
+    "gannet.checkpoint", "gannet.epoch",      "gannet.batch",      "gannet.step",
+    "gannet.loss_sum",   "gannet.best_epoch", "gannet.best",       "gannet.seconds",
+    "gannet.results",    "gannet.settings",   "gannet.loss_parts",
 };
 
 gn_status gn_checkpoint_save(const gn_trainer *t, const char *path, gn_error *err)
@@ -41,14 +43,16 @@ gn_status gn_checkpoint_save(const gn_trainer *t, const char *path, gn_error *er
     for (int v = 0; v < n_values; v++)
         if (gn_graph_value(g, v)->kind == GN_VALUE_STATE)
             entries[n++] = (gn_safetensors_entry){gn_graph_value(g, v)->name, gn_graph_value(g, v)->data};
-    char text[META_COUNT][64];
-    snprintf(text[META_EPOCH], 64, "%d", t->epoch);
-    snprintf(text[META_BATCH], 64, "%" PRId64, t->batch);
-    snprintf(text[META_STEP], 64, "%" PRId64, t->step);
-    snprintf(text[META_LOSS], 64, "%a", t->loss_sum);
-    snprintf(text[META_BEST_EPOCH], 64, "%d", t->best_epoch);
-    snprintf(text[META_BEST], 64, "%a", t->best_value);
-    snprintf(text[META_SECONDS], 64, "%a", t->seconds);
+    char text[META_COUNT][128];
+    snprintf(text[META_EPOCH], sizeof text[0], "%d", t->epoch);
+    snprintf(text[META_BATCH], sizeof text[0], "%" PRId64, t->batch);
+    snprintf(text[META_STEP], sizeof text[0], "%" PRId64, t->step);
+    snprintf(text[META_LOSS], sizeof text[0], "%a", t->loss_sum);
+    snprintf(text[META_BEST_EPOCH], sizeof text[0], "%d", t->best_epoch);
+    snprintf(text[META_BEST], sizeof text[0], "%a", t->best_value);
+    snprintf(text[META_PARTS], sizeof text[0], "%a %a %a %a", t->parts_sum[0], t->parts_sum[1], t->parts_sum[2],
+             t->parts_sum[3]);
+    snprintf(text[META_SECONDS], sizeof text[0], "%a", t->seconds);
     gn_safetensors_meta meta[META_COUNT];
     for (int i = 0; i < META_COUNT; i++)
         meta[i] = (gn_safetensors_meta){keys[i], text[i]};
@@ -133,6 +137,12 @@ gn_status gn_checkpoint_load(gn_trainer *t, const char *path, gn_error *err)
         t->seconds = meta_number(file, META_SECONDS);
         if (csv)
             gn_text_add(&t->csv, csv);
+        const char *parts = gn_safetensors_meta_get(file, keys[META_PARTS]);
+        for (int i = 0; i < GN_LOSS_PARTS && parts; i++) {
+            char *end = NULL;
+            t->parts_sum[i] = strtod(parts, &end);
+            parts = end;
+        }
     }
     gn_safetensors_close(&file);
     return status;

@@ -35,8 +35,10 @@ static gn_status set_metrics(gn_graph *model, const gn_accuracy *a, int epoch)
         add_figure(&json, "top1", a->top1.value);
         add_figure(&json, "top5", a->top5.value);
     } else {
-        add_figure(&json, "mean_iou", a->mean_iou.value);
-        add_figure(&json, "box_precision50", a->box_precision50.value);
+        if (!gn_train_is_detector(model)) {
+            add_figure(&json, "mean_iou", a->mean_iou.value);
+            add_figure(&json, "box_precision50", a->box_precision50.value);
+        }
         add_figure(&json, "map50", a->map50.value);
         add_figure(&json, "map50_95", a->coco.map50_95);
     }
@@ -46,12 +48,24 @@ static gn_status set_metrics(gn_graph *model, const gn_accuracy *a, int epoch)
     return status;
 }
 
+/* The confidence at which precision and recall are in the best balance is the one that `predict` goes by. */
+static gn_status set_confidence(gn_graph *model, const gn_accuracy *a)
+{
+    char text[32];
+    if (!gn_train_is_detector(model) || !isfinite(a->coco.confidence))
+        return GN_OK;
+    snprintf(text, sizeof text, "%.4g", a->coco.confidence);
+    return gn_graph_meta_set(model, "gannet.conf", text);
+}
+
 gn_status gn_trainer_write_model(const gn_trainer *t, const char *name, const gn_accuracy *accuracy, gn_error *err)
 {
     char path[1024];
     GN_TRY(gn_trainer_path(t, name, path, sizeof path, err));
-    if (accuracy)
+    if (accuracy) {
         GN_TRY(set_metrics(t->eval_model, accuracy, t->epoch + 1));
+        GN_TRY(set_confidence(t->eval_model, accuracy));
+    }
     return gn_onnx_write(t->eval_model, path, NULL, err);
 }
 
@@ -63,20 +77,25 @@ static void add_cell(gn_text *csv, double x)
         gn_text_add(csv, ",");
 }
 
+#define MOST_CELLS 16
+
 /* The line's cells but for the epoch; returns how many. */
-static int results_cells(const gn_epoch_record *r, double cells[8])
+static int results_cells(const gn_epoch_record *r, double cells[MOST_CELLS])
 {
     const gn_accuracy *v = &r->val;
     int n = 0;
     cells[n++] = r->seconds;
     cells[n++] = r->train_loss;
-    cells[n++] = v->loss;
+    for (int i = 0; i < GN_LOSS_PARTS && r->is_detector; i++)
+        cells[n++] = r->parts[i];
+    if (!r->is_detector)
+        cells[n++] = v->loss;
     if (v->is_classifier) {
         cells[n++] = v->top1.value;
         cells[n++] = v->top5.value;
     } else {
-        cells[n++] = v->mean_iou.value;
-        cells[n++] = v->box_precision50.value;
+        cells[n++] = r->is_detector ? v->coco.precision : v->mean_iou.value;
+        cells[n++] = r->is_detector ? v->coco.recall : v->box_precision50.value;
         cells[n++] = v->map50.value;
         cells[n++] = v->coco.map50_95;
     }
@@ -84,15 +103,23 @@ static int results_cells(const gn_epoch_record *r, double cells[8])
     return n;
 }
 
+static const char *results_header(const gn_epoch_record *r)
+{
+    if (r->is_detector)
+        return "epoch,time,train/loss,train/box_loss,train/obj_loss,train/cls_loss,train/dfl_loss,val/precision,val/"
+               "recall,"
+               "val/map50,val/map50_95,lr\n";
+    if (r->val.is_classifier)
+        return "epoch,time,train/loss,val/loss,val/top1,val/top5,lr\n";
+    return "epoch,time,train/loss,val/loss,val/mean_iou,val/box_precision50,val/map50,val/map50_95,lr\n";
+}
+
 gn_status gn_trainer_write_results(gn_trainer *t, const gn_epoch_record *r, gn_error *err)
 {
-    double cells[8];
+    double cells[MOST_CELLS];
     const int n = results_cells(r, cells);
     if (t->csv.len == 0)
-        gn_text_add(&t->csv, r->val.is_classifier
-                                 ? "epoch,time,train/loss,val/loss,val/top1,val/top5,lr\n"
-                                 : "epoch,time,train/loss,val/loss,val/mean_iou,val/box_precision50,val/map50,"
-                                   "val/map50_95,lr\n");
+        gn_text_add(&t->csv, results_header(r));
     gn_text_printf(&t->csv, "%d", r->epoch);
     for (int i = 0; i < n; i++)
         add_cell(&t->csv, cells[i]);

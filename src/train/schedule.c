@@ -36,12 +36,25 @@ static double without_warmup(const gn_schedule *s, double epoch)
     return s->lr0;
 }
 
+/* Linearly from `from` to `to` over the warm-up. */
+static double warm(const gn_schedule *s, double epoch, double from, double to)
+{
+    return epoch >= s->warmup_epochs ? to : from + (to - from) * epoch / s->warmup_epochs;
+}
+
 double gn_schedule_lr(const gn_schedule *schedule, double epoch)
 {
-    double lr = without_warmup(schedule, epoch);
-    if (epoch >= schedule->warmup_epochs)
-        return lr;
-    return schedule->warmup_lr + (lr - schedule->warmup_lr) * epoch / schedule->warmup_epochs;
+    return warm(schedule, epoch, schedule->warmup_lr, without_warmup(schedule, epoch));
+}
+
+double gn_schedule_bias_lr(const gn_schedule *schedule, double epoch)
+{
+    return warm(schedule, epoch, schedule->warmup_bias_lr, without_warmup(schedule, epoch));
+}
+
+double gn_schedule_momentum(const gn_schedule *schedule, double epoch, double momentum)
+{
+    return schedule->warmup_momentum > 0 ? warm(schedule, epoch, schedule->warmup_momentum, momentum) : momentum;
 }
 
 static gn_status parse_pieces(const char *text, gn_schedule *schedule, gn_error *err)

@@ -24,6 +24,8 @@ typedef struct gn_schedule {
     double lr0, lrf;
     double epochs;
     double warmup_epochs, warmup_lr;
+    double warmup_bias_lr;  /* the same for biases, where they have a rate of their own */
+    double warmup_momentum; /* SGD's momentum climbs from here; 0: it is there at once */
     double step_epochs, gamma;
     int n_pieces;
     double piece_epoch[GN_SCHEDULE_MAX_PIECES], piece_lr[GN_SCHEDULE_MAX_PIECES];
@@ -31,6 +33,9 @@ typedef struct gn_schedule {
 
 /* Rate at `epoch` (fractional, >= 0). */
 double gn_schedule_lr(const gn_schedule *schedule, double epoch);
+/* Rate of biases, and SGD's momentum on its way to `momentum`. */
+double gn_schedule_bias_lr(const gn_schedule *schedule, double epoch);
+double gn_schedule_momentum(const gn_schedule *schedule, double epoch, double momentum);
 /* "constant", "linear", "cosine", "step", or pieces as "0:1e-3,75:1e-4" (rising epochs, the first 0). */
 gn_status gn_schedule_parse(const char *text, gn_schedule *schedule, gn_error *err);
 

@@ -19,12 +19,24 @@ typedef struct gn_box_loss {
     double score_gain;
 } gn_box_loss;
 
+/* What the loss of a detector is made of (ops/op_detection_loss.c); NaN: the detector's own default. */
+typedef struct gn_detection_loss {
+    double box, cls, obj, dfl; /* factors of its terms */
+    double focal_gamma, focal_alpha;
+    const char *box_loss; /* NULL: the detector's own */
+    int n_class_weights;  /* 0: every class counts alike */
+    const float *class_weight;
+    int truths; /* most true boxes per picture; 0: 100 */
+} gn_detection_loss;
+
 typedef struct gn_train_rule {
-    gn_box_loss loss;       /* of models that answer with a box */
-    double label_smoothing; /* 0..0.9, of classifiers: their loss is the cross entropy of softmax */
+    gn_box_loss loss; /* of models that answer with a box */
+    gn_detection_loss detection;
+    double label_smoothing; /* 0..0.9, of the classes' cross entropy */
     gn_freeze freeze;       /* weights that stay, with the normalisation of their layers at its running statistics */
     bool has_lr_backbone;   /* the backbone's rate is the rate times lr_backbone */
     double lr_backbone;
+    bool has_lr_bias; /* biases have a rate of their own, GN_HYPER_BIAS_LR (warm-up) */
     gn_optimizer_kind optimizer;
     double momentum; /* SGD's momentum, Adam's beta1 */
     bool nesterov;
@@ -35,18 +47,21 @@ typedef struct gn_train_rule {
     bool has_ema;
 } gn_train_rule;
 
-/* graph: owned.  Values of inputs (images [B,3,H,W], target [B,4], has_box [B], label s64 [B], weight [B], hyper [8], rng [2]; -1: the
- * graph has no use for it);
- * outputs 0: loss, 1: gradient norm. */
+/* graph: owned.  Values of inputs (images [B,3,H,W], target [B,4], has_box [B], label s64 [B], weight [B], truth [B,M,5], n_truth s64
+ * [B], hyper [8], rng [2]; -1: the graph has no use for it);
+ * outputs 0: loss, 1: gradient norm, and of a detector 2: the terms of the loss [4] (box, objectness, class, distribution). */
 typedef struct gn_train_graph {
     gn_graph *graph;
-    int images, target, has_box, label, weight, hyper, rng;
-    int n_classes; /* of a classifier */
+    int images, target, has_box, label, weight, truth, n_truth, hyper, rng;
+    int n_classes; /* of a classifier or detector */
     int n_frozen;  /* tensors that could be trained and are not */
 } gn_train_graph;
 
 /* Whether the model answers with classes (metadata gannet.task). */
 bool gn_train_is_classifier(const gn_graph *model);
+bool gn_train_is_detector(const gn_graph *model);
+/* The rule without any preference: detectors' own gains, no freezing, no decay. */
+gn_detection_loss gn_detection_loss_default(void);
 
 /* model: its weights are trained in place, so it must outlive the result; with has_ema its averaged weights are states "ema.<name>".
  * GN_ESHAPE, GN_EUNSUPPORTED (an operator without gradient), GN_ENOMEM, with a message. */

@@ -18,7 +18,8 @@ gn_train_options gn_train_default_options(void)
     gn_train_options o = {
         .epochs = 40,
         .loader = gn_loader_default_options(),
-        .rule = {.loss = {.l1_gain = 1.0, .beta = 0.1, .iou_kind = "giou", .score_gain = 1.0},
+        .rule = {.detection = gn_detection_loss_default(),
+                 .loss = {.l1_gain = 1.0, .beta = 0.1, .iou_kind = "giou", .score_gain = 1.0},
                  .optimizer = GN_OPTIMIZER_ADAM,
                  .momentum = 0.9,
                  .beta2 = 0.999,
@@ -54,7 +55,7 @@ static gn_status check_labels(const gn_trainer *t, gn_error *err)
 static gn_status check_classes(const gn_trainer *t, gn_error *err)
 {
     const int n = gn_dataset_classes(t->dataset);
-    if (!gn_train_is_classifier(t->model) || t->step_graph.n_classes == n)
+    if (t->step_graph.n_classes == 0 || t->step_graph.n_classes == n)
         return GN_OK;
     return gn_fail_at(err, GN_EDATA, gn_dataset_path(t->dataset), 0, "it has %d classes and the model tells %d apart",
                       n, t->step_graph.n_classes);
@@ -64,6 +65,10 @@ static gn_status check_best(const gn_trainer *t, gn_error *err)
 {
     const bool is_classifier = gn_train_is_classifier(t->model);
     const gn_best_by by = t->options->best_by;
+    if (gn_train_is_detector(t->model))
+        return by == GN_BEST_MAP
+                   ? GN_OK
+                   : gn_fail(err, GN_EUSAGE, "the best epoch of a detector is chosen by map: leave --best away");
     if (is_classifier ? by == GN_BEST_IOU || by == GN_BEST_MAP : by == GN_BEST_TOP1)
         return gn_fail(err, GN_EUSAGE, "the best epoch of a %s cannot be chosen by %s: use %s or loss",
                        is_classifier ? "classifier" : "box model", is_classifier ? "boxes" : "classes",
@@ -111,6 +116,7 @@ static gn_status open_loaders(gn_trainer *t, gn_error *err)
 {
     const gn_train_options *o = t->options;
     GN_TRY(gn_loader_create(t->dataset, &o->loader, &t->loader, err));
+    t->options->rule.detection.truths = gn_loader_truth_capacity(t->loader);
     if (!o->has_val)
         return GN_OK;
     gn_loader_options val = o->loader;
@@ -127,8 +133,8 @@ static gn_status set_up(gn_trainer *t, gn_error *err)
     const gn_train_options *o = t->options;
     GN_TRY(check_labels(t, err));
     GN_TRY(check_best(t, err));
-    GN_TRY(check_memory(t, err));
     GN_TRY(open_loaders(t, err));
+    GN_TRY(check_memory(t, err));
     GN_TRY(gn_train_graph_build(t->model, o->loader.batch, o->loader.imgsz_w, o->loader.imgsz_h, &o->rule,
                                 &t->step_graph, err));
     GN_TRY(check_classes(t, err));
@@ -165,6 +171,9 @@ void gn_trainer_hyper(const gn_trainer *t, float hyper[GN_HYPER_COUNT])
     hyper[GN_HYPER_BIAS1] = (float)(1.0 - pow((double)(float)o->rule.momentum, n));
     hyper[GN_HYPER_BIAS2] = (float)(1.0 - pow((double)(float)o->rule.beta2, n));
     hyper[GN_HYPER_FIRST] = t->step == 0 ? 1.0f : 0.0f;
+    hyper[GN_HYPER_BIAS_LR] = (float)gn_schedule_bias_lr(&o->schedule, epoch);
+    hyper[GN_HYPER_MOMENTUM_LESS] =
+        (float)(o->rule.momentum - gn_schedule_momentum(&o->schedule, epoch, o->rule.momentum));
     hyper[GN_HYPER_EMA_DECAY] = (float)(o->ema_decay * (1.0 - exp(-n / o->ema_tau)));
 }
 
@@ -185,6 +194,8 @@ static gn_status run_step(gn_trainer *t, const gn_batch *batch, double *loss_out
     bind(t, t->step_graph.has_box, batch->has_box);
     bind(t, t->step_graph.label, batch->label);
     bind(t, t->step_graph.weight, batch->weight);
+    bind(t, t->step_graph.truth, batch->truth);
+    bind(t, t->step_graph.n_truth, batch->n_truth);
     bind(t, t->step_graph.hyper, hyper);
     bind(t, t->step_graph.rng, rng);
     GN_TRY(gn_backend_cpu.run(t->exec, err));
@@ -197,6 +208,11 @@ static gn_status run_step(gn_trainer *t, const gn_batch *batch, double *loss_out
                        "gradient's norm %g; use a "
                        "smaller --lr0, --warmup-epochs, or --clip; the last good checkpoint is kept in %s",
                        (long long)t->step + 1, t->epoch + 1, t->lr, loss, norm, t->options->run_dir);
+    if (t->step_graph.truth >= 0) {
+        const float *parts = gn_backend_cpu.output(t->exec, 2);
+        for (int i = 0; i < GN_LOSS_PARTS; i++)
+            t->parts_sum[i] += (double)parts[i];
+    }
     *loss_out = loss;
     return GN_OK;
 }
@@ -302,7 +318,10 @@ static double value_of(const gn_train_options *o, const gn_accuracy *a)
 static gn_status end_epoch(gn_trainer *t, double images_per_s, gn_train_result *result, gn_error *err)
 {
     gn_epoch_record record = {.epoch = t->epoch + 1, .lr = t->lr, .images_per_s = images_per_s};
+    record.is_detector = gn_train_is_detector(t->model);
     record.train_loss = t->batch > 0 ? t->loss_sum / (double)t->batch : NAN;
+    for (int i = 0; i < GN_LOSS_PARTS; i++)
+        record.parts[i] = t->batch > 0 ? t->parts_sum[i] / (double)t->batch : NAN;
     gn_status status = validate(t, 0, &record.val, err);
     if (status == GN_ECANCELED) /* all steps of the epoch are done: the resumed run begins with the validation */
         return save_and_stop(t, err);
@@ -320,6 +339,7 @@ static gn_status end_epoch(gn_trainer *t, double images_per_s, gn_train_result *
     t->epoch++;
     t->batch = 0;
     t->loss_sum = 0.0;
+    memset(t->parts_sum, 0, sizeof t->parts_sum);
     char path[1024];
     GN_TRY(gn_trainer_path(t, "last.safetensors", path, sizeof path, err));
     GN_TRY(gn_checkpoint_save(t, path, err));
@@ -387,8 +407,10 @@ gn_status gn_train_run(gn_graph *model, const gn_dataset *dataset, const gn_trai
 {
     gn_train_options own = *options;
     own.schedule.epochs = own.schedule_epochs > 0 ? own.schedule_epochs : own.epochs;
-    if (own.best_by == GN_BEST_AUTO && gn_train_is_classifier(model))
-        own.best_by = GN_BEST_TOP1;
+    if (own.best_by == GN_BEST_AUTO)
+        own.best_by = gn_train_is_classifier(model) ? GN_BEST_TOP1
+                      : gn_train_is_detector(model) ? GN_BEST_MAP
+                                                    : GN_BEST_AUTO;
     gn_trainer t = {.model = model, .dataset = dataset, .options = &own, .on_epoch = on_epoch, .ctx = ctx};
     gn_train_result result = {0};
     gn_text_init(&t.csv);

@@ -33,11 +33,16 @@ typedef struct gn_train_options {
 
 gn_train_options gn_train_default_options(void);
 
+/* Terms of a detector's loss: box, objectness, class, distribution of the sides. */
+#define GN_LOSS_PARTS 4
+
 /* One epoch, counted from 1.  val.* is NaN without validation. */
 typedef struct gn_epoch_record {
     int epoch;
-    double seconds;      /* of training and validation since the run began, interruptions not counted */
-    double train_loss;   /* mean over the epoch's steps */
+    double seconds;              /* of training and validation since the run began, interruptions not counted */
+    double train_loss;           /* mean over the epoch's steps */
+    double parts[GN_LOSS_PARTS]; /* likewise, of a detector; else 0 */
+    bool is_detector;
     double lr;           /* of the last step */
     double images_per_s; /* of the training part */
     gn_accuracy val;

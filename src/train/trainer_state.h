@@ -10,7 +10,7 @@
 typedef struct gn_trainer {
     gn_graph *model;
     const gn_dataset *dataset;
-    const gn_train_options *options;
+    gn_train_options *options; /* the run's own copy */
     gn_epoch_fn on_epoch;
     void *ctx;
 
@@ -25,6 +25,7 @@ typedef struct gn_trainer {
     int64_t batch;   /* finished batches of the epoch under way */
     int64_t step;    /* finished steps of the run */
     double loss_sum; /* over the finished batches of the epoch under way */
+    double parts_sum[GN_LOSS_PARTS];
     int best_epoch;
     double best_value;
     double seconds; /* finished work, as in gn_epoch_record */

@@ -97,7 +97,7 @@ static void run_sgd(gn_exec *exec, const gn_cpu_step *step)
     const float *hyper = gn_cpu_in(exec, step, 0), *scale = gn_cpu_in(exec, step, 1);
     optimizer_job job = {.exec = exec, .step = step, .all = step->detail, .hyper = hyper};
     job.sgd = (gn_sgd_step){.lr = hyper[GN_HYPER_LR],
-                            .momentum = gn_node_float(step->node, "momentum", 0.0f),
+                            .momentum = gn_node_float(step->node, "momentum", 0.0f) - hyper[GN_HYPER_MOMENTUM_LESS],
                             .grad_scale = *scale,
                             .nesterov = gn_node_int(step->node, "nesterov", 0) != 0,
                             .first = hyper[GN_HYPER_FIRST] != 0.0f};
