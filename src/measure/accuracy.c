@@ -18,7 +18,13 @@ gn_accuracy_options gn_accuracy_default_options(void)
 gn_accuracy gn_accuracy_nothing(void)
 {
     const gn_interval none = {NAN, NAN, NAN};
-    gn_accuracy a = {.loss = NAN, .mean_iou = none, .box_precision50 = none, .map50 = none, .top1 = none, .top5 = none};
+    gn_accuracy a = {.loss = NAN,
+                     .mean_iou = none,
+                     .box_precision50 = none,
+                     .map50 = none,
+                     .map50_95 = none,
+                     .top1 = none,
+                     .top5 = none};
     a.coco.map50_95 = a.coco.map75 = a.coco.map95 = a.coco.precision = a.coco.recall = NAN;
     return a;
 }
@@ -52,6 +58,7 @@ typedef struct gather {
     double *iou;
     gn_detection *det;
     gn_truth *truth;
+    gn_box *truth_box;
     double loss_sum;
     int64_t loss_count;
     bool is_classifier, is_probability;
@@ -71,9 +78,10 @@ static gn_status gather_init(gather *g, const gn_dataset *dataset, gn_split spli
     g->iou = gn_calloc(n, sizeof *g->iou);
     g->det = gn_calloc(n, sizeof *g->det);
     g->truth = gn_calloc((size_t)truths + 1, sizeof *g->truth);
+    g->truth_box = gn_calloc((size_t)truths + 1, sizeof *g->truth_box);
     g->rank = gn_calloc(n, sizeof *g->rank);
     g->class_map = gn_calloc((size_t)gn_dataset_classes(dataset) + 1, sizeof *g->class_map);
-    return g->picture && g->iou && g->det && g->truth && g->rank && g->class_map ? GN_OK : GN_ENOMEM;
+    return g->picture && g->iou && g->det && g->truth && g->truth_box && g->rank && g->class_map ? GN_OK : GN_ENOMEM;
 }
 
 static void gather_deinit(gather *g)
@@ -82,6 +90,7 @@ static void gather_deinit(gather *g)
     gn_free(g->iou);
     gn_free(g->det);
     gn_free(g->truth);
+    gn_free(g->truth_box);
     gn_free(g->rank);
     gn_free(g->class_map);
 }
@@ -145,14 +154,15 @@ static void add_class(gather *g, const float *logits, int32_t label, int64_t sam
 }
 
 /* True boxes of a sample in pixels, appended to the list; returns the first. */
-static gn_truth *add_truth(gather *g, const gn_sample *sample)
+static const gn_box *add_truth(gather *g, const gn_sample *sample)
 {
-    gn_truth *first = g->truth + g->n_truth;
+    const gn_box *first = g->truth_box + g->n_truth;
     for (int b = 0; b < sample->n_boxes; b++) {
         const gn_box *box = &sample->box[b];
         float w = (float)sample->width, h = (float)sample->height;
-        g->truth[g->n_truth++] =
-            (gn_truth){.image = g->n_images, .cls = 0, .box = {box->x1 * w, box->y1 * h, box->x2 * w, box->y2 * h}};
+        const gn_box pixels = {box->x1 * w, box->y1 * h, box->x2 * w, box->y2 * h};
+        g->truth_box[g->n_truth] = pixels;
+        g->truth[g->n_truth++] = (gn_truth){.image = g->n_images, .cls = 0, .box = gn_rect_of(&pixels)};
     }
     return first;
 }
@@ -162,17 +172,18 @@ static void add_picture(gather *g, const gn_session *session, int index, int64_t
     const gn_sample *sample = gn_dataset_sample(g->dataset, g->split, sample_index);
     gn_prediction prediction;
     gn_session_decode(session, index, sample->width, sample->height, &prediction);
-    const gn_truth *truth = add_truth(g, sample);
+    const gn_box *truth = add_truth(g, sample);
     double best = -1.0;
     gn_scored_picture *p = &g->picture[g->n_images];
     *p = (gn_scored_picture){.sample = sample_index, .iou = -1.0};
     if (prediction.n > 0) {
         p->box = prediction.object[0].box;
         p->score = prediction.object[0].score;
-        g->det[g->n_det++] = (gn_detection){.image = g->n_images, .cls = 0, .score = p->score, .box = p->box};
+        g->det[g->n_det++] =
+            (gn_detection){.image = g->n_images, .cls = 0, .score = (double)p->score, .box = gn_rect_of(&p->box)};
     }
     for (int b = 0; b < sample->n_boxes; b++) {
-        double iou = prediction.n > 0 ? gn_box_iou(&p->box, &truth[b].box) : 0.0;
+        double iou = prediction.n > 0 ? gn_box_iou(&p->box, &truth[b]) : 0.0;
         best = iou > best ? iou : best;
     }
     p->iou = best;
@@ -250,6 +261,24 @@ static gn_status compute_classes(const gather *g, const gn_accuracy_options *opt
     return GN_OK;
 }
 
+/* Average precision and its intervals. */
+static gn_status measure_coco(const gn_coco_input *input, const gn_accuracy_options *options, gn_accuracy *a,
+                              gn_error *err)
+{
+    gn_coco *coco = NULL;
+    gn_status status = gn_coco_create(input, &coco);
+    if (status == GN_OK)
+        status = gn_coco_measure(coco, &a->coco, NULL);
+    a->map50 = (gn_interval){a->coco.map50, NAN, NAN};
+    a->map50_95 = (gn_interval){a->coco.map50_95, NAN, NAN};
+    if (status == GN_OK && options->resamples > 0 && a->images > 0)
+        status = gn_coco_bootstrap(coco, options->resamples, options->seed, &a->map50, &a->map50_95);
+    gn_coco_destroy(&coco);
+    return status == GN_OK ? status
+                           : gn_fail(err, status, "computing average precision: %s (are all predicted boxes finite?)",
+                                     gn_status_sentence(status));
+}
+
 static gn_status compute(const gather *g, const gn_accuracy_options *options, gn_accuracy *out, gn_error *err)
 {
     if (g->is_classifier)
@@ -267,16 +296,10 @@ static gn_status compute(const gather *g, const gn_accuracy_options *options, gn
     a.loss = g->loss_count > 0 ? g->loss_sum / (double)g->loss_count : NAN;
     a.mean_iou = (gn_interval){single.mean_iou, NAN, NAN};
     a.box_precision50 = (gn_interval){single.box_precision50, NAN, NAN};
-    gn_status status = gn_coco_evaluate(&coco, &a.coco, NULL);
-    if (status != GN_OK)
-        return gn_fail(err, status, "computing average precision: %s (are all predicted boxes finite?)",
-                       gn_status_sentence(status));
-    a.map50 = (gn_interval){a.coco.map50, NAN, NAN};
-    if (options->resamples > 0 && g->n_images > 0) {
+    GN_TRY(measure_coco(&coco, options, &a, err));
+    if (options->resamples > 0 && g->n_images > 0)
         GN_TRY(gn_single_bootstrap(g->iou, g->n_images, options->resamples, options->seed, &a.mean_iou,
                                    &a.box_precision50));
-        GN_TRY(gn_coco_bootstrap_map50(&coco, options->resamples, options->seed, &a.map50));
-    }
     *out = a;
     return GN_OK;
 }

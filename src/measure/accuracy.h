@@ -26,7 +26,7 @@ typedef struct gn_accuracy {
     bool is_classifier;
     int64_t images, images_with_box;
     double loss;
-    gn_interval mean_iou, box_precision50, map50;
+    gn_interval mean_iou, box_precision50, map50, map50_95;
     gn_interval top1, top5; /* of a classifier */
     gn_coco_metrics coco;   /* the one box per picture, with its score, against all true boxes */
 } gn_accuracy;

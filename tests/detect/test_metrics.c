@@ -80,8 +80,8 @@ static bool read_case(FILE *f, golden *g)
     while (fgets(line, sizeof line, f) != NULL) {
         long images, n_truth, n_det, image;
         int classes, cls, crowd;
-        float score;
-        gn_box b;
+        double score, x2, y2;
+        gn_rect b;
         if (sscanf(line, "case %63s %ld %d %ld %ld", g->name, &images, &classes, &n_truth, &n_det) == 5) {
             assert_true(n_truth <= MAX_ITEMS && n_det <= MAX_ITEMS);
             g->input = (gn_coco_input){.det = g->det,
@@ -90,9 +90,13 @@ static bool read_case(FILE *f, golden *g)
                                        .n_truth = n_truth,
                                        .n_images = images,
                                        .n_classes = classes};
-        } else if (sscanf(line, "t %ld %d %d %f %f %f %f", &image, &cls, &crowd, &b.x1, &b.y1, &b.x2, &b.y2) == 7) {
+        } else if (sscanf(line, "t %ld %d %d %lf %lf %lf %lf", &image, &cls, &crowd, &b.x, &b.y, &x2, &y2) == 7) {
+            b.w = x2 - b.x;
+            b.h = y2 - b.y;
             g->truth[t++] = (gn_truth){.image = image, .cls = cls, .is_crowd = crowd != 0, .box = b};
-        } else if (sscanf(line, "d %ld %d %f %f %f %f %f", &image, &cls, &score, &b.x1, &b.y1, &b.x2, &b.y2) == 7) {
+        } else if (sscanf(line, "d %ld %d %lf %lf %lf %lf %lf", &image, &cls, &score, &b.x, &b.y, &x2, &y2) == 7) {
+            b.w = x2 - b.x;
+            b.h = y2 - b.y;
             g->det[d++] = (gn_detection){.image = image, .cls = cls, .score = score, .box = b};
         } else if (strncmp(line, "expect", 6) == 0) {
             char *at = line + 6;
@@ -134,11 +138,11 @@ static void test_against_pycocotools(void **state)
 static void test_order_does_not_matter(void **state)
 {
     (void)state;
-    const gn_truth truth[] = {{.image = 0, .box = {0, 0, 10, 10}}, {.image = 1, .box = {5, 5, 20, 20}}};
+    const gn_truth truth[] = {{.image = 0, .box = {0, 0, 10, 10}}, {.image = 1, .box = {5, 5, 15, 15}}};
     gn_detection det[] = {
-        {.image = 0, .score = 0.9f, .box = {0, 0, 10, 10}},
-        {.image = 1, .score = 0.8f, .box = {30, 30, 40, 40}},
-        {.image = 1, .score = 0.3f, .box = {5, 5, 20, 20}},
+        {.image = 0, .score = 0.9, .box = {0, 0, 10, 10}},
+        {.image = 1, .score = 0.8, .box = {30, 30, 10, 10}},
+        {.image = 1, .score = 0.3, .box = {5, 5, 15, 15}},
     };
     gn_coco_input in = {.det = det, .n_det = 3, .truth = truth, .n_truth = 2, .n_images = 2, .n_classes = 1};
     gn_coco_metrics a, b;
@@ -156,17 +160,17 @@ static void test_best_f1(void **state)
 {
     (void)state;
     const gn_truth truth[] = {
-        {.image = 0, .box = {0, 0, 10, 10}}, {.image = 1, .box = {5, 5, 20, 20}}, {.image = 2, .box = {5, 5, 20, 20}}};
+        {.image = 0, .box = {0, 0, 10, 10}}, {.image = 1, .box = {5, 5, 15, 15}}, {.image = 2, .box = {5, 5, 15, 15}}};
     const gn_detection det[] = {
-        {.image = 0, .score = 0.9f, .box = {0, 0, 10, 10}},
-        {.image = 1, .score = 0.7f, .box = {5, 5, 20, 20}},
-        {.image = 2, .score = 0.5f, .box = {50, 50, 60, 60}},
-        {.image = 0, .score = 0.2f, .box = {50, 50, 60, 60}},
+        {.image = 0, .score = 0.9, .box = {0, 0, 10, 10}},
+        {.image = 1, .score = 0.7, .box = {5, 5, 15, 15}},
+        {.image = 2, .score = 0.5, .box = {50, 50, 10, 10}},
+        {.image = 0, .score = 0.2, .box = {50, 50, 10, 10}},
     };
     gn_coco_input in = {.det = det, .n_det = 4, .truth = truth, .n_truth = 3, .n_images = 3, .n_classes = 1};
     gn_coco_metrics m;
     assert_int_equal(gn_coco_evaluate(&in, &m, NULL), GN_OK);
-    assert_near(m.confidence, 0.7f, 0);
+    assert_near(m.confidence, 0.7, 0);
     assert_near(m.precision, 1, 0);
     assert_near(m.recall, 2.0 / 3, 1e-12);
     assert_near(m.f1, 0.8, 1e-12);
@@ -185,15 +189,15 @@ static void test_ignored_boxes(void **state)
 {
     (void)state;
     const gn_truth truth[] = {{.image = 0, .box = {0, 0, 10, 10}},
-                              {.image = 0, .is_ignored = true, .box = {20, 20, 30, 30}}};
-    const gn_detection det[] = {{.image = 0, .score = 0.9f, .box = {20, 20, 30, 30}},
-                                {.image = 0, .score = 0.8f, .box = {0, 0, 10, 10}}};
+                              {.image = 0, .is_ignored = true, .box = {20, 20, 10, 10}}};
+    const gn_detection det[] = {{.image = 0, .score = 0.9, .box = {20, 20, 10, 10}},
+                                {.image = 0, .score = 0.8, .box = {0, 0, 10, 10}}};
     const gn_coco_input in = {.det = det, .n_det = 2, .truth = truth, .n_truth = 2, .n_images = 1, .n_classes = 1};
     gn_coco_metrics m;
-    double class_ap[GN_COCO_THRESHOLDS];
-    assert_int_equal(gn_coco_evaluate(&in, &m, class_ap), GN_OK);
+    gn_coco_class one;
+    assert_int_equal(gn_coco_evaluate(&in, &m, &one), GN_OK);
     assert_near(m.map50_95, 1, 1e-12);
-    assert_near(class_ap[9], 1, 1e-12);
+    assert_near(one.ap[9], 1, 1e-12);
     assert_int_equal(m.truths, 1);
 }
 
@@ -201,18 +205,27 @@ static void test_bad_input(void **state)
 {
     (void)state;
     gn_truth truth = {.image = 0, .box = {0, 0, 1, 1}};
-    gn_detection det = {.image = 0, .score = 0.5f, .box = {0, 0, 1, 1}};
+    gn_detection det = {.image = 0, .score = 0.5, .box = {0, 0, 1, 1}};
     const gn_coco_input in = {.det = &det, .n_det = 1, .truth = &truth, .n_truth = 1, .n_images = 1, .n_classes = 1};
     gn_coco_metrics m;
     assert_int_equal(gn_coco_evaluate(&in, &m, NULL), GN_OK);
     det.score = NAN;
     assert_int_equal(gn_coco_evaluate(&in, &m, NULL), GN_EINVAL);
-    det.score = 0.5f;
+    det.score = 0.5;
     det.image = 1;
     assert_int_equal(gn_coco_evaluate(&in, &m, NULL), GN_EINVAL);
     det.image = 0;
     truth.cls = 1;
     assert_int_equal(gn_coco_evaluate(&in, &m, NULL), GN_EINVAL);
+}
+
+static void bootstrap(const gn_coco_input *in, int resamples, gn_interval *map50, gn_interval *map50_95)
+{
+    gn_coco *coco = NULL;
+    assert_int_equal(gn_coco_create(in, &coco), GN_OK);
+    assert_int_equal(gn_coco_bootstrap(coco, resamples, 1, map50, map50_95), GN_OK);
+    assert_int_equal(gn_coco_bootstrap(coco, 0, 1, map50, map50_95), GN_EINVAL);
+    gn_coco_destroy(&coco);
 }
 
 /* Every picture equal: no spread.  Half of the pictures found: the interval is that of a coin. */
@@ -224,18 +237,22 @@ static void test_coco_bootstrap(void **state)
     static gn_detection det[N];
     for (int i = 0; i < N; i++) {
         truth[i] = (gn_truth){.image = i, .box = {0, 0, 10, 10}};
-        det[i] = (gn_detection){.image = i, .score = 0.5f, .box = {0, 0, 10, 10}};
+        det[i] = (gn_detection){.image = i, .score = 0.5, .box = {0, 0, 10, 10}};
     }
     gn_coco_input in = {.det = det, .n_det = N, .truth = truth, .n_truth = N, .n_images = N, .n_classes = 1};
     gn_interval all, half, again;
-    assert_int_equal(gn_coco_bootstrap_map50(&in, 200, 1, &all), GN_OK);
+    gn_interval wide;
+    bootstrap(&in, 200, &all, &wide);
+    assert_near(wide.low, 1, 1e-12);
     assert_near(all.low, 1, 1e-12);
     assert_near(all.high, 1, 1e-12);
     in.n_det = N / 2;
-    assert_int_equal(gn_coco_bootstrap_map50(&in, 1000, 1, &half), GN_OK);
+    bootstrap(&in, 1000, &half, &wide);
+    assert_near(wide.value, 51.0 / 101, 1e-12);
+    assert_near(wide.low, half.low, 1e-12); /* right at every threshold or wrong at all */
     assert_near(half.value, 51.0 / 101, 1e-12);
     assert_near(half.high - half.low, 2 * 1.96 * sqrt(0.25 / N), 0.03);
-    assert_int_equal(gn_coco_bootstrap_map50(&in, 1000, 1, &again), GN_OK);
+    bootstrap(&in, 1000, &again, NULL);
     assert_memory_equal(&half, &again, sizeof half);
 }
 
