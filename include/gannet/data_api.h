@@ -4,6 +4,7 @@
 #define GANNET_DATA_API_H
 
 #include "data/batch.h"
+#include "data/coco_json.h"
 #include "data/dataset.h"
 #include "data/yaml_doc.h"
 
