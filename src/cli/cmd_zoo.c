@@ -28,14 +28,18 @@ static const gn_args_spec spec = {
     .verb = "zoo",
     .usage = "[NAME...] [--head classify] [--imgsz N] [options]",
     .about =
-        "Lists the networks of the zoo: parameters and multiply-accumulates of one picture with the head chosen, "
-        "numbers per picture that the head gets, and the smallest picture that works. NAME: only these; widths and "
-        "activations are understood, as in mobilenet_v2@0.35 or resnet18+silu.",
+        "Lists the networks of the zoo, backbones and then detectors: parameters and multiply-accumulates of one "
+        "picture "
+        "with the head chosen, numbers per picture that the head gets, and the smallest picture that works. NAME: only "
+        "these; widths and activations are understood, as in mobilenet_v2@0.35 or resnet18+silu. A detector has a head "
+        "of its own and is counted with 80 classes, at the size that it was published for, unless --classes and "
+        "--imgsz "
+        "say otherwise.",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .max_positional = -1,
     .examples = "  gannet zoo --head classify\n"
-                "  gannet zoo --imgsz 128 --sort macs\n"
+                "  gannet zoo --head detect --sort macs\n"
                 "  gannet zoo mobilenet_v1@0.25 mobilenet_v2@0.35 --head features\n",
 };
 
@@ -45,6 +49,7 @@ typedef struct row {
     char model[64];
     gn_zoo_entry entry;
     gn_zoo_costs costs;
+    int width_px, height_px;
     bool is_too_small; /* the picture is, for this network */
 } row;
 
@@ -53,38 +58,30 @@ typedef struct table {
     size_t n;
 } table;
 
-static bool find_entry(const char *model, gn_zoo_entry *entry_out)
-{
-    const size_t length = strcspn(model, "@+");
-    for (size_t i = 0; i < gn_zoo_count(); i++) {
-        *entry_out = gn_zoo_at(i);
-        if (strlen(entry_out->name) == length && strncmp(entry_out->name, model, length) == 0)
-            return true;
-    }
-    return false;
-}
-
 static gn_status add_row(table *t, const char *model, const gn_args *args, gn_cli_size size, gn_error *err)
 {
-    gn_zoo_options o = gn_zoo_options_default();
     if (t->n == MOST_ROWS)
         return gn_fail(err, GN_ELIMIT, "more than %d networks are named", MOST_ROWS);
     row *r = &t->rows[t->n];
+    *r = (row){0};
     snprintf(r->model, sizeof r->model, "%s", model);
-    o.model = model;
-    o.head = gn_args_str(args, "head");
-    o.activation = gn_args_str(args, "activation");
-    o.classes = gn_args_int(args, "classes");
-    if (size.width) {
-        o.width_px = size.width;
-        o.height_px = size.height;
-    }
-    r->is_too_small =
-        find_entry(model, &r->entry) && (o.width_px < r->entry.smallest_px || o.height_px < r->entry.smallest_px);
+    gn_zoo_options o = gn_cli_zoo_options(model, args, size);
+    const bool is_known = gn_zoo_find(model, &r->entry);
+    if (r->entry.is_detector)
+        o.head = "detect";
+    r->width_px = o.width_px;
+    r->height_px = o.height_px;
+    r->is_too_small = is_known && (o.width_px < r->entry.smallest_px || o.height_px < r->entry.smallest_px);
     if (!r->is_too_small)
         GN_TRY(gn_zoo_costs_of(&o, &r->costs, err));
     t->n++;
     return GN_OK;
+}
+
+/* Whether a list without names holds it: --head says so when it is given. */
+static bool is_listed(const gn_zoo_entry *entry, const gn_args *args)
+{
+    return !gn_args_is_set(args, "head") || (strcmp(gn_args_str(args, "head"), "detect") == 0) == !!entry->is_detector;
 }
 
 static gn_status fill(table *t, const gn_args *args, gn_error *err)
@@ -94,8 +91,11 @@ static gn_status fill(table *t, const gn_args *args, gn_error *err)
     GN_TRY(gn_cli_parse_imgsz(gn_args_str(args, "imgsz"), &size, err));
     for (int i = 0; i < n; i++)
         GN_TRY(add_row(t, gn_args_positional(args, i), args, size, err));
-    for (size_t i = 0; i < gn_zoo_count() && n == 0; i++)
-        GN_TRY(add_row(t, gn_zoo_at(i).name, args, size, err));
+    for (size_t i = 0; i < gn_zoo_count() && n == 0; i++) {
+        const gn_zoo_entry entry = gn_zoo_at(i);
+        if (is_listed(&entry, args))
+            GN_TRY(add_row(t, entry.name, args, size, err));
+    }
     return GN_OK;
 }
 
@@ -115,6 +115,11 @@ static void sort_rows(table *t, const char *key)
     }
 }
 
+static const char *head_of(const row *r, const gn_args *args)
+{
+    return r->entry.is_detector ? "detect" : gn_args_str(args, "head");
+}
+
 static gn_status print_json(const table *t, const gn_args *args, gn_cli_size size, gn_error *err)
 {
     gn_jsonw j;
@@ -130,6 +135,11 @@ static gn_status print_json(const table *t, const gn_args *args, gn_cli_size siz
         gn_jsonw_object(&j, NULL);
         gn_jsonw_str(&j, "model", r->model);
         gn_jsonw_str(&j, "about", r->entry.line);
+        gn_jsonw_str(&j, "head", head_of(r, args));
+        gn_jsonw_array(&j, "imgsz");
+        gn_jsonw_int(&j, NULL, r->width_px);
+        gn_jsonw_int(&j, NULL, r->height_px);
+        gn_jsonw_end(&j);
         gn_jsonw_bool(&j, "takes_width", r->entry.takes_width);
         gn_jsonw_int(&j, "smallest_px", r->entry.smallest_px);
         if (r->is_too_small) {
@@ -149,19 +159,28 @@ static gn_status print_json(const table *t, const gn_args *args, gn_cli_size siz
     return status == GN_OK ? status : gn_fail(err, status, "the result cannot be written to standard output");
 }
 
-static void print_table(const table *t, const gn_args *args, gn_cli_size size)
+static void print_row(const row *r)
 {
-    gn_cli_print("head %s, %d x %d px; MACs of one picture (FLOPs are twice that)\n\n", gn_args_str(args, "head"),
-                 size.width ? size.width : 224, size.height ? size.height : 224);
-    gn_cli_print("%-20s %11s %10s %9s %9s  %s\n", "model", "params", "MACs M", "features", "from px", "");
-    for (size_t i = 0; i < t->n; i++) {
-        const row *r = &t->rows[i];
-        if (r->is_too_small)
-            gn_cli_print("%-20s %11s %10s %9s %9d  %s\n", r->model, "-", "-", "-", r->entry.smallest_px, r->entry.line);
-        else
-            gn_cli_print("%-20s %11" PRId64 " %10.1f %9d %9d  %s\n", r->model, r->costs.params,
-                         1e-6 * (double)r->costs.macs, r->costs.feature_width, r->entry.smallest_px, r->entry.line);
-    }
+    char features[16] = "-", px[32];
+    snprintf(px, sizeof px, "%d x %d", r->width_px, r->height_px);
+    if (r->costs.feature_width > 0)
+        snprintf(features, sizeof features, "%d", r->costs.feature_width);
+    if (r->is_too_small)
+        gn_cli_print("%-22s %11s %10s %9s %9d %11s  %s\n", r->model, "-", "-", "-", r->entry.smallest_px, px,
+                     r->entry.line);
+    else
+        gn_cli_print("%-22s %11" PRId64 " %10.1f %9s %9d %11s  %s\n", r->model, r->costs.params,
+                     1e-6 * (double)r->costs.macs, features, r->entry.smallest_px, px, r->entry.line);
+}
+
+static void print_table(const table *t, const gn_args *args)
+{
+    gn_cli_print("head %s, of detectors detect; MACs of one picture of the size in the last column (FLOPs are twice "
+                 "that)\n\n",
+                 gn_args_str(args, "head"));
+    gn_cli_print("%-22s %11s %10s %9s %9s %11s\n", "model", "params", "MACs M", "features", "from px", "px");
+    for (size_t i = 0; i < t->n; i++)
+        print_row(&t->rows[i]);
 }
 
 static int run(int argc, char **argv)
@@ -181,7 +200,7 @@ static int run(int argc, char **argv)
         if (gn_args_flag(args, "json"))
             status = print_json(&t, args, size, &err);
         else
-            print_table(&t, args, size);
+            print_table(&t, args);
     }
     if (status != GN_OK && err.status == GN_OK)
         gn_fail(&err, status, "%s", gn_status_sentence(status));

@@ -11,7 +11,9 @@
 
 #define MIN_SIDE 8
 #define MAX_SIDE 4096
-#define ZOO_SIDE 224
+
+/* of a detector whose classes nobody told: COCO's */
+#define DETECTOR_CLASSES 80
 
 gn_status gn_cli_parse_imgsz(const char *text, gn_cli_size *size_out, gn_error *err)
 {
@@ -53,18 +55,34 @@ static gn_status resize(gn_graph *graph, gn_cli_size size, gn_error *err)
     return gn_graph_meta_set(graph, "gannet.imgsz", text);
 }
 
+gn_zoo_options gn_cli_zoo_options(const char *model, const gn_args *args, gn_cli_size size)
+{
+    gn_zoo_options o = gn_zoo_options_default();
+    gn_zoo_entry entry;
+    o.model = model;
+    o.head = gn_args_str(args, "head");
+    o.activation = gn_args_str(args, "activation");
+    o.classes = gn_args_int(args, "classes");
+    if (gn_zoo_find(model, &entry)) {
+        o.width_px = o.height_px = entry.default_px;
+        if (entry.is_detector && !gn_args_is_set(args, "head"))
+            o.head = "detect";
+        if (entry.is_detector && !gn_args_is_set(args, "classes"))
+            o.classes = DETECTOR_CLASSES;
+    }
+    if (size.width) {
+        o.width_px = size.width;
+        o.height_px = size.height;
+    }
+    return o;
+}
+
 gn_status gn_cli_model_load(const char *model, const gn_args *args, gn_graph **graph_out, gn_error *err)
 {
     gn_cli_size size;
     GN_TRY(gn_cli_parse_imgsz(gn_args_str(args, "imgsz"), &size, err));
     if (!gn_cli_is_model_file(model)) {
-        gn_zoo_options o = gn_zoo_options_default();
-        o.model = model;
-        o.head = gn_args_str(args, "head");
-        o.activation = gn_args_str(args, "activation");
-        o.classes = gn_args_int(args, "classes");
-        o.width_px = size.width ? size.width : ZOO_SIDE;
-        o.height_px = size.height ? size.height : ZOO_SIDE;
+        const gn_zoo_options o = gn_cli_zoo_options(model, args, size);
         return gn_zoo_build(&o, graph_out, err);
     }
     gn_graph *graph = NULL;

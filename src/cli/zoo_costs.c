@@ -34,12 +34,15 @@ void gn_zoo_count_costs(const gn_graph *graph, gn_zoo_costs *costs)
 
 gn_status gn_zoo_costs_of(const gn_zoo_options *options, gn_zoo_costs *costs_out, gn_error *err)
 {
+    gn_zoo_entry entry = {0};
     gn_zoo_costs costs;
     gn_graph *graph = NULL;
+    gn_zoo_find(options->model, &entry);
     GN_TRY(gn_zoo_build_for_counting(options, &graph, err));
     gn_zoo_count_costs(graph, &costs);
     gn_graph_destroy(&graph);
-    GN_TRY(gn_zoo_feature_width(options->model, &costs.feature_width, err));
+    if (!entry.is_detector)
+        GN_TRY(gn_zoo_feature_width(options->model, &costs.feature_width, err));
     *costs_out = costs;
     return GN_OK;
 }

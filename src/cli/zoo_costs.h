@@ -9,7 +9,7 @@
 typedef struct gn_zoo_costs {
     int64_t params, buffers; /* trainable numbers; running statistics */
     int64_t macs;            /* of one picture */
-    int feature_width;       /* numbers per picture that a box head or a linear classifier gets */
+    int feature_width;       /* numbers per picture that a box head or a linear classifier gets; 0: a detector */
 } gn_zoo_costs;
 
 /* Builds without weights (options->no_weights is set here) and with every shape known at batch 1. */

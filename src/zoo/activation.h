@@ -27,6 +27,8 @@ typedef struct gn_act {
 
 #define GN_RELU       ((gn_act){.kind = GN_ACT_RELU})
 #define GN_RELU6      ((gn_act){.kind = GN_ACT_RELU6})
+#define GN_SILU       ((gn_act){.kind = GN_ACT_SILU})
+#define GN_LEAKY_01   ((gn_act){.kind = GN_ACT_LEAKY_RELU, .parameter = 0.1f})
 #define GN_HARD_SWISH ((gn_act){.kind = GN_ACT_HARD_SWISH})
 #define GN_GELU       ((gn_act){.kind = GN_ACT_GELU})
 #define GN_NO_ACT     ((gn_act){.kind = GN_ACT_NONE})

@@ -269,6 +269,14 @@ gn_feature gn_block_scale(gn_blocks *b, const char *path, gn_feature x, float fi
 
 /* ---- pooling ---- */
 
+gn_feature gn_block_max_pool_kept(gn_blocks *b, const char *path, gn_feature x)
+{
+    static const int64_t kernel[2] = {2, 2}, strides[2] = {1, 1}, pads[4] = {0, 0, 1, 1};
+    const gn_attr attrs[3] = {gn_attr_ints("kernel_shape", kernel, 2), gn_attr_ints("strides", strides, 2),
+                              gn_attr_ints("pads", pads, 4)};
+    return through(b, "MaxPool", path, x, attrs, 3);
+}
+
 gn_feature gn_block_max_pool(gn_blocks *b, const char *path, gn_feature x, int kernel, int stride, int pad,
                              bool ceil_mode)
 {
@@ -307,6 +315,53 @@ gn_feature gn_block_adaptive_pool(gn_blocks *b, const char *path, gn_feature x, 
     x.value = gn_graph_add_op(b->graph, "AdaptiveAveragePool", "gannet", path, &x.value, 1, &attr, 1);
     x.H = x.W = px;
     return x;
+}
+
+/* ---- detectors ---- */
+
+/* Half a pixel of the result is on top where the sizes are not whole multiples: the size is rounded down. */
+static float factor_between(int from, int to)
+{
+    return to % from == 0 ? (float)(to / from) : ((float)to + 0.5f) / (float)from;
+}
+
+gn_feature gn_block_upsample(gn_blocks *b, const char *path, gn_feature x, gn_feature like)
+{
+    const float scales[4] = {1, 1, factor_between(x.H, like.H), factor_between(x.W, like.W)};
+    const gn_attr attrs[3] = {gn_attr_string("mode", "nearest"), gn_attr_string("nearest_mode", "floor"),
+                              gn_attr_string("coordinate_transformation_mode", "asymmetric")};
+    const int in[3] = {x.value, -1, gn_graph_add_const_f32(b->graph, gn_block_path(b, path, "scales"), 4, scales)};
+    x.value = gn_graph_add_op(b->graph, "Resize", "", path, in, 3, attrs, 3);
+    x.H = like.H;
+    x.W = like.W;
+    x.stride = like.stride;
+    return x;
+}
+
+gn_feature gn_block_space_to_depth(gn_blocks *b, const char *path, gn_feature x)
+{
+    const gn_attr size = gn_attr_int("blocksize", 2);
+    x = through(b, "SpaceToDepth", path, x, &size, 1);
+    x.C *= 4;
+    x.H /= 2;
+    x.W /= 2;
+    x.stride *= 2;
+    return x;
+}
+
+void gn_block_begin_bias(gn_blocks *b, const char *path, int first, int n, double x, bool is_set)
+{
+    const int id = gn_graph_find_value(b->graph, gn_block_path(b, path, "bias"));
+    if (id < 0 || b->no_weights)
+        return;
+    float *bias = gn_graph_value(b->graph, id)->data->data;
+    for (int i = first; i < first + n; i++)
+        bias[i] = is_set ? (float)x : (float)((double)bias[i] + x);
+}
+
+void gn_block_head_begins(gn_blocks *b)
+{
+    b->head_begins = gn_graph_value_count(b->graph);
 }
 
 /* ---- the last layers ---- */

@@ -30,6 +30,7 @@ typedef struct gn_blocks {
     double width;                   /* scales channels, where the architecture takes it */
     const void *table;              /* rows of the architecture's own, see architectures.h */
     gn_feature maps[GN_BLOCK_MAPS]; /* the last one told of at stride 1 << i; C 0: none */
+    int head_begins;                /* first value of a detector's head; 0: not told */
 } gn_blocks;
 
 /* How weights begin; fan_in = inputs that one output sums, fan_out = K*R*S. */
@@ -87,6 +88,8 @@ gn_feature gn_block_transpose(gn_blocks *b, const char *path, gn_feature x, cons
 
 gn_feature gn_block_max_pool(gn_blocks *b, const char *path, gn_feature x, int kernel, int stride, int pad,
                              bool ceil_mode);
+/* 2x2 at stride 1 that keeps the size: the row and the column beyond the far edges count for nothing. */
+gn_feature gn_block_max_pool_kept(gn_blocks *b, const char *path, gn_feature x);
 gn_feature gn_block_average_pool(gn_blocks *b, const char *path, gn_feature x, int kernel, int stride);
 gn_feature gn_block_global_pool(gn_blocks *b, const char *path, gn_feature x);
 /* Means over a raster of px x px cells, whatever the size of the map. */
@@ -99,6 +102,16 @@ gn_feature gn_block_linear(gn_blocks *b, const char *path, gn_feature x, int K, 
 gn_feature gn_block_linear_last(gn_blocks *b, const char *path, gn_feature x, int K, gn_init init);
 /* Multiplies by a weight of shape [C,1,1] that begins at `begin`. */
 gn_feature gn_block_scale(gn_blocks *b, const char *path, gn_feature x, float begin);
+
+/* x at the size of `like`, each pixel repeated: twice as large, or where paddings took pixels away a little less. */
+gn_feature gn_block_upsample(gn_blocks *b, const char *path, gn_feature x, gn_feature like);
+/* Blocks of 2x2 pixels become four times the channels. */
+gn_feature gn_block_space_to_depth(gn_blocks *b, const char *path, gn_feature x);
+
+/* Adds x to `n` numbers of the bias of the layer at `path`, from `first` on; is_set: they become x. */
+void gn_block_begin_bias(gn_blocks *b, const char *path, int first, int n, double x, bool is_set);
+/* Says that what is made from now on is the detector's head; what was made before can be frozen. */
+void gn_block_head_begins(gn_blocks *b);
 
 /* Says that x is the end of a stage: detectors may take it.  Returns x. */
 gn_feature gn_block_map(gn_blocks *b, gn_feature x);

@@ -9,7 +9,8 @@
 static const char *const head_names[] = {[GN_HEAD_BOX] = "box",
                                          [GN_HEAD_BOX_SCORE] = "box+score",
                                          [GN_HEAD_CLASSIFY] = "classify",
-                                         [GN_HEAD_FEATURES] = "features"};
+                                         [GN_HEAD_FEATURES] = "features",
+                                         [GN_HEAD_DETECT] = "detect"};
 
 bool gn_head_parse(const char *name, gn_head_kind *out)
 {
@@ -63,6 +64,7 @@ int gn_head_build(gn_blocks *b, const gn_architecture *architecture, gn_head_kin
         outputs[0] = (gn_head_output){architecture->classifier(b, x, classes), "logits"};
         return 1;
     case GN_HEAD_FEATURES:
+    case GN_HEAD_DETECT:
         break;
     }
     return feature_maps(b, outputs);

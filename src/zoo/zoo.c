@@ -7,12 +7,12 @@
 
 #include "base/text.h"
 #include "ops/ops.h"
-#include "zoo/head.h"
+#include "zoo/zoo_plan.h"
 
 #define SMALLEST_WIDTH  0.1
 #define LARGEST_WIDTH   1.4
-#define LARGEST_PX      8192
 #define LARGEST_CLASSES 100000
+#define DEFAULT_PX      224
 
 /* of BatchNormalization, unless the architecture says otherwise: PyTorch's defaults */
 #define NORM_EPSILON  1e-5f
@@ -32,13 +32,7 @@ gn_zoo_options gn_zoo_options_default(void)
 
 size_t gn_zoo_count(void)
 {
-    return N_ARCHITECTURES;
-}
-
-gn_zoo_entry gn_zoo_at(size_t i)
-{
-    const gn_architecture *a = architectures[i];
-    return (gn_zoo_entry){a->name, a->line, a->smallest_px, a->feature_width, a->takes_width};
+    return N_ARCHITECTURES + gn_zoo_detector_count();
 }
 
 const char *const *gn_zoo_names(size_t *n_out)
@@ -47,19 +41,15 @@ const char *const *gn_zoo_names(size_t *n_out)
 #define GN_ARCHITECTURE(name) #name,
 #include "zoo/architectures.def"
 #undef GN_ARCHITECTURE
+#define GN_DETECTOR_DESIGN(name) #name,
+#include "zoo/detectors.def"
+#undef GN_DETECTOR_DESIGN
     };
     *n_out = sizeof names / sizeof names[0];
     return names;
 }
 
 /* ---- what was asked for ---- */
-
-typedef struct plan {
-    const gn_architecture *architecture;
-    double width;
-    gn_head_kind head;
-    gn_act act;
-} plan;
 
 static gn_status unknown_model(const char *name, gn_error *err)
 {
@@ -98,12 +88,28 @@ static const gn_architecture *find_architecture(const char *name)
     return NULL;
 }
 
-static gn_status read_width(const char *model, const model_name *parts, plan *p, gn_error *err)
+/* The architecture, the detector, or both, that a name without width and activation means. */
+static gn_status find_network(const char *name, gn_zoo_plan *p, gn_error *err)
+{
+    const char *backbone = name;
+    p->detector = gn_zoo_find_detector(name, &backbone);
+    p->architecture = backbone ? find_architecture(backbone) : NULL;
+    if (!p->architecture && backbone)
+        return unknown_model(backbone, err);
+    return GN_OK;
+}
+
+static bool takes_width(const gn_zoo_plan *p)
+{
+    return p->architecture ? p->architecture->takes_width : p->detector->takes_width;
+}
+
+static gn_status read_width(const char *model, const model_name *parts, gn_zoo_plan *p, gn_error *err)
 {
     char text[32];
     const size_t length = strcspn(parts->width, "+");
     snprintf(text, sizeof text, "%.*s", (int)(length < sizeof text ? length : sizeof text - 1), parts->width);
-    if (!p->architecture->takes_width)
+    if (!takes_width(p))
         return gn_fail(err, GN_EINVAL, "model \"%.100s\": %s comes in one width only, leave \"@%.20s\" away", model,
                        parts->name, text);
     if (!gn_parse_f64(text, &p->width) || p->width < SMALLEST_WIDTH || p->width > LARGEST_WIDTH)
@@ -112,15 +118,13 @@ static gn_status read_width(const char *model, const model_name *parts, plan *p,
     return GN_OK;
 }
 
-static gn_status find_model(const char *model, plan *p, gn_error *err)
+static gn_status find_model(const char *model, gn_zoo_plan *p, gn_error *err)
 {
     model_name parts;
     if (!split_name(model, &parts))
         return unknown_model(model, err);
     p->width = 1;
-    p->architecture = find_architecture(parts.name);
-    if (!p->architecture)
-        return unknown_model(parts.name, err);
+    GN_TRY(find_network(parts.name, p, err));
     if (parts.width)
         GN_TRY(read_width(model, &parts, p, err));
     if (parts.act && !*parts.act)
@@ -130,8 +134,46 @@ static gn_status find_model(const char *model, plan *p, gn_error *err)
 
 bool gn_zoo_knows(const char *model)
 {
-    plan p = {0};
+    gn_zoo_plan p = {0};
     return find_model(model, &p, NULL) == GN_OK;
+}
+
+static gn_zoo_entry entry_of(const gn_architecture *a)
+{
+    return (gn_zoo_entry){.name = a->name,
+                          .line = a->line,
+                          .smallest_px = a->smallest_px,
+                          .feature_width = a->feature_width,
+                          .takes_width = a->takes_width,
+                          .default_px = DEFAULT_PX};
+}
+
+static gn_zoo_entry entry_of_detector(const gn_zoo_plan *p)
+{
+    const gn_detector_design *d = p->detector;
+    return (gn_zoo_entry){.name = d->name,
+                          .line = d->line,
+                          .smallest_px = gn_zoo_smallest_detector_px(p),
+                          .takes_width = takes_width(p),
+                          .is_detector = true,
+                          .default_px = d->default_px};
+}
+
+bool gn_zoo_find(const char *model, gn_zoo_entry *entry_out)
+{
+    gn_zoo_plan p = {0};
+    if (find_model(model, &p, NULL) != GN_OK)
+        return false;
+    *entry_out = p.detector ? entry_of_detector(&p) : entry_of(p.architecture);
+    return true;
+}
+
+gn_zoo_entry gn_zoo_at(size_t i)
+{
+    gn_zoo_entry entry = {0};
+    size_t n;
+    gn_zoo_find(gn_zoo_names(&n)[i], &entry);
+    return entry;
 }
 
 static gn_status check_size(const gn_zoo_options *options, const gn_architecture *architecture, gn_error *err)
@@ -142,26 +184,43 @@ static gn_status check_size(const gn_zoo_options *options, const gn_architecture
         return gn_fail(err, GN_EINVAL,
                        "model %s: an input of %d x %d px is too small, the smallest that works is %d x %d px",
                        options->model, w, h, smallest, smallest);
-    if (w > LARGEST_PX || h > LARGEST_PX)
+    if (w > GN_ZOO_LARGEST_PX || h > GN_ZOO_LARGEST_PX)
         return gn_fail(err, GN_EINVAL, "model %s: an input of %d x %d px is too large, at most %d x %d px work",
-                       options->model, w, h, LARGEST_PX, LARGEST_PX);
+                       options->model, w, h, GN_ZOO_LARGEST_PX, GN_ZOO_LARGEST_PX);
     return GN_OK;
 }
 
-static gn_status make_plan(const gn_zoo_options *options, plan *p, gn_error *err)
+static gn_status find_head(const gn_zoo_options *options, gn_zoo_plan *p, gn_error *err)
+{
+    if (!gn_head_parse(options->head, &p->head))
+        return gn_fail(err, GN_EINVAL,
+                       "no head is named \"%.100s\"; there are box, box+score, classify and features, and detect for "
+                       "detectors",
+                       options->head);
+    if (p->detector && p->head != GN_HEAD_DETECT)
+        return gn_fail(err, GN_EINVAL, "model %s is a detector: its head is detect, not %s", options->model,
+                       options->head);
+    if (!p->detector && p->head == GN_HEAD_DETECT)
+        return gn_fail(err, GN_EINVAL,
+                       "model %s is no detector: its heads are box, box+score, classify and features; retinanet_%s "
+                       "is one on its features",
+                       options->model, options->model);
+    return GN_OK;
+}
+
+static gn_status make_plan(const gn_zoo_options *options, gn_zoo_plan *p, gn_error *err)
 {
     if (!options->model || !options->head)
         return gn_fail(err, GN_EINVAL, "building a network: no %s is named", options->model ? "head" : "model");
     GN_TRY(find_model(options->model, p, err));
-    if (!gn_head_parse(options->head, &p->head))
-        return gn_fail(err, GN_EINVAL, "no head is named \"%.100s\"; there are box, box+score, classify and features",
-                       options->head);
+    GN_TRY(find_head(options, p, err));
     if (options->activation && *options->activation)
         GN_TRY(gn_act_parse(options->activation, &p->act, err));
-    if (p->head == GN_HEAD_CLASSIFY && (options->classes < 1 || options->classes > LARGEST_CLASSES))
+    if ((p->head == GN_HEAD_CLASSIFY || p->head == GN_HEAD_DETECT) &&
+        (options->classes < 1 || options->classes > LARGEST_CLASSES))
         return gn_fail(err, GN_EINVAL, "model %s: %d classes, expected 1..%d", options->model, options->classes,
                        LARGEST_CLASSES);
-    return check_size(options, p->architecture, err);
+    return p->detector ? gn_zoo_check_detector_size(options, p, err) : check_size(options, p->architecture, err);
 }
 
 /* ---- metadata ---- */
@@ -169,7 +228,8 @@ static gn_status make_plan(const gn_zoo_options *options, plan *p, gn_error *err
 static gn_status set_names(gn_graph *graph, const gn_zoo_options *options, gn_head_kind head)
 {
     gn_text text;
-    if (options->names_json || head != GN_HEAD_CLASSIFY)
+    const bool is_numbered = head == GN_HEAD_CLASSIFY || (head == GN_HEAD_DETECT && options->classes > 1);
+    if (options->names_json || !is_numbered)
         return gn_graph_meta_set(graph, "gannet.names", options->names_json ? options->names_json : "[\"object\"]");
     gn_text_init(&text);
     for (int i = 0; i < options->classes; i++)
@@ -185,11 +245,14 @@ static gn_status set_metadata(gn_graph *graph, const gn_zoo_options *options, gn
     static const char *const decodes[] = {[GN_HEAD_BOX] = "box_xyxy01",
                                           [GN_HEAD_BOX_SCORE] = "box_xyxy01_score",
                                           [GN_HEAD_CLASSIFY] = "none",
-                                          [GN_HEAD_FEATURES] = "none"};
+                                          [GN_HEAD_FEATURES] = "none",
+                                          [GN_HEAD_DETECT] = "detect"};
     static const char *const tasks[] = {[GN_HEAD_BOX] = "box",
                                         [GN_HEAD_BOX_SCORE] = "box",
                                         [GN_HEAD_CLASSIFY] = "classify",
-                                        [GN_HEAD_FEATURES] = "features"};
+                                        [GN_HEAD_FEATURES] = "features",
+                                        [GN_HEAD_DETECT] = "detect"};
+    const bool detects = head == GN_HEAD_DETECT;
     char imgsz[32];
     snprintf(imgsz, sizeof imgsz, "%d,%d", options->width_px, options->height_px);
     const char *const pairs[][2] = {
@@ -198,9 +261,9 @@ static gn_status set_metadata(gn_graph *graph, const gn_zoo_options *options, gn
         {"gannet.model", options->model},
         {"gannet.head", gn_head_name(head)},
         {"gannet.imgsz", imgsz},
-        {"gannet.fit", "stretch"},
-        {"gannet.mean", "0.485,0.456,0.406"}, /* of ImageNet */
-        {"gannet.std", "0.229,0.224,0.225"},
+        {"gannet.fit", detects ? "letterbox" : "stretch"},
+        {"gannet.mean", detects ? "0,0,0" : "0.485,0.456,0.406"}, /* of ImageNet */
+        {"gannet.std", detects ? "1,1,1" : "0.229,0.224,0.225"},
         {"gannet.decode", decodes[head]},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
@@ -227,51 +290,63 @@ static gn_status set_head_tensors(gn_graph *graph, int first)
     return status;
 }
 
-static gn_blocks builder(gn_graph *graph, const gn_zoo_options *options, const plan *p)
+static gn_blocks builder(gn_graph *graph, const gn_zoo_options *options, const gn_zoo_plan *p)
 {
     const gn_architecture *a = p->architecture;
+    const float epsilon = a ? a->norm_epsilon : p->detector->norm_epsilon,
+                momentum = a ? a->norm_momentum : p->detector->norm_momentum;
     return (gn_blocks){.graph = graph,
                        .seed = options->seed,
                        .no_weights = options->no_weights,
                        .act = p->act,
-                       .norm_epsilon = a->norm_epsilon > 0 ? a->norm_epsilon : NORM_EPSILON,
-                       .norm_momentum = a->norm_momentum > 0 ? a->norm_momentum : NORM_MOMENTUM,
+                       .norm_epsilon = epsilon > 0 ? epsilon : NORM_EPSILON,
+                       .norm_momentum = momentum > 0 ? momentum : NORM_MOMENTUM,
                        .width = p->width,
-                       .table = a->table};
+                       .table = a ? a->table : p->detector->table};
 }
 
-/* The input and what the architecture makes of it. */
-static gn_feature features_of(gn_blocks *blocks, const gn_zoo_options *options, const plan *p)
+static gn_feature add_input(gn_graph *graph, const gn_zoo_options *options)
 {
     const gn_shape images = gn_shape_make(4, -1, 3, options->height_px, options->width_px);
-    gn_feature x = {.C = 3, .H = options->height_px, .W = options->width_px, .stride = 1};
-    x.value = gn_graph_add_input(blocks->graph, "images", GN_DTYPE_F32, &images);
-    return p->architecture->features(blocks, x);
+    return (gn_feature){.value = gn_graph_add_input(graph, "images", GN_DTYPE_F32, &images),
+                        .C = 3,
+                        .H = options->height_px,
+                        .W = options->width_px,
+                        .stride = 1};
 }
 
-static gn_status build_into(gn_graph *graph, const gn_zoo_options *options, const plan *p, gn_error *err)
+/* The architecture with one of its heads. */
+static gn_status build_network(gn_blocks *b, gn_feature x, const gn_zoo_options *options, const gn_zoo_plan *p,
+                               gn_error *err)
+{
+    gn_head_output outputs[GN_HEAD_MOST_OUTPUTS];
+    x = p->architecture->features(b, x);
+    gn_block_head_begins(b);
+    const int n = gn_head_build(b, p->architecture, p->head, x, options->classes, outputs);
+    GN_TRY(gn_graph_error(b->graph, err));
+    for (int i = 0; i < n; i++) {
+        GN_TRY(gn_graph_rename_value(b->graph, outputs[i].x.value, outputs[i].name));
+        GN_TRY(gn_graph_add_output(b->graph, outputs[i].x.value));
+    }
+    return GN_OK;
+}
+
+static gn_status build_into(gn_graph *graph, const gn_zoo_options *options, const gn_zoo_plan *p, gn_error *err)
 {
     gn_blocks blocks = builder(graph, options, p);
-    gn_head_output outputs[GN_HEAD_MOST_OUTPUTS];
-    const gn_shape images = gn_shape_make(4, -1, 3, options->height_px, options->width_px);
-    gn_feature x = {.C = 3, .H = options->height_px, .W = options->width_px, .stride = 1};
-    x.value = gn_graph_add_input(graph, "images", GN_DTYPE_F32, &images);
-    x = p->architecture->features(&blocks, x);
-    const int first = gn_graph_value_count(graph);
-    const int n = gn_head_build(&blocks, p->architecture, p->head, x, options->classes, outputs);
-    GN_TRY(gn_graph_error(graph, err));
-    for (int i = 0; i < n; i++) {
-        GN_TRY(gn_graph_rename_value(graph, outputs[i].x.value, outputs[i].name));
-        GN_TRY(gn_graph_add_output(graph, outputs[i].x.value));
-    }
-    GN_TRY(set_head_tensors(graph, first));
+    const gn_feature x = add_input(graph, options);
+    if (p->detector)
+        GN_TRY(gn_zoo_build_detector(&blocks, x, options, p, err));
+    else
+        GN_TRY(build_network(&blocks, x, options, p, err));
+    GN_TRY(set_head_tensors(graph, blocks.head_begins));
     return set_metadata(graph, options, p->head);
 }
 
 gn_status gn_zoo_build(const gn_zoo_options *options, gn_graph **graph_out, gn_error *err)
 {
     gn_graph *graph = NULL;
-    plan p;
+    gn_zoo_plan p;
     GN_TRY(make_plan(options, &p, err));
     gn_status status = gn_graph_create(gn_ops_registry(), &graph);
     if (status == GN_OK)
@@ -288,9 +363,12 @@ gn_status gn_zoo_feature_width(const char *model, int *width_out, gn_error *err)
 {
     gn_zoo_options options = gn_zoo_options_default();
     gn_graph *graph = NULL;
-    plan p;
+    gn_zoo_plan p;
     options.model = model;
     options.no_weights = true;
+    GN_TRY(find_model(model, &p, err));
+    if (p.detector)
+        return gn_fail(err, GN_EINVAL, "model %.100s is a detector: no head gets its features as one vector", model);
     GN_TRY(make_plan(&options, &p, err));
     if (!p.architecture->takes_width) {
         *width_out = p.architecture->feature_width;
@@ -298,7 +376,7 @@ gn_status gn_zoo_feature_width(const char *model, int *width_out, gn_error *err)
     }
     GN_TRY(gn_graph_create(gn_ops_registry(), &graph));
     gn_blocks blocks = builder(graph, &options, &p);
-    const gn_feature x = features_of(&blocks, &options, &p);
+    const gn_feature x = p.architecture->features(&blocks, add_input(graph, &options));
     const gn_status status = gn_graph_error(graph, err);
     gn_graph_destroy(&graph);
     if (status == GN_OK)

@@ -1,0 +1,32 @@
+/* Modules of YOLOv5 and YOLOv8, with the tensor names that their published weights have.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_ZOO_YOLO_MODULES_H
+#define GN_ZOO_YOLO_MODULES_H
+
+#include "zoo/detectors.h"
+
+/* How one member of a family differs from its largest form. */
+typedef struct gn_yolo_scale {
+    double depth, width; /* of repeats and channels */
+    int most;            /* channels before they are scaled */
+} gn_yolo_scale;
+
+/* Repeats and channels (a multiple of 8, rounded up) at b->table's scale and the caller's width. */
+int gn_yolo_repeats(const gn_blocks *b, int n);
+int gn_yolo_channels(const gn_blocks *b, int wish);
+
+/* Convolution path.conv, normalisation path.bn, SiLU. */
+gn_feature gn_yolo_conv(gn_blocks *b, const char *path, gn_feature x, int K, int kernel, int stride);
+/* Two convolutions of the same width, path.cv1 and path.cv2, the second 3x3; x is added where has_shortcut. */
+gn_feature gn_yolo_bottleneck(gn_blocks *b, const char *path, gn_feature x, int first_kernel, bool has_shortcut);
+/* "Spatial pyramid pooling, fast": three 5x5 max poolings in a row, all four put together. */
+gn_feature gn_yolo_sppf(gn_blocks *b, const char *path, gn_feature x, int K);
+/* 1x1 convolution with a bias: the last layer of a head. */
+gn_feature gn_yolo_output(gn_blocks *b, const char *path, gn_feature x, int K);
+/* "model.i" */
+const char *gn_yolo_layer(gn_blocks *b, int i);
+
+/* The logit of meeting an object in one of a map's cells: 8 objects per picture of 640 px. */
+double gn_yolo_objectness_prior(int stride);
+
+#endif
