@@ -30,6 +30,19 @@ bool gn_node_is_clamp(const gn_graph *graph, const gn_node *node, float *lo, flo
     return true;
 }
 
+int gn_node_curve_attrs(const gn_node *node, gn_attr attrs[2])
+{
+    static const char *const names[][2] = {{"Silu", "silu"}, {"HardSwish", "hard_swish"}, {"LeakyRelu", "leaky_relu"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(node->op->name, names[i][0]) != 0)
+            continue;
+        attrs[0] = gn_attr_string("activation", names[i][1]);
+        attrs[1] = gn_attr_float("alpha", gn_node_float(node, "alpha", 0.01f));
+        return i == 2 ? 2 : 1;
+    }
+    return 0;
+}
+
 int gn_single_user(const gn_graph *graph, const int *uses, int value)
 {
     if (uses[value] != 1)
@@ -55,7 +68,26 @@ static gn_status replace_by_training_form(gn_graph *graph, int index, gn_error *
     return GN_OK;
 }
 
-/* BatchNormTrain -> Relu|Clip with no other reader: the normalisation clamps. */
+/* The activation `user` becomes part of the normalisation, if it is one that can. */
+static gn_status take_activation_in(gn_graph *graph, gn_node *bn, const gn_node *user)
+{
+    float lo, hi;
+    gn_attr attrs[2];
+    int n = gn_node_curve_attrs(user, attrs);
+    if (n == 0 && gn_node_is_clamp(graph, user, &lo, &hi)) {
+        if (lo > -INFINITY)
+            attrs[n++] = gn_attr_float("lo", lo);
+        if (hi < INFINITY)
+            attrs[n++] = gn_attr_float("hi", hi);
+    } else if (n == 0)
+        return GN_OK;
+    for (int i = 0; i < n; i++)
+        GN_TRY(gn_node_set_attr(graph, bn, &attrs[i]));
+    gn_graph_take_place(graph, user->out[0], bn->out[0]);
+    return GN_OK;
+}
+
+/* BatchNormTrain -> Relu|Clip|Silu|HardSwish|LeakyRelu with no other reader: the normalisation does both. */
 static gn_status take_activations_in(gn_graph *graph)
 {
     int *uses = gn_graph_use_counts(graph);
@@ -64,18 +96,12 @@ static gn_status take_activations_in(gn_graph *graph)
     gn_status status = GN_OK;
     for (size_t i = 0; i < graph->n_nodes && status == GN_OK; i++) {
         gn_node *bn = graph->nodes[i];
-        if (strcmp(bn->op->name, "BatchNormTrain") != 0 || gn_node_attr(bn, "lo") || gn_node_attr(bn, "hi"))
+        if (strcmp(bn->op->name, "BatchNormTrain") != 0 || gn_node_attr(bn, "lo") || gn_node_attr(bn, "hi") ||
+            gn_node_attr(bn, "activation"))
             continue;
-        int user = gn_single_user(graph, uses, bn->out[0]);
-        float lo, hi;
-        if (user < 0 || !gn_node_is_clamp(graph, graph->nodes[user], &lo, &hi))
-            continue;
-        gn_attr lo_attr = gn_attr_float("lo", lo), hi_attr = gn_attr_float("hi", hi);
-        if (lo > -INFINITY)
-            status = gn_node_set_attr(graph, bn, &lo_attr);
-        if (hi < INFINITY && status == GN_OK)
-            status = gn_node_set_attr(graph, bn, &hi_attr);
-        gn_graph_take_place(graph, graph->nodes[user]->out[0], bn->out[0]);
+        const int user = gn_single_user(graph, uses, bn->out[0]);
+        if (user >= 0)
+            status = take_activation_in(graph, bn, graph->nodes[user]);
     }
     gn_free(uses);
     return status;

@@ -12,7 +12,8 @@ gn_status gn_pass_prune(gn_graph *graph);
 gn_status gn_pass_fuse(gn_graph *graph, gn_error *err);
 /* For inference: constants folded, Dropout and Identity bypassed, convolutions fused with what follows them.  Shapes must be inferred. */
 gn_status gn_pass_inference(gn_graph *graph, gn_error *err);
-/* For training: what is known from shapes folded, nodes replaced by their training forms; BatchNormTrain followed by Relu or Clip only becomes one node. */
+/* For training: what is known from shapes folded, nodes replaced by their training forms; BatchNormTrain followed by one activation
+ * only (Relu, Clip, Silu, HardSwish, LeakyRelu) becomes one node. */
 gn_status gn_pass_training(gn_graph *graph, gn_error *err);
 /* x * Sigmoid(x) becomes gannet.Silu, x * HardSigmoid(x) HardSwish, where nobody else reads the gate.  Part of the passes for training
  * and inference, which take these activations into what is in front of them. */

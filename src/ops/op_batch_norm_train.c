@@ -1,8 +1,10 @@
-/* BatchNormTrain and BatchNormGrad: batch normalisation by the statistics of the batch, with an optional clamp of the result.
+/* BatchNormTrain and BatchNormGrad: batch normalisation by the statistics of the batch, with an optional clamp of the result
+ * (lo, hi) or curve in its place (activation, alpha; curve_rules.h).
  * Variance: biased for normalising, unbiased for the running one, as PyTorch has it.
  * Source: Ioffe and Szegedy 2015, "Batch normalization", algorithm 1 and the gradient of section 3.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/batchnorm_rules.h"
+#include "ops/curve_rules.h"
 #include "ops/op_rules.h"
 #include "ops/ref_access.h"
 
@@ -15,6 +17,7 @@ static gn_status infer_train(gn_graph *graph, const gn_node *node, gn_error *err
     const gn_shape *x = gn_in_shape(graph, node, 0);
     const gn_dtype dtype = gn_in_dtype(graph, node, 0);
     GN_TRY(gn_batchnorm_check(graph, node, 0, 1, 5, err));
+    GN_TRY(gn_op_curve_check(node, err));
     const gn_batchnorm_sizes s = gn_batchnorm_sizes_of(x);
     if (s.N * s.inner < 2)
         return gn_shape_fail(err, node,
@@ -58,6 +61,7 @@ static gn_status reference_train(const gn_ref_call *call)
     const double epsilon = (double)gn_node_float(call->node, "epsilon", GN_BATCHNORM_EPSILON);
     const double keep = (double)gn_node_float(call->node, "momentum", GN_BATCHNORM_MOMENTUM);
     const double count = (double)(s.N * s.inner);
+    const gn_curve curve = gn_op_curve(call->node);
     float lo, hi;
     gn_op_clamp(call->node, &lo, &hi);
     for (int64_t c = 0; c < s.C; c++) {
@@ -71,7 +75,7 @@ static gn_status reference_train(const gn_ref_call *call)
         store_channel(call, 4, c, invstd);
         for (int64_t i = 0; i < s.N * s.inner; i++) {
             const int64_t at = gn_batchnorm_index(&s, c, i);
-            const double y = (gn_ref_load(x, at) - mean) * scale + shift;
+            const double y = gn_curve_value(curve, (gn_ref_load(x, at) - mean) * scale + shift);
             gn_ref_store(call->out[0], at, y < (double)lo ? (double)lo : y > (double)hi ? (double)hi : y);
         }
     }
@@ -82,17 +86,16 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
 {
     gn_graph *graph = gn_grad_graph(grad);
     const int dy = gn_grad_of_out(grad, node, 0);
-    const bool clamps = gn_node_attr(node, "lo") || gn_node_attr(node, "hi");
-    gn_attr attrs[2];
-    int n_attrs = 0;
+    const bool clamps = gn_node_attr(node, "lo") || gn_node_attr(node, "hi"), bends = gn_node_attr(node, "activation");
+    static const char *const copied[] = {"lo", "hi", "activation", "alpha"};
+    gn_attr attrs[4];
     if (dy < 0)
         return GN_OK;
-    if (gn_node_attr(node, "lo"))
-        attrs[n_attrs++] = *gn_node_attr(node, "lo");
-    if (gn_node_attr(node, "hi"))
-        attrs[n_attrs++] = *gn_node_attr(node, "hi");
-    const int in[6] = {dy, node->in[0], clamps ? node->out[0] : -1, node->in[1], node->out[3], node->out[4]};
-    const int id = gn_graph_add_node(graph, "BatchNormGrad", "gannet", node->name, in, 6, 3, attrs, n_attrs);
+    const int n_attrs = gn_op_copy_attrs(node, copied, 4, attrs);
+    const int in[7] = {dy,           node->in[0], clamps ? node->out[0] : -1, node->in[1], node->out[3],
+                       node->out[4], node->in[2]};
+    const int id =
+        gn_graph_add_node(graph, "BatchNormGrad", "gannet", node->name, in, bends ? 7 : 6, 3, attrs, n_attrs);
     if (id < 0)
         return gn_graph_error(graph, NULL);
     const gn_node *made = gn_graph_node(graph, id);
@@ -110,7 +113,11 @@ static gn_status infer_grad(gn_graph *graph, const gn_node *node, gn_error *err)
     for (int i = 3; i < 6; i++)
         if (!gn_has_in(node, i))
             return gn_shape_fail(err, node, "its input %d is missing", i);
-    GN_TRY(gn_batchnorm_check(graph, node, 1, 3, 6, err));
+    GN_TRY(gn_op_curve_check(node, err));
+    const bool bends = gn_op_curve(node).kind != GN_CURVE_NONE;
+    if (bends && !gn_has_in(node, 6))
+        return gn_shape_fail(err, node, "its input 6 is missing");
+    GN_TRY(gn_batchnorm_check(graph, node, 1, 3, bends ? 7 : 6, err));
     if (!gn_shape_equal(x, gn_in_shape(graph, node, 0)) ||
         (gn_has_in(node, 2) && !gn_shape_equal(x, gn_in_shape(graph, node, 2)))) {
         char shapes[256];
@@ -129,14 +136,22 @@ static void cost_grad(const gn_graph *graph, const gn_node *node, gn_cost *cost_
     cost_out->elementwise = 4 * gn_shape_count(gn_in_shape(graph, node, 0));
 }
 
-/* Gradient that arrives in front of the clamp. */
-static double masked(const gn_ref_call *call, int64_t at, float lo, float hi)
+/* What of dy arrives at the normalised x. */
+typedef struct gate {
+    float lo, hi;
+    gn_curve curve;
+    double mean, factor, shift; /* of the channel, for the curve */
+} gate;
+
+static double masked(const gn_ref_call *call, int64_t at, const gate *g)
 {
     const double dy = gn_ref_load(call->in[0], at);
+    if (g->curve.kind != GN_CURVE_NONE)
+        return dy * gn_curve_slope(g->curve, (gn_ref_load(call->in[1], at) - g->mean) * g->factor + g->shift);
     if (!gn_has_in(call->node, 2))
         return dy;
     const double y = gn_ref_load(call->in[2], at);
-    return y > (double)lo && y < (double)hi ? dy : 0;
+    return y > (double)g->lo && y < (double)g->hi ? dy : 0;
 }
 
 /* With xhat = (x - mean)*invstd and means over the m values of a channel:
@@ -145,15 +160,18 @@ static gn_status reference_grad(const gn_ref_call *call)
 {
     const gn_batchnorm_sizes s = gn_batchnorm_sizes_of(&call->in[1]->shape);
     const int64_t count = s.N * s.inner;
-    float lo, hi;
-    gn_op_clamp(call->node, &lo, &hi);
+    gate g = {.curve = gn_op_curve(call->node)};
+    gn_op_clamp(call->node, &g.lo, &g.hi);
     for (int64_t c = 0; c < s.C; c++) {
         const double mean = gn_ref_load(call->in[4], c), invstd = gn_ref_load(call->in[5], c);
         const double factor = gn_ref_load(call->in[3], c) * invstd;
         double sum = 0, projected = 0;
+        g.mean = mean;
+        g.factor = factor;
+        g.shift = g.curve.kind == GN_CURVE_NONE ? 0 : gn_ref_load(call->in[6], c);
         for (int64_t i = 0; i < count; i++) {
             const int64_t at = gn_batchnorm_index(&s, c, i);
-            const double dy = masked(call, at, lo, hi);
+            const double dy = masked(call, at, &g);
             sum += dy;
             projected += dy * (gn_ref_load(call->in[1], at) - mean) * invstd;
         }
@@ -162,8 +180,7 @@ static gn_status reference_grad(const gn_ref_call *call)
         for (int64_t i = 0; i < count && gn_has_out(call->node, 0); i++) {
             const int64_t at = gn_batchnorm_index(&s, c, i);
             const double xhat = (gn_ref_load(call->in[1], at) - mean) * invstd;
-            const double dx =
-                factor * (masked(call, at, lo, hi) - sum / (double)count - xhat * projected / (double)count);
+            const double dx = factor * (masked(call, at, &g) - sum / (double)count - xhat * projected / (double)count);
             gn_ref_store(call->out[0], at, dx);
         }
     }
@@ -190,8 +207,8 @@ const gn_op_def gn_op_batch_norm_train = {
 const gn_op_def gn_op_batch_norm_grad = {
     .name = "BatchNormGrad",
     .domain = "gannet",
-    .min_in = 2, /* Y, the third, is left out without a clamp */
-    .max_in = 6,
+    .min_in = 2, /* Y, the third, is left out without a clamp; B, the last, is read for an activation */
+    .max_in = 7,
     .min_out = 1,
     .max_out = 3,
     .layout = GN_LAYOUT_RULE_NHWC,

@@ -510,6 +510,35 @@ static void adaptive_pooling(void **state)
 
 /* ---- normalisation ---- */
 
+static const gn_attr *curve_attrs(int kind)
+{
+    static gn_attr attrs[2];
+    static const char *const names[] = {"silu", "hard_swish", "leaky_relu"};
+    attrs[0] = gn_attr_string("activation", names[kind]);
+    attrs[1] = gn_attr_float("alpha", 0.2f);
+    return attrs;
+}
+
+/* Activations that the normalisation computes, and their slope in its gradient. */
+static void batch_norm_with_activation(void **state)
+{
+    (void)state;
+    static const int shapes[][4] = {{3, 5, 4, 7}, {2, 33, 9, 8}, {1, 130, 31, 30}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int form = 0; form < 6; form++) {
+            int C = shapes[i][1];
+            int x = input("x", 4, shapes[i]), dy = input("dy", 4, shapes[i]), scale = PARAM("scale", C),
+                shift = PARAM("shift", C);
+            const gn_attr *attrs = curve_attrs(form / 2);
+            int bn = op("gannet", "BatchNormTrain", 5,
+                        (int[]){form & 1 ? nhwc(x) : x, scale, shift, PARAM("mean", C), PARAM("var", C)}, 5, attrs, 2);
+            outputs_of(bn);
+            outputs_of(op("gannet", "BatchNormGrad", 3,
+                          (int[]){dy, x, -1, scale, value_of(bn, 3), value_of(bn, 4), shift}, 7, attrs, 2));
+            check("batch normalisation with an activation");
+        }
+}
+
 static void batch_norm(void **state)
 {
     (void)state;
@@ -779,6 +808,7 @@ int main(void)
         TEST(pooling),
         TEST(adaptive_pooling),
         TEST(batch_norm),
+        TEST(batch_norm_with_activation),
         TEST(layer_norm),
         TEST(transposes_and_shuffles),
         TEST(concat_and_split),

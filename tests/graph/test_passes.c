@@ -331,6 +331,31 @@ static void normalisation_takes_its_activation_in(void **state)
     gn_graph_destroy(&graph);
 }
 
+static void normalisation_takes_its_curve_in(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *op, *activation;
+    } curves[] = {{"HardSwish", "hard_swish"}, {"LeakyRelu", "leaky_relu"}, {"Sigmoid", "silu"}};
+    for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) {
+        gn_graph *graph = fixture_graph();
+        gn_error err = {0};
+        const gn_attr alpha = gn_attr_float("alpha", 0.25f);
+        const bool is_leaky = i == 1, is_product = i == 2;
+        int x = block(graph, "a", fixture_input(graph, "x", gn_shape_make(4, 3, 3, 5, 5)), 4, NULL);
+        int y = fixture_op(graph, curves[i].op, &x, 1, &alpha, is_leaky);
+        gn_graph_add_output(graph, is_product ? fixture_binary(graph, "Mul", y, x) : y);
+        assert_int_equal(gn_pass_training(graph, &err), GN_OK);
+        assert_int_equal(gn_graph_check(graph, &err), GN_OK);
+        assert_int_equal(fixture_count(graph, "BatchNormTrain"), 1);
+        assert_int_equal(gn_graph_node_count(graph), 2);
+        const gn_node *bn = gn_graph_node(graph, 1);
+        assert_string_equal(gn_node_string(bn, "activation", ""), curves[i].activation);
+        assert_true(gn_node_float(bn, "alpha", 0.01f) == (is_leaky ? 0.25f : 0.01f));
+        gn_graph_destroy(&graph);
+    }
+}
+
 static void dropout_and_pooling_take_their_training_forms(void **state)
 {
     (void)state;
@@ -360,6 +385,7 @@ int main(void)
         cmocka_unit_test(networks_infer_alike),
         cmocka_unit_test(renewed_statistics_stay),
         cmocka_unit_test(normalisation_takes_its_activation_in),
+        cmocka_unit_test(normalisation_takes_its_curve_in),
         cmocka_unit_test(dropout_and_pooling_take_their_training_forms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* Checks batch normalisation (kernels/batchnorm.h) against formulas in f64 that go over the rows twice, with means up to 4096 times
- * the deviation, and with every clamp.
+ * the deviation, and with every clamp and curve.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +9,35 @@
 #include "kernels/batchnorm.h"
 
 static const gn_clamp open_clamp = {-INFINITY, INFINITY}, relu = {0.0F, INFINITY}, relu6 = {0.0F, 6.0F};
+
+static double curve_value(gn_curve curve, double z)
+{
+    switch (curve.kind) {
+    case GN_CURVE_SILU:
+        return z / (1 + exp(-z));
+    case GN_CURVE_HARD_SWISH:
+        return z * fmin(fmax(z / 6 + 0.5, 0), 1);
+    case GN_CURVE_LEAKY_RELU:
+        return z < 0 ? (double)curve.alpha * z : z;
+    default:
+        return z;
+    }
+}
+
+static double curve_slope(gn_curve curve, double z)
+{
+    const double s = 1 / (1 + exp(-z));
+    switch (curve.kind) {
+    case GN_CURVE_SILU:
+        return s + z * s * (1 - s);
+    case GN_CURVE_HARD_SWISH:
+        return fabs(z) < 3 ? z / 3 + 0.5 : z > 0;
+    case GN_CURVE_LEAKY_RELU:
+        return z < 0 ? (double)curve.alpha : 1;
+    default:
+        return 1;
+    }
+}
 
 static size_t floats_of(const gn_bn *p)
 {
@@ -84,7 +113,8 @@ static void check_output(gn_check *c, const gn_bn_fwd *call)
         const size_t ch = i % (size_t)p->C;
         const double y =
             ((double)call->x[i] - (double)call->mean[ch]) * (double)call->invstd[ch] * (double)call->scale[ch];
-        expected[i] = fmin(fmax(y + (double)call->shift[ch], (double)p->clamp.lo), (double)p->clamp.hi);
+        expected[i] = curve_value(p->curve, y + (double)call->shift[ch]);
+        expected[i] = fmin(fmax(expected[i], (double)p->clamp.lo), (double)p->clamp.hi);
     }
     check_close_f64(c, "y", call->y, expected, floats_of(p), 1e-5, 1e-6);
 }
@@ -100,6 +130,8 @@ static void formula_backward(gn_check *c, const gn_bn_bwd *call)
         const size_t ch = i % C;
         const double xhat = ((double)call->x[i] - (double)call->mean[ch]) * (double)call->invstd[ch];
         g[i] = !call->y || (p->clamp.lo < call->y[i] && call->y[i] < p->clamp.hi) ? (double)call->dy[i] : 0;
+        if (p->curve.kind != GN_CURVE_NONE)
+            g[i] *= curve_slope(p->curve, xhat * (double)call->scale[ch] + (double)call->shift[ch]);
         shift[ch] += g[i];
         scale[ch] += g[i] * xhat;
         size[ch] += fabs(g[i]) * (1 + fabs(xhat));
@@ -153,6 +185,7 @@ static gn_bn_bwd make_backward(gn_check *c, const gn_bn_fwd *forward, bool in_pl
         .x = forward->x,
         .y = p->clamp.hi - p->clamp.lo < INFINITY || p->clamp.lo == 0 ? forward->y : NULL,
         .scale = forward->scale,
+        .shift = forward->shift,
         .mean = forward->mean,
         .invstd = forward->invstd,
         .dx = in_place ? dy : check_dst(c, floats_of(p)),
@@ -223,6 +256,16 @@ static void bench_bwd_dx(void *arg)
         gn_bn_bwd_dx_task(&k->backward, t);
 }
 
+static void bench_curve(gn_check *c, gn_bn p)
+{
+    bench_call k = {.forward = make_forward(c, p, 0)};
+    k.backward = make_backward(c, &k.forward, false);
+    const double bytes = 4.0 * (double)floats_of(&p);
+    check_bench(c, "normalise, silu", bench_normalise, &k, 2 * bytes, "B");
+    check_bench(c, "backward sums, silu", bench_bwd_stats, &k, 2 * bytes, "B");
+    check_bench(c, "backward dx, silu", bench_bwd_dx, &k, 3 * bytes, "B");
+}
+
 static void bench(gn_check *c, gn_bn p)
 {
     bench_call k = {.forward = make_forward(c, p, 0)};
@@ -238,8 +281,11 @@ void check_batchnorm(gn_check *c)
 {
     static const int64_t bench_sizes[][2] = {{32 * 64 * 64, 96}, {32 * 160 * 160, 16}, {3136, 64}, {1568, 960}};
     for (size_t i = 0; c->bench && i < sizeof bench_sizes / sizeof *bench_sizes; i++)
-        if (check_case(c, "rows%d c%d", (int)bench_sizes[i][0], (int)bench_sizes[i][1]))
-            bench(c, (gn_bn){bench_sizes[i][0], (int)bench_sizes[i][1], 1e-5F, 0.1F, relu6});
+        if (check_case(c, "rows%d c%d", (int)bench_sizes[i][0], (int)bench_sizes[i][1])) {
+            bench(c, (gn_bn){bench_sizes[i][0], (int)bench_sizes[i][1], 1e-5F, 0.1F, relu6, {0}});
+            bench_curve(
+                c, (gn_bn){bench_sizes[i][0], (int)bench_sizes[i][1], 1e-5F, 0.1F, open_clamp, {GN_CURVE_SILU, 0}});
+        }
     if (c->bench)
         return;
     static const int channels[] = {1, 3, 8, 15, 16, 17, 33, 96};
@@ -251,12 +297,22 @@ void check_batchnorm(gn_check *c)
                 const gn_clamp clamp = (i + k) % 3 == 0 ? open_clamp : (i + k) % 3 == 1 ? relu : relu6;
                 if (check_case(c, "rows%d c%d offset%g clamp%zu", (int)rows[k], channels[i], (double)offsets[o],
                                (i + k) % 3))
-                    check_one(c, (gn_bn){rows[k], channels[i], 1e-3F, 0.1F, clamp}, offsets[o]);
+                    check_one(c, (gn_bn){rows[k], channels[i], 1e-3F, 0.1F, clamp, {0}}, offsets[o]);
             }
+    static const int curve_rows[] = {2, 9, 300}, curve_channels[] = {1, 7, 16, 19, 130};
+    for (int kind = GN_CURVE_SILU; kind < GN_CURVE_KINDS; kind++)
+        for (size_t i = 0; i < 15; i++)
+            if (check_case(c, "rows%d c%d curve%d", curve_rows[i % 3], curve_channels[i / 3], kind))
+                check_one(c,
+                          (gn_bn){curve_rows[i % 3], curve_channels[i / 3], 1e-3F, 0.1F, open_clamp,
+                                  (gn_curve){(gn_curve_kind)kind, 0.125F}},
+                          0);
     if (check_case(c, "many tasks"))
-        check_one(c, (gn_bn){200003, 3, 1e-5F, 0.03F, relu6}, 100);
+        check_one(c, (gn_bn){200003, 3, 1e-5F, 0.03F, relu6, {0}}, 100);
+    if (check_case(c, "many tasks, silu"))
+        check_one(c, (gn_bn){200003, 3, 1e-5F, 0.03F, open_clamp, {GN_CURVE_SILU, 0}}, 1);
     if (check_case(c, "wide"))
-        check_one(c, (gn_bn){300, 1003, 1e-5F, 0.03F, relu}, 1);
+        check_one(c, (gn_bn){300, 1003, 1e-5F, 0.03F, relu, {0}}, 1);
     if (check_case(c, "nan"))
         check_nan(c);
 }

@@ -83,6 +83,31 @@ const op_case op_cases[] = {
               "{lo: float 0; hi: float 1.5}\noutput 'y'\n",
      .given = "s 1.5 -1; b 0.25 0.5",
      .grad = "x s b"},
+    {.name = "BatchNormTrain/silu",
+     .graph = "input 'x' f32 [2,1,1,2]\ninput 's' f32 [1]\ninput 'b' f32 [1]\ninput 'm' f32 [1]\ninput 'v' f32 [1]\n"
+              "node 'BatchNormTrain' 'gannet' 'bn' ('x' 's' 'b' 'm' 'v') -> ('y' 'nm' 'nv' 'bm' 'bi') "
+              "{epsilon: float 0; activation: string 'silu'}\noutput 'y'\n",
+     .given = "x 1 2 3 4; s 2; b 1",
+     /* z / (1 + exp(-z)) of the results by hand above */
+     .expect = "-0.263705287105 0.055570223865 1.646748818576 3.592953502277"},
+    {.name = "BatchNormTrain/gradient with silu",
+     .graph = "input 'x' f32 [3,2,2,3]\ninput 's' f32 [2]\ninput 'b' f32 [2]\ninput 'm' f32 [2]\ninput 'v' f32 [2]\n"
+              "node 'BatchNormTrain' 'gannet' 'bn' ('x' 's' 'b' 'm' 'v') -> ('y' 'nm' 'nv' 'bm' 'bi') "
+              "{activation: string 'silu'}\noutput 'y'\n",
+     .given = "s 1.5 -1; b 0.25 0.5",
+     .grad = "x s b"},
+    {.name = "BatchNormTrain/gradient with leaky_relu",
+     .graph = "input 'x' f32 [3,2,2,3]\ninput 's' f32 [2]\ninput 'b' f32 [2]\ninput 'm' f32 [2]\ninput 'v' f32 [2]\n"
+              "node 'BatchNormTrain' 'gannet' 'bn' ('x' 's' 'b' 'm' 'v') -> ('y' 'nm' 'nv' 'bm' 'bi') "
+              "{activation: string 'leaky_relu'; alpha: float 0.125}\noutput 'y'\n",
+     .given = "s 1.5 -1; b 0.25 0.5",
+     .grad = "x s b"},
+    {.name = "BatchNormTrain/gradient with hard_swish",
+     .graph = "input 'x' f32 [3,2,2,3]\ninput 's' f32 [2]\ninput 'b' f32 [2]\ninput 'm' f32 [2]\ninput 'v' f32 [2]\n"
+              "node 'BatchNormTrain' 'gannet' 'bn' ('x' 's' 'b' 'm' 'v') -> ('y' 'nm' 'nv' 'bm' 'bi') "
+              "{activation: string 'hard_swish'}\noutput 'y'\n",
+     .given = "s 3.5 -3; b 0.25 0.5",
+     .grad = "x s b"},
     {.name = "BatchNormTrain/rank 2",
      .graph = "input 'x' f32 [5,3]\ninput 's' f32 [3]\ninput 'b' f32 [3]\ninput 'm' f32 [3]\ninput 'v' f32 [3]\n"
               "node 'BatchNormTrain' 'gannet' 'bn' ('x' 's' 'b' 'm' 'v') -> ('y' 'nm' 'nv' 'bm' 'bi') {lo: float "

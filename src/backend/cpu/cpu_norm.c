@@ -5,6 +5,7 @@
 #include "backend/cpu/cpu_internal.h"
 #include "kernels/elementwise.h"
 #include "kernels/layernorm.h"
+#include "ops/curve_rules.h"
 
 static gn_bn sizes(const gn_graph *graph, const gn_node *node)
 {
@@ -16,6 +17,7 @@ static gn_bn sizes(const gn_graph *graph, const gn_node *node)
         .epsilon = gn_node_float(node, "epsilon", 1e-5f),
         .momentum = 1.0f - gn_node_float(node, "momentum", 0.9f), /* ONNX counts the other way round */
         .clamp = gn_cpu_clamp_of(node),
+        .curve = gn_op_curve(node),
     };
 }
 
@@ -90,7 +92,7 @@ static void bwd_dx_task(void *ctx, int task, int thread)
     gn_bn_bwd_dx_task(ctx, task);
 }
 
-/* dY, X, Y, scale, batch_mean, batch_invstd -> dX, dscale, dB */
+/* dY, X, Y, scale, batch_mean, batch_invstd, B -> dX, dscale, dB */
 static void run_grad(gn_exec *exec, const gn_cpu_step *step)
 {
     if (!has_rows(exec, step->node->in[1])) {
@@ -103,6 +105,7 @@ static void run_grad(gn_exec *exec, const gn_cpu_step *step)
         .x = gn_cpu_in(exec, step, 1),
         .y = gn_cpu_in(exec, step, 2),
         .scale = gn_cpu_in(exec, step, 3),
+        .shift = gn_cpu_in(exec, step, 6),
         .mean = gn_cpu_in(exec, step, 4),
         .invstd = gn_cpu_in(exec, step, 5),
         .dx = gn_cpu_out(exec, step, 0),

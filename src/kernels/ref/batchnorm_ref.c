@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
+#include "kernels/ref/curve_ref.h"
 #include "kernels/vec_tables.h"
 
 static void gn_f32_bn_stats__ref(const gn_bn_fwd *call, gn_rows rows, gn_bn_partial partial)
@@ -28,17 +29,24 @@ static void gn_f32_bn_normalise__ref(const gn_bn_fwd *call, gn_rows rows)
     for (int64_t r = rows.begin; r < rows.end; r++) {
         for (int c = 0; c < C; c++) {
             const float centred = call->x[r * C + c] - call->mean[c];
-            const float y = centred * (call->invstd[c] * call->scale[c]) + call->shift[c];
+            float y = centred * (call->invstd[c] * call->scale[c]) + call->shift[c];
+            if (call->p.curve.kind != GN_CURVE_NONE)
+                y = (float)gn_curve_ref(call->p.curve, (double)y);
             const float above = y < clamp.lo ? clamp.lo : y;
             call->y[r * C + c] = above > clamp.hi ? clamp.hi : above;
         }
     }
 }
 
-/* dy where the clamp lets it through. */
+/* dy where the clamp lets it through, or times the slope of the curve at the normalised x. */
 static float masked(const gn_bn_bwd *call, int64_t i)
 {
     const gn_clamp clamp = call->p.clamp;
+    if (call->p.curve.kind != GN_CURVE_NONE) {
+        const int64_t c = i % call->p.C;
+        const float z = (call->x[i] - call->mean[c]) * (call->invstd[c] * call->scale[c]) + call->shift[c];
+        return (float)((double)call->dy[i] * gn_curve_slope_ref(call->p.curve, (double)z));
+    }
     const bool open = !call->y || (clamp.lo < call->y[i] && call->y[i] < clamp.hi);
     return open ? call->dy[i] : 0.0f;
 }
