@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "measure/class_map.h"
 
 gn_accuracy_options gn_accuracy_default_options(void)
 {
@@ -19,13 +20,18 @@ gn_accuracy gn_accuracy_nothing(void)
 {
     const gn_interval none = {NAN, NAN, NAN};
     gn_accuracy a = {.loss = NAN,
+                     .infer_ms = NAN,
+                     .postprocess_ms = NAN,
                      .mean_iou = none,
                      .box_precision50 = none,
                      .map50 = none,
                      .map50_95 = none,
                      .top1 = none,
                      .top5 = none};
-    a.coco.map50_95 = a.coco.map75 = a.coco.map95 = a.coco.precision = a.coco.recall = NAN;
+    a.coco.map50_95 = a.coco.map50 = a.coco.map75 = a.coco.map95 = a.coco.precision = a.coco.recall = NAN;
+    a.coco.f1 = a.coco.confidence = a.coco.lrp = a.coco.ar1 = a.coco.ar10 = NAN;
+    for (int s = 0; s < GN_COCO_SIZES; s++)
+        a.coco.map_of_size[s] = a.coco.ar_of_size[s] = NAN;
     return a;
 }
 
@@ -95,40 +101,12 @@ static void gather_deinit(gather *g)
     gn_free(g->class_map);
 }
 
-/* Classes of the set to classes of the model: by name when the model knows them all, else as they are numbered. */
-static void map_classes(gather *g, const gn_model_info *info)
-{
-    const int n = gn_dataset_classes(g->dataset);
-    bool all_known = info->n_names > 0;
-    for (int c = 0; c < n; c++) {
-        g->class_map[c] = -1;
-        for (int k = 0; k < info->n_names && g->class_map[c] < 0; k++)
-            if (strcmp(info->names[k], gn_dataset_class_name(g->dataset, c)) == 0)
-                g->class_map[c] = k;
-        all_known = all_known && g->class_map[c] >= 0;
-    }
-    for (int c = 0; c < n && !all_known; c++)
-        g->class_map[c] = c;
-}
-
 static gn_status check_classes(gather *g, const gn_shape *shape, gn_error *err)
 {
-    const int n = gn_dataset_classes(g->dataset);
     if (shape->rank != 2)
         return gn_fail(err, GN_EUNSUPPORTED, "measuring accuracy: the classifier's output is no [N,classes]");
     g->n_classes = shape->dim[1];
-    int32_t highest = 0;
-    bool is_numbered = true;
-    for (int c = 0; c < n; c++) {
-        highest = g->class_map[c] > highest ? g->class_map[c] : highest;
-        is_numbered = is_numbered && g->class_map[c] == c;
-    }
-    if (highest < g->n_classes && (!is_numbered || n == g->n_classes))
-        return GN_OK;
-    return gn_fail(
-        err, GN_EDATA,
-        "measuring accuracy: the model tells %lld classes apart and %s has %d, whose names it does not all know",
-        (long long)g->n_classes, gn_dataset_path(g->dataset), n);
+    return gn_class_map_check(g->dataset, g->class_map, g->n_classes, err);
 }
 
 static void add_class(gather *g, const float *logits, int32_t label, int64_t sample_index)
@@ -261,42 +239,26 @@ static gn_status compute_classes(const gather *g, const gn_accuracy_options *opt
     return GN_OK;
 }
 
-/* Average precision and its intervals. */
-static gn_status measure_coco(const gn_coco_input *input, const gn_accuracy_options *options, gn_accuracy *a,
-                              gn_error *err)
-{
-    gn_coco *coco = NULL;
-    gn_status status = gn_coco_create(input, &coco);
-    if (status == GN_OK)
-        status = gn_coco_measure(coco, &a->coco, NULL);
-    a->map50 = (gn_interval){a->coco.map50, NAN, NAN};
-    a->map50_95 = (gn_interval){a->coco.map50_95, NAN, NAN};
-    if (status == GN_OK && options->resamples > 0 && a->images > 0)
-        status = gn_coco_bootstrap(coco, options->resamples, options->seed, &a->map50, &a->map50_95);
-    gn_coco_destroy(&coco);
-    return status == GN_OK ? status
-                           : gn_fail(err, status, "computing average precision: %s (are all predicted boxes finite?)",
-                                     gn_status_sentence(status));
-}
-
 static gn_status compute(const gather *g, const gn_accuracy_options *options, gn_accuracy *out, gn_error *err)
 {
     if (g->is_classifier)
         return compute_classes(g, options, out);
     gn_single_metrics single = gn_single_metrics_of(g->iou, g->n_images);
-    gn_coco_input coco = {.det = g->det,
-                          .n_det = g->n_det,
-                          .truth = g->truth,
-                          .n_truth = g->n_truth,
-                          .n_images = g->n_images,
-                          .n_classes = 1};
-    gn_accuracy a = gn_accuracy_nothing();
-    a.images = g->n_images;
+    const gn_scored_split scored = {.n_images = g->n_images,
+                                    .n_det = g->n_det,
+                                    .n_truth = g->n_truth,
+                                    .det = g->det,
+                                    .truth = g->truth,
+                                    .n_classes = 1,
+                                    .infer_ms = NAN,
+                                    .postprocess_ms = NAN};
+    gn_accuracy a;
+    GN_TRY(gn_accuracy_of_split(&scored, options, &a, NULL, err));
+    a.is_detector = false;
     a.images_with_box = single.counted;
     a.loss = g->loss_count > 0 ? g->loss_sum / (double)g->loss_count : NAN;
     a.mean_iou = (gn_interval){single.mean_iou, NAN, NAN};
     a.box_precision50 = (gn_interval){single.box_precision50, NAN, NAN};
-    GN_TRY(measure_coco(&coco, options, &a, err));
     if (options->resamples > 0 && g->n_images > 0)
         GN_TRY(gn_single_bootstrap(g->iou, g->n_images, options->resamples, options->seed, &a.mean_iou,
                                    &a.box_precision50));
@@ -304,11 +266,31 @@ static gn_status compute(const gather *g, const gn_accuracy_options *options, gn
     return GN_OK;
 }
 
+static gn_status measure_detector(gn_session *session, const gn_dataset *dataset, gn_split split, gn_loader *loader,
+                                  const gn_accuracy_options *options, gn_accuracy *out, gn_error *err)
+{
+    gn_scored_split scored;
+    GN_TRY(gn_measure_detections(session, dataset, split, loader, options, &scored, err));
+    const gn_status status = gn_accuracy_of_split(&scored, options, out, NULL, err);
+    gn_scored_split_deinit(&scored);
+    return status;
+}
+
 gn_status gn_measure_accuracy(gn_session *session, const gn_dataset *dataset, gn_split split, gn_loader *loader,
                               const gn_accuracy_options *options, gn_accuracy *out, gn_scored_picture **pictures_out,
                               int64_t *n_pictures_out, gn_error *err)
 {
     gn_decode decode = gn_session_info(session)->decode;
+    if (pictures_out) {
+        *pictures_out = NULL;
+        *n_pictures_out = 0;
+    }
+    if (decode == GN_DECODE_DETECT && gn_dataset_has_labels(dataset))
+        return gn_fail(err, GN_EDATA,
+                       "measuring accuracy: the model answers with boxes, and the pictures of %s have a class each",
+                       gn_dataset_path(dataset));
+    if (decode == GN_DECODE_DETECT)
+        return measure_detector(session, dataset, split, loader, options, out, err);
     if (decode != GN_DECODE_BOX && decode != GN_DECODE_BOX_SCORE && decode != GN_DECODE_CLASSES)
         return gn_fail(err, GN_EUNSUPPORTED,
                        "measuring accuracy: the model does not say that it answers with boxes or classes (metadata "
@@ -322,7 +304,7 @@ gn_status gn_measure_accuracy(gn_session *session, const gn_dataset *dataset, gn
     g.is_classifier = decode == GN_DECODE_CLASSES;
     g.is_probability = gn_session_info(session)->is_probability;
     if (status == GN_OK && g.is_classifier)
-        map_classes(&g, gn_session_info(session));
+        gn_class_map_make(gn_session_info(session), dataset, g.class_map);
     if (status == GN_OK)
         status = run_split(&g, session, loader, options->shows_progress, err);
     if (status == GN_OK)

@@ -13,6 +13,7 @@ typedef enum gn_decode {
     GN_DECODE_BOX,       /* [N,4]: x1 y1 x2 y2 in 0..1 of the input, one box per picture */
     GN_DECODE_BOX_SCORE, /* [N,5]: the same and a score, 0..1 or as a logit */
     GN_DECODE_CLASSES,   /* [N,classes]: logits, or probabilities */
+    GN_DECODE_DETECT,    /* boxes [N,A,4] in pixels of the input and scores [N,A,C]: any number of objects */
 } gn_decode;
 
 /* Strings live in the arena given to gn_model_info_read. */

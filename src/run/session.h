@@ -5,6 +5,7 @@
 #ifndef GN_RUN_SESSION_H
 #define GN_RUN_SESSION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,10 @@ typedef struct gn_session_options {
     int imgsz_w, imgsz_h; /* pixels; 0: the model's */
     bool has_conf;        /* `conf` counts instead of the model's confidence */
     float conf;           /* 0..1 */
+    bool has_iou;         /* `iou` counts instead of the model's overlap for NMS */
+    float iou;            /* 0..1 */
+    int max_det;          /* objects per picture of a detector, 1..GN_PREDICTION_MAX; 0: as many */
+    bool multi_label;     /* a detector's candidate may be an object of several classes */
 } gn_session_options;
 
 /* Largest batch of one run. */
@@ -76,7 +81,7 @@ typedef struct gn_object {
     int32_t cls;
 } gn_object;
 
-#define GN_PREDICTION_MAX 100
+#define GN_PREDICTION_MAX 300
 
 /* A classifier's objects are its five best classes, each with the whole picture as box. */
 typedef struct gn_prediction {
