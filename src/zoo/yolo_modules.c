@@ -8,6 +8,9 @@
 /* Keeps a product that is a whole number from being rounded up. */
 #define SLACK 1e-6
 
+const float gn_yolo_coco_anchors[3][GN_DETECTOR_MAX_ANCHORS][2] = {
+    {{10, 13}, {16, 30}, {33, 23}}, {{30, 61}, {62, 45}, {59, 119}}, {{116, 90}, {156, 198}, {373, 326}}};
+
 int gn_yolo_repeats(const gn_blocks *b, int n)
 {
     const gn_yolo_scale *scale = b->table;

@@ -11,6 +11,9 @@ typedef struct gn_yolo_scale {
     int most;            /* channels before they are scaled */
 } gn_yolo_scale;
 
+/* Sides in pixels at strides 8, 16 and 32, found on COCO: of YOLOv3 and YOLOv5. */
+extern const float gn_yolo_coco_anchors[3][GN_DETECTOR_MAX_ANCHORS][2];
+
 /* Repeats and channels (a multiple of 8, rounded up) at b->table's scale and the caller's width. */
 int gn_yolo_repeats(const gn_blocks *b, int n);
 int gn_yolo_channels(const gn_blocks *b, int wish);
