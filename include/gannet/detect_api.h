@@ -5,6 +5,7 @@
 
 #include "detect/bootstrap.h"
 #include "detect/box.h"
+#include "detect/detector.h"
 #include "detect/metrics.h"
 
 #endif

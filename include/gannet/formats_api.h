@@ -5,6 +5,7 @@
 
 #include "formats/onnx/onnx_check_trt.h"
 #include "formats/darknet/darknet.h"
+#include "formats/darknet/darknet_names.h"
 #include "formats/onnx/onnx_format.h"
 #include "formats/weights/safetensors.h"
 #include "formats/weights/safetensors_model.h"

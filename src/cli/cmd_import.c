@@ -8,6 +8,7 @@
 #include "cli/cli_json.h"
 #include "cli/import_weights.h"
 #include "cli/model_source.h"
+#include "gannet/detect_api.h"
 #include "gannet/formats_api.h"
 #include "gannet/graph_api.h"
 #include "gannet/run_api.h"
@@ -39,10 +40,17 @@ static const gn_opt options[] = {
     {.name = "raw",
      .type = GN_OPT_FLAG,
      .group = "Darknet",
-     .help = "outputs are the maps before the detection layers, which are not read themselves"},
+     .help = "outputs are the maps before the detection layers, and nothing is decoded"},
+    {.name = "epsilon",
+     .type = GN_OPT_DOUBLE,
+     .metavar = "X",
+     .init = "1e-5",
+     .min = 1e-12,
+     .max = 1,
+     .help = "added to variances: 1e-5 as Darknet does; OpenCV's reader of the same files adds 1e-6"},
     {.name = "task",
      .type = GN_OPT_STRING,
-     .choices = "box|classify",
+     .choices = "box|classify|detect",
      .group = "What the file does not say",
      .help = "what the model answers"},
     {.name = "decode",
@@ -55,7 +63,10 @@ static const gn_opt options[] = {
      .help = "how a picture is brought to its size"},
     {.name = "mean", .type = GN_OPT_STRING, .metavar = "R,G,B", .help = "subtracted from colours in 0..1"},
     {.name = "std", .type = GN_OPT_STRING, .metavar = "R,G,B", .help = "by which they are divided then"},
-    {.name = "names", .type = GN_OPT_STRING, .metavar = "JSON", .help = "class names as a JSON list"},
+    {.name = "names",
+     .type = GN_OPT_STRING,
+     .metavar = "FILE|JSON",
+     .help = "class names: a file with one per line, or a JSON list"},
     GN_OPT_ROW_IMGSZ,
     GN_OPT_ROW_JSON,
     GN_OPT_ROW_CFG,
@@ -66,7 +77,7 @@ static const gn_args_spec spec = {
     .usage = "FILE -o M.onnx [options]\n"
              "W.pth --model NAME -o M.onnx [options]\n"
              "W.pth -o W.safetensors\n"
-             "NET.cfg [NET.weights] -o M.onnx [--raw]\n"
+             "NET.cfg [NET.weights] -o M.onnx [--raw] [--names FILE]\n"
              "FILE --list",
     .about =
         "Reads a model or weights of another tool, checks them, and writes what Gannet keeps: ONNX models at opset "
@@ -87,9 +98,30 @@ static const gn_args_spec spec = {
 
 /* ---- metadata ---- */
 
+/* A JSON list as it is, or the lines of a file; as many as a detector has classes. */
+static gn_status set_names(const char *names, gn_graph *graph, gn_error *err)
+{
+    const char *line = gn_graph_meta_get(graph, "gannet.detector");
+    gn_detector detector = {0};
+    gn_text json;
+    int n = 0;
+    if (names[0] == '[')
+        return gn_graph_meta_set(graph, "gannet.names", names);
+    if (line)
+        GN_TRY(gn_detector_parse(line, &detector, err));
+    gn_text_init(&json);
+    gn_status status = gn_darknet_names_read(names, &json, &n, err);
+    if (status == GN_OK && line && n != detector.classes)
+        status = gn_fail_at(err, GN_EFORMAT, names, 0, "it names %d classes, the detector has %d", n, detector.classes);
+    if (status == GN_OK)
+        status = gn_graph_meta_set(graph, "gannet.names", json.data);
+    gn_text_deinit(&json);
+    return status;
+}
+
 static gn_status set_metadata(const gn_args *args, gn_graph *graph, gn_error *err)
 {
-    static const char *const keys[] = {"task", "decode", "fit", "mean", "std", "names"};
+    static const char *const keys[] = {"task", "decode", "fit", "mean", "std"};
     char key[64];
     gn_cli_size size;
     gn_arena *arena = NULL;
@@ -100,12 +132,14 @@ static gn_status set_metadata(const gn_args *args, gn_graph *graph, gn_error *er
         if (gn_args_has(args, keys[i]))
             status = gn_graph_meta_set(graph, key, gn_args_str(args, keys[i]));
     }
+    if (status == GN_OK && gn_args_has(args, "names"))
+        status = set_names(gn_args_str(args, "names"), graph, err);
     if (status == GN_OK && size.width) {
         snprintf(key, sizeof key, "%d,%d", size.width, size.height);
         status = gn_graph_meta_set(graph, "gannet.imgsz", key);
     }
     if (status != GN_OK)
-        return gn_fail(err, status, "no memory for the model's metadata");
+        return err && err->status != GN_OK ? status : gn_fail(err, status, "no memory for the model's metadata");
     gn_model_info info; /* reads everything once, so that a wrong value is found now */
     arena = gn_arena_create(0);
     status = arena ? gn_model_info_read(graph, arena, &info, err) : gn_fail(err, GN_ENOMEM, "out of memory");
@@ -198,7 +232,8 @@ static gn_status import_onnx(const gn_args *args, gn_import_counts *counts, gn_e
 static gn_status import_darknet(const gn_args *args, gn_import_counts *counts, gn_error *err)
 {
     const gn_darknet_options darknet = {.is_raw = gn_args_flag(args, "raw"),
-                                        .is_partial = gn_args_flag(args, "partial")};
+                                        .is_partial = gn_args_flag(args, "partial"),
+                                        .epsilon = (float)gn_args_double(args, "epsilon")};
     const char *weights = gn_args_n_positional(args) > 1 ? gn_args_positional(args, 1) : NULL;
     gn_graph *graph = NULL;
     gn_text notes;

@@ -9,10 +9,12 @@
 
 #include "base/file.h"
 #include "formats/darknet/darknet_build.h"
+#include "formats/darknet/darknet_names.h"
 #include "ops/ops.h"
 
 #define MAX_SIDE     8192
 #define MAX_CHANNELS 65536
+#define EPSILON      1e-5f
 
 /* ---- what layers use ---- */
 
@@ -123,13 +125,15 @@ int gn_darknet_state(gn_darknet_build *b, const char *what, const gn_shape *shap
         gn_darknet_fail(b, GN_ENOMEM, "out of memory");
         return -1;
     }
-    const int id = gn_graph_add_state(b->graph, gn_darknet_name(b, what), GN_DTYPE_F32, shape, trainable);
+    const char *name = gn_darknet_name(b, what);
+    const int id = b->is_dry ? gn_graph_add_input(b->graph, name, GN_DTYPE_F32, shape)
+                             : gn_graph_add_state(b->graph, name, GN_DTYPE_F32, shape, trainable);
     if (id < 0) {
         gn_darknet_fail(b, GN_ENOMEM, "no memory for its weights");
         return -1;
     }
     b->numbers += count;
-    b->slots[b->n_slots++] = (gn_darknet_slot){id, order, b->section, start, spread};
+    b->slots[b->n_slots++] = (gn_darknet_slot){id, order, b->section, NULL, start, spread};
     return id;
 }
 
@@ -165,6 +169,7 @@ static void read_net(gn_darknet_build *b)
     b->net_w = gn_darknet_int(b, "width", 0, 1, MAX_SIDE);
     b->net_h = gn_darknet_int(b, "height", 0, 1, MAX_SIDE);
     b->net_c = gn_darknet_int(b, "channels", 0, 1, MAX_CHANNELS);
+    b->has_letter_box = gn_darknet_int(b, "letter_box", 0, 0, 1) != 0;
     if (b->status == GN_OK && (!b->net_w || !b->net_h || !b->net_c))
         gn_darknet_fail(b, GN_EUNSUPPORTED, "width, height and channels of its pictures are not told");
     if (b->status != GN_OK)
@@ -225,20 +230,10 @@ static void name_output(gn_darknet_build *b, int value, const char *name)
 
 static gn_status add_outputs(gn_darknet_build *b)
 {
-    char name[32];
-    const int n = (int)b->cfg->n - 1;
-    int before = -1;
-    if (!b->has_detection) {
+    if (b->has_detection)
+        gn_darknet_decode(b);
+    else
         name_output(b, b->x.value, b->ends_in_softmax ? "logits" : "output");
-        return b->status;
-    }
-    for (int i = 0; i < n; i++) {
-        if (!b->layers[i].is_detection || b->layers[i].value == before)
-            continue;
-        snprintf(name, sizeof name, "map%d", i);
-        name_output(b, b->layers[i].value, name);
-        before = b->layers[i].value;
-    }
     return b->status;
 }
 
@@ -263,30 +258,76 @@ static gn_status check_shapes(const gn_darknet_build *b)
     return status;
 }
 
+/* Darknet's program stretches pictures of detectors, unless the network says letter_box; maps for others to decode keep the letterbox. */
 static gn_status set_metadata(const gn_darknet_build *b)
 {
     char imgsz[32];
     snprintf(imgsz, sizeof imgsz, "%d,%d", b->net_w, b->net_h);
-    const bool is_classifier = b->ends_in_softmax && !b->has_detection;
+    const bool is_classifier = b->ends_in_softmax && !b->has_detection, is_detector = b->n_maps > 0;
+    const bool is_stretched = is_classifier || (is_detector && !b->has_letter_box);
     const char *const pairs[][2] = {
-        {"gannet.version", "1"},  {"gannet.imgsz", imgsz}, {"gannet.fit", is_classifier ? "stretch" : "letterbox"},
+        {"gannet.version", "1"},  {"gannet.imgsz", imgsz}, {"gannet.fit", is_stretched ? "stretch" : "letterbox"},
         {"gannet.mean", "0,0,0"}, {"gannet.std", "1,1,1"}, {"gannet.decode", "none"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         GN_TRY(gn_graph_meta_set(b->graph, pairs[i][0], pairs[i][1]));
+    if (is_detector)
+        return gn_darknet_detector_metadata(b);
     return is_classifier ? gn_graph_meta_set(b->graph, "gannet.task", "classify") : GN_OK;
 }
 
 /* ---- in and out ---- */
 
-static gn_status build(gn_darknet_build *b, const void *weights, size_t bytes, const char *name, uint64_t seed)
+static gn_status build_graph(gn_darknet_build *b)
 {
+    gn_status status = gn_graph_create(gn_ops_registry(), &b->graph);
+    if (status != GN_OK)
+        return gn_fail_at(b->err, status, b->cfg->name, 0, "no memory to read the .cfg");
+    b->layers = gn_arena_alloc(b->arena, b->cfg->n * sizeof *b->layers);
+    if (!b->layers)
+        return gn_fail_at(b->err, GN_ENOMEM, b->cfg->name, 0, "no memory to read the .cfg");
     GN_TRY(build_layers(b));
     GN_TRY(add_outputs(b));
     GN_TRY(gn_graph_error(b->graph, b->err));
-    GN_TRY(check_shapes(b));
+    return check_shapes(b);
+}
+
+/* Whether everything fits together, before memory is taken for weights. */
+static gn_status try_dry(const gn_darknet_build *b)
+{
+    gn_darknet_build dry = *b;
+    dry.is_dry = true;
+    dry.notes = NULL;
+    const gn_status status = build_graph(&dry);
+    gn_graph_destroy(&dry.graph);
+    gn_free(dry.slots);
+    return status;
+}
+
+static gn_status build(gn_darknet_build *b, const void *weights, size_t bytes, const char *name, uint64_t seed)
+{
+    GN_TRY(try_dry(b));
+    GN_TRY(build_graph(b));
     GN_TRY(gn_darknet_fill(b, weights, bytes, name, seed));
     if (set_metadata(b) != GN_OK)
         return gn_fail_at(b->err, GN_ENOMEM, b->cfg->name, 0, "no memory for the model's metadata");
+    return GN_OK;
+}
+
+/* How many numbers the network may have: no more than its file, or what random weights are of use for. */
+static gn_status set_limit(gn_darknet_build *b, const gn_darknet_options *options, const void *weights, size_t bytes,
+                           const char *name, gn_error *err)
+{
+    int64_t count = 0, limit = GN_DARKNET_MAX_RANDOM_NUMBERS;
+    if (weights) {
+        GN_TRY(gn_darknet_count(weights, bytes, name, &count, err));
+        limit = options->is_partial ? count + GN_DARKNET_MAX_RANDOM_NUMBERS : count;
+    }
+    if (options->max_numbers && options->max_numbers < limit)
+        limit = options->max_numbers;
+    if (limit > GN_DARKNET_MAX_NUMBERS)
+        limit = GN_DARKNET_MAX_NUMBERS;
+    b->max_numbers = limit;
+    b->weights_name = weights && limit == count ? name : NULL;
     return GN_OK;
 }
 
@@ -297,43 +338,45 @@ gn_status gn_darknet_read_bytes(const char *cfg_text, size_t cfg_bytes, const ch
     static const gn_darknet_options defaults = {0};
     gn_darknet_cfg cfg = {0};
     gn_darknet_build b = {.cfg = &cfg, .notes = notes, .err = err};
-    gn_status status = GN_OK;
     options = options ? options : &defaults;
     b.is_raw = options->is_raw;
     b.is_partial = options->is_partial;
-    b.max_numbers = options->max_numbers ? options->max_numbers : GN_DARKNET_MAX_NUMBERS;
-    if (weights) {
-        /* More than the file holds is not made room for. */
-        int64_t count = 0;
-        GN_TRY(gn_darknet_count(weights, weights_bytes, weights_name, &count, err));
-        if (!b.is_partial && count < b.max_numbers) {
-            b.weights_name = weights_name;
-            b.max_numbers = count;
-        }
-    }
-    gn_arena *arena = gn_arena_create(0);
-    if (!arena)
+    b.epsilon = options->epsilon > 0 ? options->epsilon : EPSILON;
+    GN_TRY(set_limit(&b, options, weights, weights_bytes, weights_name, err));
+    b.arena = gn_arena_create(0);
+    if (!b.arena)
         return gn_fail_at(err, GN_ENOMEM, cfg_name, 0, "no memory to read the .cfg");
-    status = gn_darknet_cfg_parse(cfg_text, cfg_bytes, cfg_name, arena, &cfg, err);
-    if (status != GN_OK)
-        goto cleanup;
-    b.layers = gn_arena_alloc(arena, cfg.n * sizeof *b.layers);
-    status = b.layers ? gn_graph_create(gn_ops_registry(), &b.graph) : GN_ENOMEM;
-    if (status != GN_OK) {
-        gn_fail_at(err, status, cfg_name, 0, "no memory to read the .cfg");
-        goto cleanup;
-    }
-    status = build(&b, weights, weights_bytes, weights_name, options->seed);
+    gn_status status = gn_darknet_cfg_parse(cfg_text, cfg_bytes, cfg_name, b.arena, &cfg, err);
+    if (status == GN_OK)
+        status = build(&b, weights, weights_bytes, weights_name, options->seed);
     if (status == GN_OK && notes && notes->failed)
         status = gn_fail_at(err, GN_ENOMEM, cfg_name, 0, "no memory for notes");
-
-cleanup:
     if (status == GN_OK)
         *graph_out = b.graph;
     else
         gn_graph_destroy(&b.graph);
     gn_free(b.slots);
-    gn_arena_destroy(&arena);
+    gn_arena_destroy(&b.arena);
+    return status;
+}
+
+/* A detector's class names, where a file beside the .cfg has them. */
+static gn_status add_names(gn_graph *graph, const char *cfg_path, gn_text *notes)
+{
+    char path[1024];
+    gn_detector detector;
+    gn_text json;
+    const char *line = gn_graph_meta_get(graph, "gannet.detector");
+    if (!line)
+        return GN_OK;
+    GN_TRY(gn_detector_parse(line, &detector, NULL));
+    gn_text_init(&json);
+    gn_status status = gn_darknet_names_find(cfg_path, detector.classes, path, sizeof path, &json);
+    if (status == GN_OK && path[0])
+        status = json.failed ? GN_ENOMEM : gn_graph_meta_set(graph, "gannet.names", json.data);
+    if (status == GN_OK && path[0] && notes)
+        gn_text_printf(notes, "class names from %s\n", path);
+    gn_text_deinit(&json);
     return status;
 }
 
@@ -342,13 +385,20 @@ gn_status gn_darknet_read(const char *cfg_path, const char *weights_path, const 
 {
     char *cfg = NULL, *weights = NULL;
     size_t cfg_bytes = 0, weights_bytes = 0;
+    gn_graph *graph = NULL;
     GN_TRY(gn_file_read(cfg_path, GN_DARKNET_MAX_CFG_BYTES, &cfg, &cfg_bytes, err));
     gn_status status = GN_OK;
     if (weights_path)
         status = gn_file_read(weights_path, GN_DARKNET_MAX_WEIGHTS_BYTES, &weights, &weights_bytes, err);
     if (status == GN_OK)
         status = gn_darknet_read_bytes(cfg, cfg_bytes, cfg_path, weights, weights_bytes, weights_path, options, notes,
-                                       graph_out, err);
+                                       &graph, err);
+    if (status == GN_OK && add_names(graph, cfg_path, notes) != GN_OK)
+        status = gn_fail_at(err, GN_ENOMEM, cfg_path, 0, "no memory for class names");
+    if (status == GN_OK)
+        *graph_out = graph;
+    else
+        gn_graph_destroy(&graph);
     gn_free(weights);
     gn_free(cfg);
     return status;

@@ -3,6 +3,7 @@
 #ifndef GN_FORMATS_DARKNET_DARKNET_BUILD_H
 #define GN_FORMATS_DARKNET_DARKNET_BUILD_H
 
+#include "detect/detector.h"
 #include "formats/darknet/darknet.h"
 #include "formats/darknet/darknet_cfg.h"
 
@@ -27,9 +28,17 @@ typedef struct gn_darknet_slot {
     int value;
     gn_darknet_order order;
     const gn_darknet_section *section;
-    float start;   /* without a file: the value of all numbers, */
-    double spread; /* or uniform in -spread..spread when that is not 0 */
+    const int *rows; /* [dim 0] in which order the file has them; NULL: as they are */
+    float start;     /* without a file: the value of all numbers, */
+    double spread;   /* or uniform in -spread..spread when that is not 0 */
 } gn_darknet_slot;
+
+/* What a detection layer reads. */
+typedef struct gn_darknet_map {
+    int value;
+    int stride; /* pixels of the input per cell */
+    float anchor[GN_DETECTOR_MAX_ANCHORS][2];
+} gn_darknet_map;
 
 typedef struct gn_darknet_build {
     gn_graph *graph;
@@ -37,9 +46,15 @@ typedef struct gn_darknet_build {
     const gn_darknet_section *section; /* that is being built */
     int index;                         /* its number, as Darknet counts layers */
     gn_darknet_feature *layers;        /* of those before */
+    gn_arena *arena;                   /* of the reader */
     gn_darknet_feature x;              /* result of the layer before */
     int net_w, net_h, net_c;
-    bool is_raw, is_partial, has_detection, ends_in_softmax;
+    bool is_raw, is_partial, has_detection, ends_in_softmax, has_letter_box;
+    bool is_dry;   /* nothing is made room for: whether the network fits together, and how many numbers it needs */
+    float epsilon; /* under the square root with the variance */
+    gn_detector detector;
+    gn_darknet_map maps[GN_DETECTOR_MAX_MAPS]; /* of detection layers, in the file's order */
+    int n_maps;
     gn_darknet_slot *slots;
     size_t n_slots, cap_slots;
     int64_t numbers, max_numbers; /* of all weights, and their limit */
@@ -74,6 +89,11 @@ int gn_darknet_transpose(gn_darknet_build *b, const char *what, int value, const
 int gn_darknet_activate(gn_darknet_build *b, int value, const char *fallback);
 /* One layer: b->section on b->x; the result replaces b->x. */
 void gn_darknet_layer(gn_darknet_build *b);
+/* [yolo], [region], [detection], [Gaussian_yolo], in darknet_detect.c; and the end of a network that has one: outputs "boxes" and
+ * "scores" (or with is_raw the maps), metadata. */
+void gn_darknet_detection(gn_darknet_build *b);
+void gn_darknet_decode(gn_darknet_build *b);
+gn_status gn_darknet_detector_metadata(const gn_darknet_build *b);
 /* Convolution, connected and local layers, in darknet_dense.c. */
 void gn_darknet_convolutional(gn_darknet_build *b);
 void gn_darknet_connected(gn_darknet_build *b);

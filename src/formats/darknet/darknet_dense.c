@@ -4,13 +4,14 @@
 
 #include "formats/darknet/darknet_build.h"
 
-/* Under the square root with the variance, and what a running statistic keeps of itself. */
-#define EPSILON  1e-5f
+/* What a running statistic keeps of itself. */
 #define MOMENTUM 0.99f
 
 #define MAX_FILTERS 65536
 #define MAX_KERNEL  1024
 #define MAX_OUTPUTS 1000000
+/* Of the kernel that lines up the windows of a local layer. */
+#define MAX_WINDOW_NUMBERS 20000000
 
 /* Options that change what a layer computes and that nothing here follows. */
 static void refuse(gn_darknet_build *b, const char *key)
@@ -40,7 +41,7 @@ static void norm_rest(gn_darknet_build *b, norm *n, int C)
 
 static int normalize(gn_darknet_build *b, int x, const norm *n)
 {
-    const gn_attr attrs[2] = {gn_attr_float("epsilon", EPSILON), gn_attr_float("momentum", MOMENTUM)};
+    const gn_attr attrs[2] = {gn_attr_float("epsilon", b->epsilon), gn_attr_float("momentum", MOMENTUM)};
     const int in[5] = {x, n->scale, n->shift, n->mean, n->variance};
     return gn_darknet_op(b, "BatchNormalization", "bn", in, 5, attrs, 2);
 }
@@ -202,7 +203,7 @@ void gn_darknet_local(gn_darknet_build *b)
     g.stride_x = g.stride_y = gn_darknet_int(b, "stride", 1, 1, MAX_KERNEL);
     g.pad = gn_darknet_int(b, "pad", 0, 0, 1) ? g.size / 2 : 0;
     g.dilation = g.group = 1;
-    if (b->status == GN_OK && (b->x.is_flat || (int64_t)C * g.size * g.size > 1000000))
+    if (b->status == GN_OK && (b->x.is_flat || (int64_t)C * g.size * g.size > MAX_WINDOW_NUMBERS / (g.size * g.size)))
         gn_darknet_fail(b, GN_EUNSUPPORTED, "it stands after a connected layer, or has too many inputs");
     if (!set_size(b, &g))
         return;

@@ -215,14 +215,6 @@ static void activation(builder *b)
     b->x.value = gn_darknet_activate(b, b->x.value, "linear");
 }
 
-static void detection(builder *b)
-{
-    if (!b->is_raw)
-        gn_darknet_fail(b, GN_EUNSUPPORTED,
-                        "detection layers are not read; --raw gives the maps that they would read as outputs");
-    b->x.is_detection = true;
-}
-
 void gn_darknet_layer(builder *b)
 {
     static const struct {
@@ -249,9 +241,10 @@ void gn_darknet_layer(builder *b)
         {"activation", activation},
         {"crop", crop},
         {"cost", cost},
-        {"yolo", detection},
-        {"region", detection},
-        {"detection", detection},
+        {"yolo", gn_darknet_detection},
+        {"region", gn_darknet_detection},
+        {"detection", gn_darknet_detection},
+        {"Gaussian_yolo", gn_darknet_detection},
     };
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
         if (strcmp(layers[i].name, b->section->name) == 0) {

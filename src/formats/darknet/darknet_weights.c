@@ -75,7 +75,21 @@ static void transpose(float *dst, const uint8_t *src, int64_t rows, int64_t cols
             memcpy(&dst[c * rows + r], src + (size_t)(r * cols + c) * sizeof(float), sizeof(float));
 }
 
-static void read_slot(const gn_darknet_build *b, const gn_darknet_slot *slot, reader *r)
+/* Row i of the tensor becomes what was row rows[i]. */
+static gn_status reorder(gn_tensor *data, const int *rows, gn_error *err)
+{
+    const size_t row = (size_t)(gn_tensor_count(data) / data->shape.dim[0]) * sizeof(float);
+    char *from = gn_alloc(row * (size_t)data->shape.dim[0]), *to = data->data;
+    if (!from)
+        return gn_fail(err, GN_ENOMEM, "no memory to read the .weights file");
+    memcpy(from, to, row * (size_t)data->shape.dim[0]);
+    for (int64_t i = 0; i < data->shape.dim[0]; i++)
+        memcpy(to + (size_t)i * row, from + (size_t)rows[i] * row, row);
+    gn_free(from);
+    return GN_OK;
+}
+
+static gn_status read_slot(const gn_darknet_build *b, const gn_darknet_slot *slot, reader *r)
 {
     const gn_value *v = gn_graph_value(b->graph, slot->value);
     float *dst = v->data->data;
@@ -91,6 +105,7 @@ static void read_slot(const gn_darknet_build *b, const gn_darknet_slot *slot, re
     } else {
         memcpy(dst, src, (size_t)count * sizeof *dst);
     }
+    return slot->rows ? reorder(v->data, slot->rows, b->err) : GN_OK;
 }
 
 static void draw_slot(const gn_darknet_build *b, const gn_darknet_slot *slot, uint64_t seed)
@@ -123,7 +138,7 @@ gn_status gn_darknet_fill(gn_darknet_build *b, const void *weights, size_t bytes
     }
     for (size_t i = 0; i < b->n_slots; i++)
         if (i < n)
-            read_slot(b, &b->slots[i], &r);
+            GN_TRY(read_slot(b, &b->slots[i], &r));
         else
             draw_slot(b, &b->slots[i], seed);
     return GN_OK;
