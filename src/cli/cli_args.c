@@ -450,6 +450,14 @@ gn_status gn_args_parse(const gn_args_spec *spec, int argc, char **argv, gn_args
     return GN_OK;
 }
 
+gn_status gn_args_set_default(gn_args *args, const char *name, const char *value, gn_error *err)
+{
+    static const origin from_default = {.rank = GN_ARGS_DEFAULT};
+    const int index = find_long(args->spec, name, strlen(name));
+    GN_ASSERT(index >= 0);
+    return set_value(args, index, value, &from_default, err);
+}
+
 void gn_args_destroy(gn_args **args)
 {
     if (!args || !*args)

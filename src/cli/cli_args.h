@@ -96,6 +96,8 @@ typedef struct gn_args gn_args;
  * GN_ENOENT, GN_EFORMAT: --cfg file.  GN_ENOMEM. */
 gn_status gn_args_parse(const gn_args_spec *spec, int argc, char **argv, gn_args **args_out, gn_error *err);
 void gn_args_destroy(gn_args **args);
+/* Another default than the table's, where one follows from other options; a value that was given stays. */
+gn_status gn_args_set_default(gn_args *args, const char *name, const char *value, gn_error *err);
 
 /* Values by long name.  A name that the table lacks, or of another type, is a bug of the verb (assertion).  Without a value
  * and a default: false, 0 or NULL. */

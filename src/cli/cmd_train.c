@@ -11,438 +11,13 @@
 #include "cli/cli_json.h"
 #include "cli/model_source.h"
 #include "cli/run_folder_pictures.h"
+#include "cli/train_options.h"
 #include "cli/train_weights.h"
 #include "gannet/train_api.h"
 #include "gannet/formats_api.h"
 #include "gannet/graph_api.h"
 #include "gannet/measure_api.h"
 #include "gannet/zoo_api.h"
-
-static const gn_opt options[] = {
-    {.name = "data",
-     .type = GN_OPT_STRING,
-     .metavar = "D",
-     .group = "What",
-     .help = "data set: data.yaml, a folder, a CSV of boxes, CIFAR, or a zip of these"},
-    {.name = "labels",
-     .type = GN_OPT_STRING,
-     .init = "fine",
-     .choices = "fine|coarse",
-     .help = "which of CIFAR-100's labels"},
-    {.name = "model",
-     .type = GN_OPT_STRING,
-     .metavar = "M",
-     .help = "network of the zoo (mobilenet_v2@0.35, resnet18, ...) or an ONNX file"},
-    {.name = "head",
-     .type = GN_OPT_STRING,
-     .init = "box",
-     .choices = "box|box+score|classify",
-     .help = "what the network answers with"},
-    {.name = "activation",
-     .type = GN_OPT_STRING,
-     .metavar = "NAME",
-     .help = "activation of a network of the zoo (default: its own)"},
-    {.name = "imgsz",
-     .type = GN_OPT_STRING,
-     .metavar = "N|W,H",
-     .init = "128",
-     .help = "size of the network's input in pixels"},
-    {.name = "fit",
-     .type = GN_OPT_STRING,
-     .init = "stretch",
-     .choices = "stretch|letterbox",
-     .help = "how a picture is brought to that size"},
-    {.name = "mean",
-     .type = GN_OPT_STRING,
-     .metavar = "R,G,B",
-     .help = "subtracted from colours in 0..1 (default: the model's; ImageNet's)"},
-    {.name = "std", .type = GN_OPT_STRING, .metavar = "R,G,B", .help = "by which they are divided then (likewise)"},
-    GN_OPT_ROWS_WEIGHTS,
-    {.name = "freeze",
-     .type = GN_OPT_STRING,
-     .metavar = "backbone|N",
-     .init = "none",
-     .help = "leave the backbone, or the first N layers, as they are"},
-    {.name = "lr-backbone",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "X",
-     .init = "1",
-     .min = 0,
-     .max = 1000,
-     .help = "the backbone's learning rate as a factor of the rate"},
-    {.name = "epochs",
-     .type = GN_OPT_INT,
-     .metavar = "N",
-     .group = "Course",
-     .init = "40",
-     .min = 1,
-     .max = 100000,
-     .help = "passes over the pictures"},
-    {.name = "batch",
-     .type = GN_OPT_INT,
-     .metavar = "N",
-     .init = "32",
-     .min = 1,
-     .max = 4096,
-     .help = "pictures per step"},
-    {.name = "optimizer",
-     .type = GN_OPT_STRING,
-     .init = "adamw",
-     .choices = "sgd|adam|adamw",
-     .help = "rule of the step"},
-    {.name = "lr0",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "X",
-     .init = "0.002",
-     .min = 0,
-     .max = 100,
-     .help = "learning rate"},
-    {.name = "lrf",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "X",
-     .init = "0.01",
-     .min = 0,
-     .max = 1,
-     .help = "final rate as a fraction of lr0 (linear, cosine)"},
-    {.name = "schedule",
-     .type = GN_OPT_STRING,
-     .metavar = "S",
-     .init = "cosine",
-     .help = "constant, linear, cosine, step, or pieces EPOCH:RATE,..."},
-    {.name = "schedule-epochs",
-     .type = GN_OPT_INT,
-     .metavar = "N",
-     .init = "0",
-     .min = 0,
-     .max = 100000,
-     .help = "epoch at which linear and cosine end, 0: with the run"},
-    {.name = "step-epochs",
-     .type = GN_OPT_DOUBLE,
-     .init = "30",
-     .min = 1,
-     .max = 100000,
-     .help = "length of a step of schedule `step`"},
-    {.name = "gamma",
-     .type = GN_OPT_DOUBLE,
-     .init = "0.1",
-     .min = 0,
-     .max = 1,
-     .help = "factor per step of schedule `step`"},
-    {.name = "warmup-epochs",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "X",
-     .init = "2",
-     .min = 0,
-     .max = 1000,
-     .help = "climb to the rate over so many epochs"},
-    {.name = "warmup-lr",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "X",
-     .init = "0",
-     .min = 0,
-     .max = 100,
-     .help = "rate at the very start"},
-    {.name = "momentum",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "X",
-     .init = "0.9",
-     .min = 0,
-     .max = 0.9999,
-     .help = "SGD's momentum, Adam's beta1"},
-    {.name = "nesterov", .type = GN_OPT_FLAG, .help = "Nesterov's momentum with sgd"},
-    {.name = "beta2",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "X",
-     .init = "0.999",
-     .min = 0,
-     .max = 0.99999,
-     .help = "Adam's second decay"},
-    {.name = "weight-decay",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "X",
-     .init = "0.01",
-     .min = 0,
-     .max = 10,
-     .help = "decay of weights"},
-    {.name = "decay-all", .type = GN_OPT_FLAG, .help = "decay BatchNormalization and biases too"},
-    {.name = "clip",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "X",
-     .init = "10",
-     .min = 0,
-     .max = 1e9,
-     .help = "largest norm of the gradient, 0: no limit"},
-    {.name = "ema", .type = GN_OPT_FLAG, .init = "true", .help = "keep and validate a moving average of the weights"},
-    {.name = "ema-decay",
-     .type = GN_OPT_DOUBLE,
-     .init = "0.9999",
-     .min = 0,
-     .max = 1,
-     .help = "its decay, reached as 1-exp(-step/ema-tau)"},
-    {.name = "ema-tau", .type = GN_OPT_DOUBLE, .init = "300", .min = 1, .max = 1e9, .help = "steps of that climb"},
-    {.name = "patience",
-     .type = GN_OPT_INT,
-     .metavar = "N",
-     .init = "0",
-     .min = 0,
-     .max = 100000,
-     .help = "stop after N epochs without a better one, 0: never"},
-    {.name = "best",
-     .type = GN_OPT_STRING,
-     .init = "auto",
-     .choices = "auto|iou|map|top1|loss",
-     .help = "which epoch is the best; auto: iou of boxes, top1 of classes"},
-    {.name = "val", .type = GN_OPT_FLAG, .init = "true", .help = "validate after each epoch"},
-    {.name = "seed",
-     .type = GN_OPT_INT,
-     .metavar = "N",
-     .init = "0",
-     .min = 0,
-     .max = 9e15,
-     .help = "of weights, order and augmentation"},
-    {.name = "l1",
-     .type = GN_OPT_STRING,
-     .group = "Loss",
-     .init = "smooth_l1",
-     .choices = "smooth_l1|mse|none",
-     .help = "loss on coordinates"},
-    {.name = "l1-gain", .type = GN_OPT_DOUBLE, .init = "1", .min = 0, .max = 1000, .help = "its factor"},
-    {.name = "beta",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "X",
-     .init = "0.1",
-     .min = 0,
-     .max = 10,
-     .help = "smooth-L1 is quadratic below this"},
-    {.name = "iou",
-     .type = GN_OPT_STRING,
-     .init = "giou",
-     .choices = "iou|giou|diou|ciou|none",
-     .help = "loss on overlap"},
-    {.name = "iou-gain", .type = GN_OPT_DOUBLE, .init = "0.1", .min = 0, .max = 1000, .help = "its factor"},
-    {.name = "score-gain",
-     .type = GN_OPT_DOUBLE,
-     .init = "0.1",
-     .min = 0,
-     .max = 1000,
-     .help = "factor of the score's cross-entropy (head box+score)"},
-    {.name = "label-smoothing",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "X",
-     .init = "0",
-     .min = 0,
-     .max = 0.9,
-     .help = "share of the target spread over all classes (head classify)"},
-    {.name = "fliplr",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "P",
-     .group = "Augmentation",
-     .init = "0.5",
-     .min = 0,
-     .max = 1,
-     .help = "probability of a horizontal flip"},
-    {.name = "scale",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "X",
-     .init = "0.3",
-     .min = 0,
-     .max = 0.9,
-     .help = "zoom by 1-X .. 1+X"},
-    {.name = "translate",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "X",
-     .init = "0.1",
-     .min = 0,
-     .max = 0.9,
-     .help = "shift by up to X of the size"},
-    {.name = "hsv-h", .type = GN_OPT_DOUBLE, .init = "0.015", .min = 0, .max = 1, .help = "change of hue"},
-    {.name = "hsv-s", .type = GN_OPT_DOUBLE, .init = "0.4", .min = 0, .max = 1, .help = "change of saturation"},
-    {.name = "hsv-v", .type = GN_OPT_DOUBLE, .init = "0.4", .min = 0, .max = 1, .help = "change of brightness (value)"},
-    {.name = "brightness",
-     .type = GN_OPT_DOUBLE,
-     .init = "0",
-     .min = 0,
-     .max = 1,
-     .help = "change of brightness (all channels)"},
-    {.name = "contrast", .type = GN_OPT_DOUBLE, .init = "0", .min = 0, .max = 1, .help = "change of contrast"},
-    {.name = "crop",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "P",
-     .init = "0",
-     .min = 0,
-     .max = 1,
-     .help = "probability of a random crop around the target"},
-    {.name = "pad-crop",
-     .type = GN_OPT_INT,
-     .metavar = "PX",
-     .init = "0",
-     .min = 0,
-     .max = 256,
-     .help = "cut the input out of the picture padded by so many pixels"},
-    {.name = "resized-crop",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "X",
-     .init = "0",
-     .min = 0,
-     .max = 1,
-     .help = "blow up a window of X to 1 of the area, 3:4 to 4:3, 0: none"},
-    {.name = "erase",
-     .type = GN_OPT_DOUBLE,
-     .metavar = "P",
-     .init = "0",
-     .min = 0,
-     .max = 1,
-     .help = "probability of a grey rectangle"},
-    {.name = "threads",
-     .type = GN_OPT_INT,
-     .metavar = "N",
-     .group = "Machine",
-     .min = 1,
-     .max = 256,
-     .env = "GANNET_THREADS",
-     .help = "CPU threads (default: all cores this process may use)"},
-    {.name = "workers",
-     .type = GN_OPT_INT,
-     .metavar = "N",
-     .init = "1",
-     .min = 0,
-     .max = 64,
-     .help = "threads that prepare pictures"},
-    {.name = "cache",
-     .type = GN_OPT_BYTES,
-     .metavar = "BYTES",
-     .init = "1GiB",
-     .min = 0,
-     .max = 1e13,
-     .help = "decoded pictures kept in memory"},
-    {.name = "device", .type = GN_OPT_STRING, .init = "cpu", .choices = "cpu", .help = "where training runs"},
-    {.name = "project",
-     .type = GN_OPT_STRING,
-     .metavar = "DIR",
-     .group = "Run folder",
-     .init = "runs",
-     .help = "folder of runs"},
-    {.name = "name",
-     .type = GN_OPT_STRING,
-     .metavar = "NAME",
-     .init = "train",
-     .help = "run folder in it; taken: NAME2, NAME3, ..."},
-    {.name = "exist-ok", .type = GN_OPT_FLAG, .help = "use the folder although it exists"},
-    {.name = "resume", .type = GN_OPT_FLAG, .help = "go on in the folder where an interrupted run stopped"},
-    {.name = "pictures", .type = GN_OPT_FLAG, .init = "true", .help = "write curves and sample pictures at the end"},
-    GN_OPT_ROW_JSON,
-    GN_OPT_ROW_CFG,
-};
-
-static const gn_args_spec spec = {
-    .verb = "train",
-    .usage = "--data D --model M [options]",
-    .about =
-        "Trains a network on labelled pictures.  The run folder receives best.onnx (the epoch with the best "
-        "validation), last.onnx,\n"
-        "last.safetensors (for --resume), results.csv, args.yaml, curves.png and samples.jpg.  Ctrl-C saves and stops.",
-    .options = options,
-    .n_options = sizeof options / sizeof options[0],
-    .examples =
-        "  gannet train --data faces/data.yaml --model mobilenet_v2@0.35 --imgsz 128 --epochs 60\n"
-        "  gannet train --data faces/data.yaml --model runs/train/best.onnx --lr0 1e-4   # further from there\n"
-        "  gannet train --data photos/ --model resnet18 --head classify --weights resnet18.pth --freeze backbone\n"
-        "  gannet train --cfg runs/train/args.yaml --name again                          # the same run\n",
-};
-
-/* ---- options to settings ---- */
-
-static gn_augment augment_of(const gn_args *a)
-{
-    return (gn_augment){
-        .fliplr = gn_args_double(a, "fliplr"),
-        .scale = gn_args_double(a, "scale"),
-        .translate = gn_args_double(a, "translate"),
-        .hsv_h = gn_args_double(a, "hsv-h"),
-        .hsv_s = gn_args_double(a, "hsv-s"),
-        .hsv_v = gn_args_double(a, "hsv-v"),
-        .brightness = gn_args_double(a, "brightness"),
-        .contrast = gn_args_double(a, "contrast"),
-        .crop = gn_args_double(a, "crop"),
-        .erase = gn_args_double(a, "erase"),
-        .pad_crop = gn_args_int(a, "pad-crop"),
-        .resized_crop = gn_args_double(a, "resized-crop"),
-    };
-}
-
-static gn_train_rule rule_of(const gn_args *a)
-{
-    const char *l1 = gn_args_str(a, "l1"), *iou = gn_args_str(a, "iou"), *optimizer = gn_args_str(a, "optimizer");
-    gn_train_rule rule = gn_train_default_options().rule;
-    rule.loss = (gn_box_loss){
-        .l1_gain = strcmp(l1, "none") == 0 ? 0.0 : gn_args_double(a, "l1-gain"),
-        .beta = gn_args_double(a, "beta"),
-        .is_mse = strcmp(l1, "mse") == 0,
-        .iou_gain = strcmp(iou, "none") == 0 ? 0.0 : gn_args_double(a, "iou-gain"),
-        .iou_kind = iou,
-        .score_gain = gn_args_double(a, "score-gain"),
-    };
-    rule.label_smoothing = gn_args_double(a, "label-smoothing");
-    rule.has_lr_backbone = gn_args_double(a, "lr-backbone") != 1.0;
-    rule.lr_backbone = gn_args_double(a, "lr-backbone");
-    rule.optimizer = strcmp(optimizer, "sgd") == 0    ? GN_OPTIMIZER_SGD
-                     : strcmp(optimizer, "adam") == 0 ? GN_OPTIMIZER_ADAM
-                                                      : GN_OPTIMIZER_ADAMW;
-    rule.momentum = gn_args_double(a, "momentum");
-    rule.nesterov = gn_args_flag(a, "nesterov");
-    rule.beta2 = gn_args_double(a, "beta2");
-    rule.weight_decay = gn_args_double(a, "weight-decay");
-    rule.decays_all = gn_args_flag(a, "decay-all");
-    rule.clip_norm = gn_args_double(a, "clip");
-    rule.has_ema = gn_args_flag(a, "ema");
-    return rule;
-}
-
-static gn_best_by best_of(const char *name)
-{
-    static const struct {
-        const char *name;
-        gn_best_by by;
-    } known[] = {{"iou", GN_BEST_IOU}, {"map", GN_BEST_MAP}, {"top1", GN_BEST_TOP1}, {"loss", GN_BEST_LOSS}};
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (strcmp(name, known[i].name) == 0)
-            return known[i].by;
-    return GN_BEST_AUTO;
-}
-
-static gn_status options_of(const gn_args *a, gn_train_options *o, gn_error *err)
-{
-    *o = gn_train_default_options();
-    o->epochs = gn_args_int(a, "epochs");
-    o->rule = rule_of(a);
-    GN_TRY(gn_freeze_parse(gn_args_str(a, "freeze"), &o->rule.freeze, err));
-    GN_TRY(gn_schedule_parse(gn_args_str(a, "schedule"), &o->schedule, err));
-    o->schedule_epochs = gn_args_int(a, "schedule-epochs");
-    o->schedule.lr0 = gn_args_double(a, "lr0");
-    o->schedule.lrf = gn_args_double(a, "lrf");
-    o->schedule.warmup_epochs = gn_args_double(a, "warmup-epochs");
-    o->schedule.warmup_lr = gn_args_double(a, "warmup-lr");
-    o->schedule.step_epochs = gn_args_double(a, "step-epochs");
-    o->schedule.gamma = gn_args_double(a, "gamma");
-    o->ema_decay = gn_args_double(a, "ema-decay");
-    o->ema_tau = gn_args_double(a, "ema-tau");
-    o->patience = gn_args_int(a, "patience");
-    o->best_by = best_of(gn_args_str(a, "best"));
-    o->threads = gn_cli_threads(a);
-    o->has_val = gn_args_flag(a, "val");
-    o->resume = gn_args_flag(a, "resume");
-    gn_cli_size size;
-    GN_TRY(gn_cli_parse_imgsz(gn_args_str(a, "imgsz"), &size, err));
-    o->loader.imgsz_w = size.width;
-    o->loader.imgsz_h = size.height;
-    o->loader.fit = strcmp(gn_args_str(a, "fit"), "letterbox") == 0 ? GN_FIT_LETTERBOX : GN_FIT_STRETCH;
-    o->loader.batch = gn_args_int(a, "batch");
-    o->loader.seed = (uint64_t)gn_args_int64(a, "seed");
-    o->loader.workers = gn_args_int(a, "workers");
-    o->loader.cache_bytes = (size_t)gn_args_int64(a, "cache");
-    o->loader.augment = augment_of(a);
-    return GN_OK;
-}
 
 /* ---- the model ---- */
 
@@ -530,16 +105,20 @@ static gn_status open_file(const gn_args *args, gn_graph **model_out, gn_error *
     return status;
 }
 
-static gn_status open_model(const gn_args *args, const gn_train_options *o, int classes, gn_graph **model_out,
-                            gn_error *err)
+/* --head auto is what the name says. */
+static const char *head_of(const gn_args *args, bool is_detector)
 {
-    const char *name = gn_args_str(args, "model");
-    if (gn_cli_is_model_file(name))
-        return open_file(args, model_out, err);
-    const gn_zoo_options zoo = {.model = name,
+    const char *head = gn_args_str(args, "head");
+    return strcmp(head, "auto") != 0 ? head : is_detector ? "detect" : "box";
+}
+
+static gn_status build_model(const gn_args *args, const gn_train_options *o, const gn_dataset *dataset,
+                             bool is_detector, gn_graph **model_out, gn_error *err)
+{
+    const gn_zoo_options zoo = {.model = gn_args_str(args, "model"),
                                 .activation = gn_args_str(args, "activation"),
-                                .head = gn_args_str(args, "head"),
-                                .classes = classes,
+                                .head = head_of(args, is_detector),
+                                .classes = gn_dataset_classes(dataset),
                                 .width_px = o->loader.imgsz_w,
                                 .height_px = o->loader.imgsz_h,
                                 .seed = o->loader.seed};
@@ -610,6 +189,15 @@ static gn_status settings_text(const gn_args *args, const gn_dataset *dataset, g
 static void tell_epoch(void *ctx, const gn_epoch_record *r)
 {
     const int *epochs = ctx;
+    if (r->is_detector) {
+        gn_cli_say(
+            "epoch %3d/%d  loss %.4f (box %.4f, obj %.4f, cls %.4f, dfl %.4f)  P %.3f  R %.3f  mAP50 %.4f  mAP50-95 "
+            "%.4f  lr %.2e  %.0f pictures/s%s\n",
+            r->epoch, *epochs, r->train_loss, r->parts[0], r->parts[1], r->parts[2], r->parts[3], r->val.coco.precision,
+            r->val.coco.recall, r->val.map50.value, r->val.coco.map50_95, r->lr, r->images_per_s,
+            r->is_best ? "  *" : "");
+        return;
+    }
     if (r->val.is_classifier) {
         gn_cli_say("epoch %3d/%d  loss %.5f  val loss %.5f  top-1 %.4f  top-5 %.4f  lr %.2e  %.0f pictures/s%s\n",
                    r->epoch, *epochs, r->train_loss, r->val.loss, r->val.top1.value, r->val.top5.value, r->lr,
@@ -673,6 +261,7 @@ typedef struct training {
     gn_graph *model;
     gn_train_options options;
     gn_text settings;
+    float *class_weight;   /* [classes], or NULL */
     gn_machine_lock *lock; /* nothing measures on this machine while we train */
     char dir[1024];
 } training;
@@ -688,15 +277,71 @@ static bool is_resumed(const training *t)
     return gn_args_flag(t->args, "resume") && gn_path_exists(path);
 }
 
+/* "auto": a class counts the more the rarer it is, by 1 / its share of boxes, from a fifth to five times. */
+static gn_status class_weights(training *t, gn_error *err)
+{
+    const int classes = gn_dataset_classes(t->dataset);
+    size_t n = 0;
+    const char *const *items = gn_args_list(t->args, "class-weights", &n);
+    if (n == 0)
+        return GN_OK;
+    const bool is_auto = n == 1 && strcmp(items[0], "auto") == 0;
+    if (!is_auto && n != (size_t)classes)
+        return gn_fail(err, GN_EUSAGE, "--class-weights has %zu numbers, and %s has %d classes", n,
+                       gn_dataset_path(t->dataset), classes);
+    t->class_weight = gn_calloc((size_t)classes, sizeof *t->class_weight);
+    if (!t->class_weight)
+        return gn_fail(err, GN_ENOMEM, "no memory for the classes' weights");
+    double total = 0;
+    for (int64_t i = 0; is_auto && i < gn_dataset_count(t->dataset, GN_SPLIT_TRAIN); i++) {
+        const gn_sample *sample = gn_dataset_sample(t->dataset, GN_SPLIT_TRAIN, i);
+        for (int k = 0; k < sample->n_boxes; k++, total++)
+            t->class_weight[sample->cls[k]]++;
+    }
+    for (int c = 0; c < classes; c++) {
+        double weight = 1;
+        if (is_auto)
+            weight = fmin(fmax(total / (classes * fmax((double)t->class_weight[c], 1)), 0.2), 5);
+        else if (!gn_parse_f64(items[c], &weight) || weight < 0 || weight > 1000)
+            return gn_fail(err, GN_EUSAGE, "--class-weights: \"%.40s\" is no number from 0 to 1000", items[c]);
+        t->class_weight[c] = (float)weight;
+    }
+    t->options.rule.detection.class_weight = t->class_weight;
+    t->options.rule.detection.n_class_weights = classes;
+    return GN_OK;
+}
+
+/* Reads a model file, or looks the name up in the zoo; defaults follow from what it is.  Then the settings, then the model. */
+static gn_status open_model(training *t, gn_error *err)
+{
+    gn_args *args = t->args;
+    const char *name = gn_args_str(args, "model");
+    const bool is_file = gn_cli_is_model_file(name);
+    if (is_file)
+        GN_TRY(open_file(args, &t->model, err));
+    gn_zoo_entry entry = {0};
+    const bool is_detector = is_file ? gn_train_is_detector(t->model) : gn_zoo_find(name, &entry) && entry.is_detector;
+    if (is_detector) {
+        char imgsz[64];
+        if (is_file)
+            snprintf(imgsz, sizeof imgsz, "%s", gn_graph_meta_get(t->model, "gannet.imgsz"));
+        else
+            snprintf(imgsz, sizeof imgsz, "%d", entry.default_px);
+        GN_TRY(gn_train_detector_defaults(args, imgsz, gn_dataset_classes(t->dataset), err));
+    }
+    GN_TRY(gn_train_options_of(args, &t->options, err));
+    GN_TRY(class_weights(t, err));
+    return is_file ? GN_OK : build_model(args, &t->options, t->dataset, is_detector, &t->model, err);
+}
+
 static gn_status prepare(training *t, gn_error *err)
 {
     if (!gn_args_str(t->args, "data") || !gn_args_str(t->args, "model"))
         return gn_fail(err, GN_EUSAGE, "--data and --model are needed; `gannet train --help` shows how");
-    GN_TRY(options_of(t->args, &t->options, err));
     gn_dataset_options data = gn_dataset_default_options();
     data.coarse_labels = strcmp(gn_args_str(t->args, "labels"), "coarse") == 0;
     GN_TRY(gn_dataset_open(gn_args_str(t->args, "data"), &data, &t->dataset, err));
-    GN_TRY(open_model(t->args, &t->options, gn_dataset_classes(t->dataset), &t->model, err));
+    GN_TRY(open_model(t, err));
     GN_TRY(set_normalisation(t->args, t->model, &t->options.loader, err));
     tell_problems(t->dataset);
     int64_t images = gn_dataset_count(t->dataset, GN_SPLIT_TRAIN);
@@ -732,7 +377,7 @@ static int run(int argc, char **argv)
 {
     training t = {0};
     int code = 0;
-    if (!gn_cli_begin(&spec, argc, argv, &t.args, &code))
+    if (!gn_cli_begin(&gn_train_spec, argc, argv, &t.args, &code))
         return code;
     gn_error err = {0};
     gn_text_init(&t.settings);
@@ -745,6 +390,7 @@ static int run(int argc, char **argv)
     gn_machine_lock_give(&t.lock);
     gn_text_deinit(&t.settings);
     gn_graph_destroy(&t.model);
+    gn_free(t.class_weight);
     gn_dataset_close(&t.dataset);
     gn_args_destroy(&t.args);
     return code;

@@ -283,8 +283,8 @@ static gn_status validate(gn_trainer *t, int resamples, gn_accuracy *out, gn_err
         return GN_OK;
     int64_t begin = gn_now_ns();
     gn_session *session = NULL;
-    const gn_session_options session_options = {
-        .threads = o->threads, .imgsz_w = o->loader.imgsz_w, .imgsz_h = o->loader.imgsz_h};
+    const gn_session_options session_options = gn_accuracy_session_options(
+        (gn_session_options){.threads = o->threads, .imgsz_w = o->loader.imgsz_w, .imgsz_h = o->loader.imgsz_h});
     GN_TRY(gn_session_open_graph(t->eval_model, &session_options, &session, err));
     gn_accuracy_options accuracy = gn_accuracy_default_options();
     accuracy.beta = o->rule.loss.beta;
@@ -392,7 +392,8 @@ static gn_status measure_best(gn_trainer *t, gn_train_result *result, gn_error *
     if (!t->options->has_val)
         return GN_OK;
     gn_session *session = NULL;
-    const gn_session_options options = {.threads = t->options->threads};
+    const gn_session_options options =
+        gn_accuracy_session_options((gn_session_options){.threads = t->options->threads});
     GN_TRY(gn_session_open(result->best_path, &options, &session, err));
     gn_accuracy_options accuracy = gn_accuracy_default_options();
     accuracy.beta = t->options->rule.loss.beta;
