@@ -167,7 +167,7 @@ const gn_cpu_op *gn_cpu_op_named(const char *domain, const char *name)
         gn_cpu_elementwise_ops, gn_cpu_move_ops,      gn_cpu_map_ops,      gn_cpu_broadcast_ops,
         gn_cpu_reduce_ops,      gn_cpu_optimizer_ops, gn_cpu_strided_ops,  gn_cpu_resize_ops,
         gn_cpu_transposed_ops,  gn_cpu_select_ops,    gn_cpu_quantize_ops, gn_cpu_instance_ops,
-        gn_cpu_detect_ops};
+        gn_cpu_detect_ops,      gn_cpu_detection_ops};
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
         for (const gn_cpu_op *const *op = lists[l]; *op; op++)
             if (strcmp((*op)->name, name) == 0 && strcmp((*op)->domain, domain) == 0)

@@ -132,6 +132,7 @@ extern const gn_cpu_op *const gn_cpu_transposed_ops[];
 extern const gn_cpu_op *const gn_cpu_select_ops[];
 extern const gn_cpu_op *const gn_cpu_quantize_ops[];
 extern const gn_cpu_op *const gn_cpu_instance_ops[];
+extern const gn_cpu_op *const gn_cpu_detection_ops[];
 extern const gn_cpu_op *const gn_cpu_detect_ops[];
 extern const gn_cpu_op gn_cpu_reference_op;
 

@@ -1,0 +1,129 @@
+/* What the losses of all kinds of detectors share: where a picture's part of the state lies, access to raw maps, and the binary cross
+ * entropy.
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef GN_DETECT_DETECTOR_LOSS_PRIVATE_H
+#define GN_DETECT_DETECTOR_LOSS_PRIVATE_H
+
+#include "detect/detector_loss.h"
+
+/* A truth in pixels of the input (yolov1: in 0..1). */
+typedef struct gn_truth {
+    double box[4];
+    int cls;
+} gn_truth;
+
+/* A candidate that answers for a truth. */
+typedef struct gn_hit {
+    int64_t candidate;
+    int truth;
+    double target; /* yolov8: target score */
+} gn_hit;
+
+/* What a slot says of a candidate that answers for no truth. */
+#define GN_SLOT_BACKGROUND (-1)
+#define GN_SLOT_IGNORED    (-2)
+
+/* Sums over pictures that terms are divided by; what they are is the kind's business. */
+#define GN_DETECTION_SUMS GN_DETECTOR_MAX_MAPS
+
+typedef struct gn_picture_sums {
+    double weight;
+    int n_truths, n_hits;
+    bool is_broken; /* a raw value that decides is not finite */
+    double sum[GN_DETECTION_SUMS];
+    double part[GN_DETECTION_PARTS];
+} gn_picture_sums;
+
+/* One picture's part of the state.  slot and hit: as the kind needs them, else NULL. */
+typedef struct gn_picture {
+    gn_picture_sums *sums;
+    gn_truth *truth; /* [n_truths] */
+    int32_t *slot;   /* [candidates] */
+    gn_hit *hit;
+} gn_picture;
+
+/* Sums of the batch. */
+typedef struct gn_batch_sums {
+    double weight; /* of all pictures, at least 1e-12 */
+    double sum[GN_DETECTION_SUMS];
+    bool is_broken;
+} gn_batch_sums;
+
+/* What one kind of detector does. */
+typedef struct gn_detection_kind {
+    bool has_slots;
+    int64_t (*most_hits)(const gn_detection *d); /* per picture; NULL: it keeps none */
+    size_t (*work_bytes)(const gn_detection *d); /* NULL: none */
+    void (*assign)(const gn_detection *d, int64_t n, const gn_picture *picture, void *work);
+    void (*loss)(const gn_detection *d, int64_t n, const gn_picture *picture, const gn_batch_sums *sums, void *work);
+} gn_detection_kind;
+
+extern const gn_detection_kind gn_detection_yolov8;
+
+/* ---- candidates ---- */
+
+/* A cell of a map in a picture, and one of its anchors. */
+typedef struct gn_candidate {
+    int map, anchor;
+    int64_t x, y;
+    int64_t at; /* element of its channel 0 in the map */
+} gn_candidate;
+
+int64_t gn_detection_candidates(const gn_detection *d); /* of a picture, all maps */
+gn_candidate gn_detection_candidate(const gn_detection *d, int64_t n, int64_t index);
+/* Pixels of the input. */
+double gn_detection_width(const gn_detection *d);
+double gn_detection_height(const gn_detection *d);
+
+/* Cells 0..count-1 of an axis whose centres lie strictly between lo and hi (in cells): first..last-1. */
+void gn_cells_between(double lo, double hi, int64_t count, int64_t *first, int64_t *last);
+
+/* ---- raw maps ---- */
+
+static inline double gn_real_at(const void *data, bool is_f64, int64_t at)
+{
+    return is_f64 ? ((const double *)data)[at] : (double)((const float *)data)[at];
+}
+
+static inline double gn_raw(const gn_detection *d, int map, int64_t at)
+{
+    return gn_real_at(d->map[map].raw, d->is_f64, at);
+}
+
+static inline void gn_grad_add(const gn_detection *d, int map, int64_t at, double x)
+{
+    void *grad = d->map[map].grad;
+    if (!grad)
+        return;
+    if (d->is_f64)
+        ((double *)grad)[at] += x;
+    else
+        ((float *)grad)[at] += (float)x;
+}
+
+static inline double gn_class_weight(const gn_detection *d, int cls)
+{
+    return gn_real_at(d->class_weight, d->is_f64, cls);
+}
+
+/* Zeroes the gradients of a picture. */
+void gn_detection_clear_grads(const gn_detection *d, int64_t n);
+
+/* ---- binary cross entropy ---- */
+
+double gn_logistic(double x);
+/* Of the logit x against the target t in 0..1, focal where the rule says so; its derivative by x. */
+double gn_binary_loss(const gn_detection_rule *rule, double x, double t, double *dx);
+
+/* Sum of the binary losses of logits against 0, each times its class weight, and their derivatives times `factor` added to the
+ * gradients: channels first..first+classes-1 of the cell at `at`.  A sum of many cells is cheap: see the source. */
+typedef struct gn_background {
+    double linear, product; /* the sum is linear + log(product) */
+    int n;                  /* factors in product */
+    bool is_plain;          /* neither focal nor weighted */
+} gn_background;
+gn_background gn_background_begin(const gn_detection *d);
+void gn_background_add(gn_background *sum, const gn_detection *d, int map, int64_t at, double factor);
+double gn_background_end(gn_background *sum);
+
+#endif

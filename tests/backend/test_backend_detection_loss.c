@@ -1,0 +1,222 @@
+/* The loss of detectors on the CPU: the bits of its reference, for any number of threads, without allocating; and its gradient as part
+ * of a graph.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/backend.h"
+#include "base/clock.h"
+#include "base/rng.h"
+#include "detect/detector.h"
+#include "graph/autodiff.h"
+#include "ops/interpret.h"
+#include "ops/ops.h"
+
+#define N        5
+#define CAPACITY 12
+
+typedef struct loss_graph {
+    gn_detector detector;
+    gn_graph *graph;
+    int n_inputs, input[4 + GN_DETECTOR_MAX_MAPS];
+    gn_tensor *data[4 + GN_DETECTOR_MAX_MAPS];
+} loss_graph;
+
+static gn_detector detector_of(gn_detector_kind kind)
+{
+    gn_detector d = {.kind = kind, .classes = 3, .n_maps = 2, .stride = {8, 16}, .anchors = 1, .scale_xy = 1};
+    if (kind == GN_DETECTOR_YOLOV8)
+        d.bins = 8;
+    if (kind == GN_DETECTOR_YOLOV1) {
+        d.n_maps = 1;
+        d.stride[0] = d.stride[1] = 0;
+        d.anchors = 2;
+    }
+    if (gn_detector_has_anchors(kind)) {
+        d.anchors = 2;
+        for (int m = 0; m < 2; m++)
+            for (int a = 0; a < 2; a++) {
+                d.anchor[m][a][0] = (float)(10 << m << a);
+                d.anchor[m][a][1] = (float)(12 << m << a);
+            }
+    }
+    return d;
+}
+
+static void must(gn_status status, const gn_error *err)
+{
+    if (status != GN_OK)
+        fail_msg("%s: %s", gn_status_name(status), err->message);
+}
+
+static int add_input(loss_graph *l, const char *name, gn_dtype dtype, gn_shape shape)
+{
+    const int i = l->n_inputs++;
+    l->input[i] = gn_graph_add_input(l->graph, name, dtype, &shape);
+    assert_int_equal(gn_tensor_create(dtype, &shape, &l->data[i]), GN_OK);
+    return l->input[i];
+}
+
+static void fill(loss_graph *l)
+{
+    gn_rng rng;
+    gn_rng_init(&rng, 3, 4);
+    float *truth = l->data[0]->data;
+    for (int i = 0; i < N * CAPACITY; i++, truth += 5) {
+        for (int k = 0; k < 2; k++) {
+            truth[k] = gn_rng_range(&rng, 0, 0.7f);
+            truth[2 + k] = truth[k] + gn_rng_range(&rng, 0.02f, 0.3f);
+        }
+        truth[4] = (float)(i % 3);
+    }
+    for (int n = 0; n < N; n++) {
+        ((int64_t *)l->data[1]->data)[n] = n * 3; /* none in the first picture, all in the last */
+        ((float *)l->data[2]->data)[n] = n == 1 ? 0.0f : 1.0f;
+    }
+    for (int c = 0; c < 3; c++)
+        ((float *)l->data[3]->data)[c] = 1.0f;
+    for (int i = 4; i < l->n_inputs; i++)
+        for (int64_t k = 0; k < gn_tensor_count(l->data[i]); k++)
+            ((float *)l->data[i]->data)[k] = 1.5f * (float)gn_rng_normal(&rng);
+}
+
+/* Truths and maps of 48 x 32 pixels; outputs: the loss, its parts, and the gradient by each map, times `factor`. */
+static void build(loss_graph *l, gn_detector_kind kind, float factor)
+{
+    memset(l, 0, sizeof *l);
+    l->detector = detector_of(kind);
+    const int K = (int)gn_detector_channels(&l->detector), maps = l->detector.n_maps;
+    gn_text text;
+    gn_error err = {0};
+    gn_text_init(&text);
+    gn_detector_format(&l->detector, &text);
+    must(gn_graph_create(gn_ops_registry(), &l->graph), &err);
+    add_input(l, "truth", GN_DTYPE_F32, gn_shape_make(3, N, CAPACITY, 5));
+    add_input(l, "n_truth", GN_DTYPE_S64, gn_shape_make(1, N));
+    add_input(l, "weight", GN_DTYPE_F32, gn_shape_make(1, N));
+    add_input(l, "class_weight", GN_DTYPE_F32, gn_shape_make(1, 3));
+    for (int m = 0; m < maps; m++) {
+        char name[16];
+        snprintf(name, sizeof name, "raw%d", m);
+        add_input(l, name, GN_DTYPE_F32, gn_shape_make(4, N, K, 4 >> m, 6 >> m));
+    }
+    const gn_attr attr = gn_attr_string("detector", text.data);
+    const int node =
+        gn_graph_add_node(l->graph, "DetectionLoss", "gannet", "loss", l->input, l->n_inputs, 2 + maps, &attr, 1);
+    gn_text_deinit(&text);
+    must(gn_graph_error(l->graph, &err), &err);
+    const int parts = gn_graph_node(l->graph, node)->out[1];
+    const int scaled[2] = {gn_graph_node(l->graph, node)->out[0],
+                           gn_graph_add_const_f32(l->graph, "factor", 0, &factor)};
+    const int loss = gn_graph_add_op(l->graph, "Mul", "", "scaled", scaled, 2, NULL, 0);
+    int grads[GN_DETECTOR_MAX_MAPS];
+    must(gn_graph_differentiate(l->graph, loss, l->input + 4, maps, grads, &err), &err);
+    must(gn_graph_add_output(l->graph, loss), &err);
+    must(gn_graph_add_output(l->graph, parts), &err);
+    for (int m = 0; m < maps; m++)
+        must(gn_graph_add_output(l->graph, grads[m]), &err);
+    must(gn_graph_infer(l->graph, &err), &err);
+    fill(l);
+}
+
+static void destroy(loss_graph *l)
+{
+    for (int i = 0; i < l->n_inputs; i++)
+        gn_tensor_destroy(&l->data[i]);
+    gn_graph_destroy(&l->graph);
+}
+
+static gn_interpret *interpret(const loss_graph *l, gn_dtype dtype)
+{
+    gn_interpret *it = NULL;
+    gn_error err = {0};
+    must(gn_interpret_create(l->graph, dtype, &it, &err), &err);
+    for (int i = 0; i < l->n_inputs; i++)
+        must(gn_interpret_set_tensor(it, l->input[i], l->data[i]), &err);
+    must(gn_interpret_run(it, &err), &err);
+    return it;
+}
+
+/* All outputs of a run on the CPU, behind one another; the caller frees. */
+static float *run_on_cpu(const loss_graph *l, int threads, int64_t *count_out)
+{
+    gn_device *device = NULL;
+    gn_exec *exec = NULL;
+    gn_graph *graph = NULL;
+    gn_error err = {0};
+    must(gn_backend_cpu.open(threads, &device, &err), &err);
+    must(gn_graph_clone(l->graph, true, &graph), &err);
+    must(gn_backend_cpu.compile(device, graph, &exec, &err), &err);
+    for (int i = 0; i < l->n_inputs; i++)
+        must(gn_backend_cpu.bind(exec, l->input[i], l->data[i]->data), &err);
+    must(gn_backend_cpu.run(exec, &err), &err);
+    const uint64_t before = gn_memory_stats_get().allocations;
+    must(gn_backend_cpu.run(exec, &err), &err);
+    assert_int_equal(gn_memory_stats_get().allocations, before);
+    int64_t total = 0;
+    for (int o = 0; o < gn_graph_output_count(graph); o++)
+        total += gn_shape_count(&gn_graph_value(graph, gn_graph_output(graph, o))->shape);
+    float *all = gn_alloc((size_t)total * sizeof *all), *at = all;
+    assert_non_null(all);
+    for (int o = 0; o < gn_graph_output_count(graph); o++) {
+        const int64_t count = gn_shape_count(&gn_graph_value(graph, gn_graph_output(graph, o))->shape);
+        memcpy(at, gn_backend_cpu.output(exec, o), (size_t)count * sizeof *at);
+        at += count;
+    }
+    *count_out = total;
+    gn_backend_cpu.destroy(&exec);
+    gn_backend_cpu.close(&device);
+    gn_graph_destroy(&graph);
+    return all;
+}
+
+static void check_kind(gn_detector_kind kind)
+{
+    loss_graph l;
+    build(&l, kind, 2.0f);
+    gn_interpret *it = interpret(&l, GN_DTYPE_F32);
+    float *got[3];
+    int64_t count = 0;
+    for (int t = 0; t < 3; t++)
+        got[t] = run_on_cpu(&l, t + 1, &count);
+    for (int t = 1; t < 3; t++)
+        assert_memory_equal(got[t], got[0], (size_t)count * sizeof(float));
+    const float *at = got[0];
+    double size = 0;
+    for (int o = 0; o < gn_graph_output_count(l.graph); o++) {
+        const gn_tensor *want = gn_interpret_get(it, gn_graph_output(l.graph, o));
+        for (int64_t i = 0; i < gn_tensor_count(want); i++, at++) {
+            const float x = (float)gn_tensor_get(want, i);
+            size += o >= 2 ? (double)(x * x) : 0;
+            if (memcmp(&x, at, sizeof x) != 0)
+                fail_msg("%s: output %d, element %d is %.9g, its reference says %.9g", gn_detector_kind_name(kind), o,
+                         (int)i, (double)*at, (double)x);
+        }
+    }
+    assert_true(size > 1e-6); /* there is a gradient */
+    for (int t = 0; t < 3; t++)
+        gn_free(got[t]);
+    gn_interpret_destroy(&it);
+    destroy(&l);
+}
+
+static void bits_do_not_depend_on_threads(void **state)
+{
+    (void)state;
+    for (int kind = GN_DETECTOR_YOLOV8; kind < GN_DETECTOR_RETINANET; kind++)
+        check_kind((gn_detector_kind)kind);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bits_do_not_depend_on_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
