@@ -13,7 +13,7 @@
 #include "detect/metrics.h"
 
 #define MAX_ITEMS  1000
-#define N_EXPECTED 21 /* map50_95, 10 maps, 10 recalls */
+#define N_EXPECTED 32 /* COCO's twelve numbers, 10 maps, 10 recalls */
 
 static void assert_near(double got, double want, double tolerance)
 {
@@ -80,7 +80,7 @@ static bool read_case(FILE *f, golden *g)
     while (fgets(line, sizeof line, f) != NULL) {
         long images, n_truth, n_det, image;
         int classes, cls, crowd;
-        double score, x2, y2;
+        double score, x2, y2, area;
         gn_rect b;
         if (sscanf(line, "case %63s %ld %d %ld %ld", g->name, &images, &classes, &n_truth, &n_det) == 5) {
             assert_true(n_truth <= MAX_ITEMS && n_det <= MAX_ITEMS);
@@ -90,10 +90,12 @@ static bool read_case(FILE *f, golden *g)
                                        .n_truth = n_truth,
                                        .n_images = images,
                                        .n_classes = classes};
-        } else if (sscanf(line, "t %ld %d %d %lf %lf %lf %lf", &image, &cls, &crowd, &b.x, &b.y, &x2, &y2) == 7) {
+        } else if (sscanf(line, "t %ld %d %d %lf %lf %lf %lf %lf", &image, &cls, &crowd, &b.x, &b.y, &x2, &y2, &area) ==
+                   8) {
             b.w = x2 - b.x;
             b.h = y2 - b.y;
-            g->truth[t++] = (gn_truth){.image = image, .cls = cls, .is_crowd = crowd != 0, .box = b};
+            g->truth[t++] = (gn_truth){
+                .image = image, .cls = cls, .is_crowd = crowd != 0, .has_area = true, .area = area, .box = b};
         } else if (sscanf(line, "d %ld %d %lf %lf %lf %lf %lf", &image, &cls, &score, &b.x, &b.y, &x2, &y2) == 7) {
             b.w = x2 - b.x;
             b.h = y2 - b.y;
@@ -120,10 +122,27 @@ static void test_against_pycocotools(void **state)
     while (read_case(f, &g)) {
         gn_coco_metrics m;
         assert_int_equal(gn_coco_evaluate(&g.input, &m, NULL), GN_OK);
-        assert_near(m.map50_95, g.expected[0], 1e-11);
+        const double stats[12] = {m.map50_95,
+                                  m.map50,
+                                  m.map75,
+                                  m.map_of_size[GN_COCO_SMALL],
+                                  m.map_of_size[GN_COCO_MEDIUM],
+                                  m.map_of_size[GN_COCO_LARGE],
+                                  m.ar1,
+                                  m.ar10,
+                                  m.ar_of_size[GN_COCO_ALL],
+                                  m.ar_of_size[GN_COCO_SMALL],
+                                  m.ar_of_size[GN_COCO_MEDIUM],
+                                  m.ar_of_size[GN_COCO_LARGE]};
+        for (int i = 0; i < 12; i++) {
+            if (g.expected[i] < 0)
+                assert_true(isnan(stats[i]));
+            else
+                assert_near(stats[i], g.expected[i], 1e-11);
+        }
         for (int t = 0; t < GN_COCO_THRESHOLDS; t++) {
-            assert_near(m.map[t], g.expected[1 + t], 1e-11);
-            assert_near(m.ar[t], g.expected[11 + t], 1e-11);
+            assert_near(m.map[t], g.expected[12 + t], 1e-11);
+            assert_near(m.ar[t], g.expected[22 + t], 1e-11);
         }
         assert_near(m.map50, m.map[0], 0);
         assert_near(m.map75, m.map[5], 0);
@@ -131,7 +150,7 @@ static void test_against_pycocotools(void **state)
         cases++;
     }
     fclose(f);
-    assert_int_equal(cases, 7);
+    assert_int_equal(cases, 8);
 }
 
 /* Detections may come in any order, as long as none of the scores of one picture are equal. */
