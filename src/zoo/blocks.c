@@ -349,6 +349,17 @@ gn_feature gn_block_space_to_depth(gn_blocks *b, const char *path, gn_feature x)
     return x;
 }
 
+gn_feature gn_block_raster(gn_blocks *b, const char *path, gn_feature x, int K, int H, int W)
+{
+    const int64_t shape[4] = {0, K, H, W};
+    const int in[2] = {x.value, gn_graph_add_const_s64(b->graph, gn_block_path(b, path, "shape"), 4, shape)};
+    x.value = gn_graph_add_op(b->graph, "Reshape", "", path, in, 2, NULL, 0);
+    x.C = K;
+    x.H = H;
+    x.W = W;
+    return x;
+}
+
 void gn_block_begin_bias(gn_blocks *b, const char *path, int first, int n, double x, bool is_set)
 {
     const int id = gn_graph_find_value(b->graph, gn_block_path(b, path, "bias"));

@@ -107,6 +107,8 @@ gn_feature gn_block_scale(gn_blocks *b, const char *path, gn_feature x, float be
 gn_feature gn_block_upsample(gn_blocks *b, const char *path, gn_feature x, gn_feature like);
 /* Blocks of 2x2 pixels become four times the channels. */
 gn_feature gn_block_space_to_depth(gn_blocks *b, const char *path, gn_feature x);
+/* x: [N,K*H*W] as a map [N,K,H,W] */
+gn_feature gn_block_raster(gn_blocks *b, const char *path, gn_feature x, int K, int H, int W);
 
 /* Adds x to `n` numbers of the bias of the layer at `path`, from `first` on; is_set: they become x. */
 void gn_block_begin_bias(gn_blocks *b, const char *path, int first, int n, double x, bool is_set);

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "graph/op.h"
 #include "zoo/zoo_plan.h"
 
 static const gn_detector_design *const designs[] = {
@@ -87,15 +86,18 @@ static gn_status set_metadata(gn_graph *graph, const char *description, int n_ma
 
 /* ---- building ---- */
 
-/* The raw maps become boxes and scores. */
-static gn_status decode(gn_graph *graph, const int *raw, int n, const char *description)
+/* The raw maps become boxes and scores.  YOLOv1 asks the picture how large it is. */
+static gn_status decode(gn_graph *graph, const gn_detector_build *d, const char *description)
 {
     static const char *const names[2] = {"boxes", "scores"};
     const gn_attr detector = gn_attr_string("detector", description);
-    const int node = gn_graph_add_node(graph, "DetectDecode", "gannet", "decode", raw, n, 2, &detector, 1);
-    if (node < 0)
-        return gn_graph_error(graph, NULL);
-    for (int i = 0; i < 2; i++) {
+    int in[GN_DETECTOR_MAX_MAPS + 1], n = d->detector.n_maps;
+    for (int i = 0; i < n; i++)
+        in[i] = d->raw[i].value;
+    if (d->detector.kind == GN_DETECTOR_YOLOV1)
+        in[n++] = gn_graph_input(graph, 0);
+    const int node = gn_graph_add_node(graph, "DetectDecode", "gannet", "decode", in, n, 2, &detector, 1);
+    for (int i = 0; i < 2 && node >= 0; i++) {
         const int value = gn_graph_node(graph, node)->out[i];
         GN_TRY(gn_graph_rename_value(graph, value, names[i]));
         GN_TRY(gn_graph_add_output(graph, value));
@@ -105,21 +107,14 @@ static gn_status decode(gn_graph *graph, const int *raw, int n, const char *desc
 
 static gn_status finish(gn_graph *graph, const gn_detector_build *d, const char *description, gn_error *err)
 {
-    const int n = d->detector.n_maps;
-    int raw[GN_DETECTOR_MAX_MAPS];
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < d->detector.n_maps; i++) {
         char name[8];
         snprintf(name, sizeof name, "raw%d", i);
-        raw[i] = d->raw[i].value;
         GN_ASSERT(d->raw[i].C == gn_detector_channels(&d->detector));
-        GN_TRY(gn_graph_rename_value(graph, raw[i], name));
+        GN_TRY(gn_graph_rename_value(graph, d->raw[i].value, name));
     }
-    GN_TRY(set_metadata(graph, description, n));
-    if (gn_op_find(gn_graph_registry(graph), "gannet", "DetectDecode"))
-        GN_TRY(decode(graph, raw, n, description));
-    else
-        for (int i = 0; i < n; i++)
-            GN_TRY(gn_graph_add_output(graph, raw[i]));
+    GN_TRY(decode(graph, d, description));
+    GN_TRY(set_metadata(graph, description, d->detector.n_maps));
     return gn_graph_error(graph, err);
 }
 
