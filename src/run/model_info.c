@@ -90,7 +90,10 @@ static gn_status read_decode(const gn_graph *graph, gn_model_info *info, gn_erro
     static const struct {
         const char *name;
         gn_decode decode;
-    } known[] = {{"none", GN_DECODE_NONE}, {"box_xyxy01", GN_DECODE_BOX}, {"box_xyxy01_score", GN_DECODE_BOX_SCORE}};
+    } known[] = {{"none", GN_DECODE_NONE},
+                 {"box_xyxy01", GN_DECODE_BOX},
+                 {"box_xyxy01_score", GN_DECODE_BOX_SCORE},
+                 {"detect", GN_DECODE_DETECT}};
     const char *text = gn_graph_meta_get(graph, "gannet.decode"), *task = gn_graph_meta_get(graph, "gannet.task");
     info->decode = task && strcmp(task, "classify") == 0 ? GN_DECODE_CLASSES : GN_DECODE_NONE;
     info->is_probability = info->decode == GN_DECODE_CLASSES && ends_in_softmax(graph);
@@ -99,7 +102,7 @@ static gn_status read_decode(const gn_graph *graph, gn_model_info *info, gn_erro
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(text, known[i].name) == 0) {
             info->decode = known[i].decode;
-            info->is_score_logit = ends_in_logit(graph);
+            info->is_score_logit = info->decode != GN_DECODE_DETECT && ends_in_logit(graph);
             return GN_OK;
         }
     return gn_fail(err, GN_EUNSUPPORTED, "the model's output is decoded by '%s', which this version does not know",
@@ -132,6 +135,29 @@ static gn_status read_names(const gn_graph *graph, gn_arena *arena, gn_model_inf
     return GN_OK;
 }
 
+static gn_status read_detector(const gn_graph *graph, gn_model_info *info, gn_error *err)
+{
+    const char *line = gn_graph_meta_get(graph, "gannet.detector");
+    gn_error inner = {0};
+    if (!line || info->decode != GN_DECODE_DETECT)
+        return GN_OK;
+    const gn_status status = gn_detector_parse(line, &info->detector, &inner);
+    if (status == GN_OK || status == GN_ENOMEM)
+        return status == GN_OK ? status : gn_fail(err, status, "no memory to read the model's metadata");
+    return gn_fail(err, GN_EFORMAT, "the model's metadata gannet.detector cannot be used: %s", inner.message);
+}
+
+/* A number from 0 to 1 under `key`; `fallback` when it is not there. */
+static gn_status read_share(const gn_graph *graph, const char *key, double fallback, float *out, gn_error *err)
+{
+    const char *text = gn_graph_meta_get(graph, key);
+    double x = fallback;
+    if (text && !(gn_parse_f64(text, &x) && x >= 0 && x <= 1))
+        return bad(err, key, text, "a number from 0 to 1");
+    *out = (float)x;
+    return GN_OK;
+}
+
 static const char *text_or_empty(const gn_graph *graph, gn_arena *arena, const char *key)
 {
     const char *text = gn_graph_meta_get(graph, key);
@@ -156,11 +182,14 @@ gn_status gn_model_info_read(const gn_graph *graph, gn_arena *arena, gn_model_in
     if (fit && !info.is_letterbox && strcmp(fit, "stretch") != 0)
         return bad(err, "gannet.fit", fit, "stretch or letterbox");
     GN_TRY(read_decode(graph, &info, err));
-    double conf = info.decode == GN_DECODE_BOX_SCORE ? 0.5 : 0;
-    const char *conf_text = gn_graph_meta_get(graph, "gannet.conf");
-    if (conf_text && !(gn_parse_f64(conf_text, &conf) && conf >= 0 && conf <= 1))
-        return bad(err, "gannet.conf", conf_text, "a number from 0 to 1");
-    info.conf = (float)conf;
+    const bool is_detector = info.decode == GN_DECODE_DETECT;
+    GN_TRY(read_share(graph, "gannet.conf",
+                      is_detector                          ? 0.25
+                      : info.decode == GN_DECODE_BOX_SCORE ? 0.5
+                                                           : 0,
+                      &info.conf, err));
+    GN_TRY(read_share(graph, "gannet.iou", is_detector ? 0.7 : 0, &info.iou, err));
+    GN_TRY(read_detector(graph, &info, err));
     GN_TRY(read_names(graph, arena, &info, err));
     *info_out = info;
     return GN_OK;

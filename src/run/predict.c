@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "image/resize.h"
-#include "run/session_internal.h"
+#include "run/session_detect.h"
 
 /* A JPEG is decoded at no less than this many times the input's size, so that the resize does the filtering. */
 #define DECODE_MARGIN 2
@@ -36,21 +36,27 @@ gn_status gn_session_preprocess(const gn_session *session, const gn_image *image
     return status == GN_OK ? status : gn_fail(err, status, "the picture cannot be brought to the model's size");
 }
 
-/* x1 y1 x2 y2 in 0..1 of the input -> pixels of the picture; corners in order, inside the picture. */
-static gn_box place_box(const gn_model_info *info, const float *xyxy, int width, int height)
+gn_box gn_session_place_box(const gn_model_info *info, const float in[4], int width, int height)
 {
-    float in[4], px[4];
-    for (int i = 0; i < 4; i++)
-        in[i] = xyxy[i] * (float)(i % 2 ? info->imgsz_h : info->imgsz_w);
+    float px[4];
     if (info->is_letterbox) {
         gn_letterbox lb = gn_letterbox_make(width, height, info->imgsz_w, info->imgsz_h);
         gn_letterbox_unmap(&lb, in, px);
     } else {
         for (int i = 0; i < 4; i++)
-            px[i] = xyxy[i] * (float)(i % 2 ? height : width);
+            px[i] = in[i] * (i % 2 ? (float)height / (float)info->imgsz_h : (float)width / (float)info->imgsz_w);
     }
     gn_box box = {fminf(px[0], px[2]), fminf(px[1], px[3]), fmaxf(px[0], px[2]), fmaxf(px[1], px[3])};
     return gn_box_clip(&box, (float)width, (float)height);
+}
+
+/* x1 y1 x2 y2 in 0..1 of the input -> pixels of the picture; corners in order, inside the picture. */
+static gn_box place_share(const gn_model_info *info, const float *xyxy, int width, int height)
+{
+    float in[4];
+    for (int i = 0; i < 4; i++)
+        in[i] = xyxy[i] * (float)(i % 2 ? info->imgsz_h : info->imgsz_w);
+    return gn_session_place_box(info, in, width, height);
 }
 
 static void decode_classes(const float *logits, int64_t n, bool is_probability, int width, int height,
@@ -77,16 +83,17 @@ static void decode_classes(const float *logits, int64_t n, bool is_probability, 
     }
 }
 
-void gn_session_decode(const gn_session *session, int index, int full_width, int full_height,
+/* One box, or classes: row `index` of the first output. */
+static void decode_row(const gn_session *session, int index, int full_width, int full_height,
                        gn_prediction *prediction_out)
 {
     gn_shape shape = {0};
     const float *y = gn_session_output(session, 0, &shape);
+    const gn_model_info *info = &session->info;
     prediction_out->n = 0;
     if (!y || shape.rank != 2 || index < 0 || index >= shape.dim[0])
         return;
     y += index * shape.dim[1];
-    const gn_model_info *info = &session->info;
     if (info->decode == GN_DECODE_CLASSES) {
         decode_classes(y, shape.dim[1], info->is_probability, full_width, full_height, prediction_out);
         return;
@@ -103,7 +110,16 @@ void gn_session_decode(const gn_session *session, int index, int full_width, int
     if (isnan(score))
         return;
     prediction_out->object[prediction_out->n++] =
-        (gn_object){.box = place_box(info, y, full_width, full_height), .score = score};
+        (gn_object){.box = place_share(info, y, full_width, full_height), .score = score};
+}
+
+gn_status gn_session_decode(const gn_session *session, int index, int full_width, int full_height,
+                            gn_prediction *prediction_out)
+{
+    if (session->info.decode == GN_DECODE_DETECT)
+        return gn_session_decode_detector(session, index, full_width, full_height, prediction_out);
+    decode_row(session, index, full_width, full_height, prediction_out);
+    return GN_OK;
 }
 
 static void drop_unsure(gn_prediction *prediction, float conf)
@@ -131,7 +147,8 @@ gn_status gn_session_predict(gn_session *session, const gn_image *image, gn_pred
     int64_t ready = gn_now_ns();
     GN_TRY(gn_session_run(session, session->input, 1, err));
     int64_t done = gn_now_ns();
-    gn_session_decode(session, 0, image->full_width, image->full_height, prediction_out);
+    if (gn_session_decode(session, 0, image->full_width, image->full_height, prediction_out) != GN_OK)
+        return gn_fail(err, GN_ENOMEM, "no memory for the objects of a picture");
     drop_unsure(prediction_out, info->conf);
     if (times_out)
         *times_out =

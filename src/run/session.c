@@ -9,7 +9,7 @@
 #include "formats/onnx/onnx_format.h"
 #include "formats/onnx/onnx_reader.h"
 #include "graph/passes.h"
-#include "run/session_internal.h"
+#include "run/session_detect.h"
 
 #define MAX_THREADS 256
 
@@ -103,7 +103,14 @@ static gn_status setup(gn_session *s, const gn_session_options *options, gn_erro
     }
     if (options->has_conf)
         s->info.conf = options->conf;
-    GN_TRY(make_inference_form(s, err));
+    const bool is_detector = s->info.decode == GN_DECODE_DETECT;
+    if (is_detector)
+        GN_TRY(gn_session_cut_detector(s->graph, &s->info, err));
+    gn_status status = make_inference_form(s, err);
+    if (status != GN_OK)
+        return is_detector && status == GN_ESHAPE ? gn_session_explain_size(&s->info, err) : status;
+    if (is_detector)
+        GN_TRY(gn_session_setup_detector(s, options, err));
     s->backend = &gn_backend_cpu;
     return s->backend->open(threads, &s->device, err);
 }
@@ -199,6 +206,8 @@ void gn_session_close(gn_session **session)
     free_gather(s);
     gn_graph_destroy(&s->graph);
     gn_arena_destroy(&s->arena);
+    gn_nms_destroy(&s->nms);
+    gn_free(s->found);
     gn_free(s->input);
     gn_free(s);
     *session = NULL;

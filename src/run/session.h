@@ -11,6 +11,7 @@
 
 #include "backend/backend.h"
 #include "detect/box.h"
+#include "detect/nms.h"
 #include "image/image.h"
 #include "run/model_info.h"
 
@@ -26,13 +27,15 @@ typedef struct gn_session_options {
     float iou;            /* 0..1 */
     int max_det;          /* objects per picture of a detector, 1..GN_PREDICTION_MAX; 0: as many */
     bool multi_label;     /* a detector's candidate may be an object of several classes */
+    gn_nms_kind nms;      /* how a detector's boxes that overlap are thinned out */
+    bool class_agnostic;  /* boxes of different classes count as overlapping, too */
 } gn_session_options;
 
 /* Largest batch of one run. */
 #define GN_SESSION_MAX_BATCH 4096
 
 /* Opens an ONNX file (or its bytes; `name` stands in error lines).  options: NULL for the defaults.
- * Errors of gn_onnx_read; GN_EINVAL: threads out of range; GN_EUNSUPPORTED: not exactly one float input;
+ * Errors of gn_onnx_read; GN_EINVAL: an option out of its range; GN_EUNSUPPORTED: not exactly one float input;
  * GN_ESHAPE: the size does not fit the model; GN_ENOMEM. */
 gn_status gn_session_open(const char *path, const gn_session_options *options, gn_session **session_out, gn_error *err);
 gn_status gn_session_open_bytes(const void *bytes, size_t n, const char *name, const gn_session_options *options,
@@ -95,9 +98,10 @@ typedef struct gn_times {
 
 /* The model's input for a picture (RGB): f32 [3,H,W] at dst, as the metadata say. */
 gn_status gn_session_preprocess(const gn_session *session, const gn_image *image, float *dst, gn_error *err);
-/* Objects of picture `index` of the last run, however unsure; full_width, full_height: the upright picture, pixels. */
-void gn_session_decode(const gn_session *session, int index, int full_width, int full_height,
-                       gn_prediction *prediction_out);
+/* Objects of picture `index` of the last run, however unsure (of a detector: from its confidence on, thinned out, the surest first);
+ * full_width, full_height: the upright picture, pixels.  GN_ENOMEM: *prediction_out holds none. */
+gn_status gn_session_decode(const gn_session *session, int index, int full_width, int full_height,
+                            gn_prediction *prediction_out);
 /* All three for one picture; objects below the model's confidence are left out.  times_out may be NULL. */
 gn_status gn_session_predict(gn_session *session, const gn_image *image, gn_prediction *prediction_out,
                              gn_times *times_out, gn_error *err);

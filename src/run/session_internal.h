@@ -3,6 +3,7 @@
 #ifndef GN_RUN_SESSION_INTERNAL_H
 #define GN_RUN_SESSION_INTERNAL_H
 
+#include "detect/nms.h"
 #include "run/session.h"
 
 /* Plans kept at a time: one picture, a full batch, a last partial batch, and some more. */
@@ -31,6 +32,11 @@ struct gn_session {
     float **gather;  /* per output: what all turns gave */
     int gather_room; /* pictures that fit */
     float *input;    /* [3,H,W] of gn_session_predict */
+    /* Of a detector. */
+    gn_nms *nms;
+    gn_nms_options suppression;
+    bool multi_label;
+    gn_candidate *found; /* [GN_PREDICTION_MAX] */
 };
 
 #endif
