@@ -14,12 +14,10 @@
 
 enum { COL_IMAGE, COL_X1, COL_Y1, COL_X2, COL_Y2, COL_CLASS, COL_COUNT };
 
-/* One box as it stands in the file. */
+/* One box as it stands in the file; its class is numbered at the end. */
 typedef struct csv_row {
-    int64_t entry; /* picture */
-    int64_t line;
+    gn_box_row at;
     const char *cls; /* NULL: none given */
-    gn_box box;
     bool has_box;
 } csv_row;
 
@@ -165,12 +163,16 @@ static gn_status add_row(csv_reader *r, char *const *field, int n, int64_t line)
                  v[2] - v[0], v[3] - v[1]);
         return skip_line(r, line, message);
     }
-    csv_row row = {.line = line, .has_box = !is_empty};
-    GN_TRY(find_picture(r, field[r->column[COL_IMAGE]], line, &row.entry));
-    if (row.entry < 0)
+    csv_row row = {.at = {.line = line, .id = -1, .area = -1}, .has_box = !is_empty};
+    GN_TRY(find_picture(r, field[r->column[COL_IMAGE]], line, &row.at.entry));
+    if (row.at.entry < 0)
         return GN_OK;
-    if (!is_empty)
-        row.box = (gn_box){(float)v[0], (float)v[1], (float)v[2], (float)v[3]};
+    if (!is_empty) {
+        row.at.x1 = v[0];
+        row.at.y1 = v[1];
+        row.at.x2 = v[2];
+        row.at.y2 = v[3];
+    }
     const int c = r->column[COL_CLASS];
     if (c >= 0 && c < n && field[c][0] != '\0') {
         row.cls = gn_arena_strdup(r->d->arena, field[c]);
@@ -248,28 +250,18 @@ static int32_t class_of(const csv_reader *r, const csv_row *row)
 /* Hand each picture its boxes. */
 static gn_status give_boxes(csv_reader *r)
 {
-    gn_arena *arena = r->d->arena;
-    for (size_t i = 0; i < r->n_rows; i++)
-        r->d->entry[r->row[i].entry].n_boxes += r->row[i].has_box;
-    for (size_t i = 0; i < r->d->n_entries; i++) {
-        gn_data_entry *e = &r->d->entry[i];
-        const size_t n = (size_t)e->n_boxes;
-        e->box = gn_arena_alloc(arena, (n + 1) * sizeof *e->box);
-        e->cls = gn_arena_alloc(arena, (n + 1) * sizeof *e->cls);
-        e->box_line = gn_arena_alloc(arena, (n + 1) * sizeof *e->box_line);
-        if (e->box == NULL || e->cls == NULL || e->box_line == NULL)
-            return GN_ENOMEM;
-        e->n_boxes = 0;
-    }
-    for (size_t i = 0; i < r->n_rows; i++) {
-        gn_data_entry *e = &r->d->entry[r->row[i].entry];
+    gn_box_rows rows = {0};
+    gn_status status = GN_OK;
+    for (size_t i = 0; i < r->n_rows && status == GN_OK; i++) {
         if (!r->row[i].has_box)
             continue;
-        e->box[e->n_boxes] = r->row[i].box;
-        e->box_line[e->n_boxes] = r->row[i].line;
-        e->cls[e->n_boxes++] = class_of(r, &r->row[i]);
+        r->row[i].at.cls = class_of(r, &r->row[i]);
+        status = gn_box_rows_add(&rows, &r->row[i].at);
     }
-    return GN_OK;
+    if (status == GN_OK)
+        status = gn_box_rows_give(r->d, &rows);
+    gn_box_rows_deinit(&rows);
+    return status;
 }
 
 gn_status gn_box_csv_read(gn_dataset *d, const char *csv_path, gn_error *err)

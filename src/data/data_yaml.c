@@ -39,8 +39,7 @@ gn_status gn_data_add_folder(gn_dataset *d, const char *folder, gn_split split, 
     return walk(d, folder, split, label, 0, err);
 }
 
-/* Where a name that stands in `folder`'s file lies: there, under the root, or as seen from the current folder. */
-static bool locate(const gn_dataset *d, const char *folder, const char *root, const char *name, char *dst)
+bool gn_data_locate(const gn_dataset *d, const char *folder, const char *root, const char *name, char *dst)
 {
     const char *const bases[] = {folder, root, "."};
     for (int i = 0; i < 3; i++)
@@ -73,7 +72,7 @@ static gn_status add_listed(gn_dataset *d, const char *list, const char *folder,
         d->counts.bad_list_lines++;
         return gn_dataset_note(d, list, number, "'%.200s' does not end like a picture (.jpg .jpeg .png .webp)", name);
     }
-    if (!locate(d, folder, root, name, path)) {
+    if (!gn_data_locate(d, folder, root, name, path)) {
         d->counts.missing_pictures++;
         return gn_dataset_note(d, list, number, "there is no picture '%.200s'", name);
     }
@@ -84,7 +83,7 @@ static gn_status add_listed(gn_dataset *d, const char *list, const char *folder,
     return GN_OK;
 }
 
-static gn_status add_list(gn_dataset *d, const char *path, const char *root, gn_split split, gn_error *err)
+gn_status gn_data_add_list(gn_dataset *d, const char *path, const char *root, gn_split split, gn_error *err)
 {
     char *text = NULL;
     size_t n = 0;
@@ -118,10 +117,10 @@ static gn_status add_source(gn_dataset *d, const gn_yaml *yaml, const char *root
         return gn_fail_at(err, GN_EFORMAT, gn_yaml_name(yaml), gn_yaml_line(node),
                           "%s must be a folder, a list file or a list of these", gn_split_name(split));
     char path[GN_DATA_PATH_BYTES];
-    bool found = locate(d, root, NULL, name, path);
+    bool found = gn_data_locate(d, root, NULL, name, path);
     /* Exporters write ../train/images into a data.yaml that lies beside train/; Ultralytics reads that as train/images. */
     if (!found && gn_has_prefix(name, "../"))
-        found = locate(d, root, NULL, name + 3, path);
+        found = gn_data_locate(d, root, NULL, name + 3, path);
     if (!found) {
         const char *file = gn_arena_strdup(d->arena, gn_yaml_name(yaml));
         d->counts.missing_pictures++;
@@ -130,7 +129,7 @@ static gn_status add_source(gn_dataset *d, const gn_yaml *yaml, const char *root
     }
     if (gn_data_is_dir(d, path))
         return gn_data_add_folder(d, path, split, -1, err);
-    return add_list(d, path, root, split, err);
+    return gn_data_add_list(d, path, root, split, err);
 }
 
 static gn_status add_split(gn_dataset *d, const gn_yaml *yaml, const char *root, gn_split split,
@@ -203,7 +202,7 @@ static gn_status find_root(const gn_dataset *d, const gn_yaml *yaml, char *root,
         memcpy(root, folder, sizeof folder);
         return GN_OK;
     }
-    if (locate(d, folder, NULL, path, root) && gn_data_is_dir(d, root))
+    if (gn_data_locate(d, folder, NULL, path, root) && gn_data_is_dir(d, root))
         return GN_OK;
     return gn_fail_at(err, GN_EDATA, gn_yaml_name(yaml), gn_yaml_line(gn_yaml_find(top, "path")),
                       "path: there is no folder '%.200s'", path);
@@ -253,12 +252,8 @@ cleanup:
     return status;
 }
 
-/* Class names from classes.txt, one per line, when there is such a file. */
-static gn_status read_classes_txt(gn_dataset *d, const char *folder, gn_error *err)
+gn_status gn_data_read_names(gn_dataset *d, const char *path, gn_error *err)
 {
-    char path[GN_DATA_PATH_BYTES];
-    if (gn_path_join(folder, "classes.txt", path, sizeof path) != GN_OK || !gn_data_exists(d, path))
-        return GN_OK;
     char *text = NULL;
     size_t n = 0, capacity = 0;
     const char **names = NULL;
@@ -285,6 +280,15 @@ static gn_status read_classes_txt(gn_dataset *d, const char *folder, gn_error *e
     gn_free(names);
     gn_free(text);
     return status == GN_OK ? GN_OK : gn_fail_at(err, status, path, count, "cannot read the class names");
+}
+
+/* Class names from classes.txt when there is such a file. */
+static gn_status read_classes_txt(gn_dataset *d, const char *folder, gn_error *err)
+{
+    char path[GN_DATA_PATH_BYTES];
+    if (gn_path_join(folder, "classes.txt", path, sizeof path) != GN_OK || !gn_data_exists(d, path))
+        return GN_OK;
+    return gn_data_read_names(d, path, err);
 }
 
 /* folder/{train,val,valid,test}/images and folder/images/{train,val,valid,test}, else folder/images as one unsplit set. */

@@ -85,6 +85,14 @@ static gn_status read_folder(gn_dataset *d, const char *path, gn_error *err)
         d->format = "data.yaml";
         return gn_data_yaml_read(d, yaml, err);
     }
+    if (gn_coco_is(d, path)) {
+        d->format = "COCO";
+        return gn_coco_read(d, path, err);
+    }
+    if (gn_voc_is(d, path)) {
+        d->format = "VOC";
+        return gn_voc_read(d, path, err);
+    }
     if (gn_cifar_is(d, path))
         return gn_cifar_read(d, path, err);
     bool has_classes = false;
@@ -159,6 +167,10 @@ static gn_status read_entries(gn_dataset *d, const char *path, gn_error *err)
     if (gn_has_suffix(path, ".yaml") || gn_has_suffix(path, ".yml")) {
         d->format = "data.yaml";
         return gn_data_yaml_read(d, path, err);
+    }
+    if (gn_has_suffix(path, ".json")) {
+        d->format = "COCO";
+        return gn_coco_read(d, path, err);
     }
     if (gn_has_suffix(path, ".csv")) {
         d->format = "csv";

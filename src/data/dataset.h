@@ -92,7 +92,13 @@ typedef struct gn_problem_counts {
     int64_t split_overlap;  /* pictures that stand in more than one of the set's own splits; kept, counted here only */
     int64_t missing_labels; /* pictures without a label file: background, as an empty file; counted here only */
     int64_t
-        spoilt_pictures; /* left out, since no line of their label file was usable: they would pass for background */
+        spoilt_pictures;   /* left out, since no line of their label file was usable: they would pass for background */
+    int64_t clipped_boxes; /* reached out of their picture by more than a pixel; what lies inside is kept */
+    int64_t empty_boxes;   /* without area; dropped */
+    int64_t orphan_boxes;  /* of pictures that the set does not list or that are not there; the first is noted */
+    int64_t duplicate_ids; /* numbers of pictures, boxes or classes that stand twice */
+    int64_t wrong_sizes;   /* pictures of another shape than the set says; left out */
+    int64_t rescaled_pictures; /* pictures of the shape that the set says, in another size; boxes go with them */
 } gn_problem_counts;
 
 /* path: data.yaml; a folder that holds one, or images/ and labels/, or a folder per class (D/train/CLASS/..., D/CLASS/...), or CIFAR-10's

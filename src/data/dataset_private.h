@@ -15,12 +15,16 @@
 typedef struct gn_data_entry {
     const char *path;
     gn_split split;
-    bool has_boxes;     /* boxes are known already (CSV), in pixels; else they come from the label file */
+    bool has_boxes;     /* boxes are known already, in `pixel`; else they come from the label file */
+    bool clips;         /* boxes that reach out of the picture are cut off, not refused */
     const char *source; /* file and line to name in messages about it; NULL: the picture itself */
     int64_t line;
-    gn_box *box; /* [n_boxes] */
+    double (*pixel)[4]; /* [n_boxes] x1 y1 x2 y2, of what the reader has found */
+    double ref_width,
+        ref_height; /* what `pixel` counts: the size that the set gives, 1 x 1 for fractions; 0: the picture's */
+    gn_box *box;    /* [n_boxes] fractions; filled by the scan */
     int32_t *cls;
-    int64_t *box_line; /* [n_boxes] lines of the CSV */
+    int64_t *box_line; /* [n_boxes] lines of `source` */
     uint8_t *flags;    /* [n_boxes] as in gn_sample, like the next two; each may be NULL */
     int64_t *box_id;
     double *area;
@@ -107,15 +111,68 @@ gn_status gn_box_csv_read(gn_dataset *d, const char *csv_path, gn_error *err);
 /* Folders per class, and CIFAR's binary files; is, is_out: whether the folder looks like that.  GN_ENOMEM. */
 gn_status gn_class_folder_is(gn_dataset *d, const char *folder, bool *is_out);
 gn_status gn_class_folder_read(gn_dataset *d, const char *folder, gn_error *err);
+/* COCO's JSON: one file, or a folder with annotations/instances_*.json or SPLIT/_annotations.coco.json.  file_out: the file that
+ * shows it. */
+bool gn_coco_is(const gn_dataset *d, const char *path);
+gn_status gn_coco_read(gn_dataset *d, const char *path, gn_error *err);
+/* PASCAL VOC: a folder with Annotations/, SPLIT/ or itself full of XML files. */
+bool gn_voc_is(const gn_dataset *d, const char *folder);
+gn_status gn_voc_read(gn_dataset *d, const char *folder, gn_error *err);
+/* WIDER FACE: a list of boxes, or a folder that holds such lists. */
+bool gn_wider_is(const gn_dataset *d, const char *path);
+gn_status gn_wider_read(gn_dataset *d, const char *path, gn_error *err);
+/* Open Images: a CSV whose header has ImageID and XMin. */
+bool gn_open_images_is(const gn_dataset *d, const char *csv_path);
+gn_status gn_open_images_read(gn_dataset *d, const char *csv_path, gn_error *err);
+/* Darknet's .data file. */
+gn_status gn_darknet_data_read(gn_dataset *d, const char *path, gn_error *err);
 bool gn_cifar_is(const gn_dataset *d, const char *folder);
 gn_status gn_cifar_read(gn_dataset *d, const char *folder, gn_error *err);
+
+/* A box as a reader finds it, in pixels (or as the entry's ref_width says). */
+typedef struct gn_box_row {
+    int64_t entry; /* index of its picture */
+    int64_t line;
+    double x1, y1, x2, y2;
+    int32_t cls;
+    uint8_t flags;
+    int64_t id;  /* -1: none */
+    double area; /* -1: none */
+} gn_box_row;
+
+typedef struct gn_box_rows {
+    gn_box_row *row;
+    size_t n, capacity;
+} gn_box_rows;
+
+gn_status gn_box_rows_add(gn_box_rows *rows, const gn_box_row *row);
+/* Hands each picture its boxes, in the order of the rows; more than GN_LABEL_MAX_BOXES of one picture are left out and counted. */
+gn_status gn_box_rows_give(gn_dataset *d, const gn_box_rows *rows);
+void gn_box_rows_deinit(gn_box_rows *rows);
+
+/* Boxes of an entry whose picture has been looked at: to fractions; cut off, refused, counted and noted as they need it. */
+gn_status gn_entry_check_boxes(gn_dataset *d, gn_data_entry *e);
+/* A picture whose labels say something that cannot be understood must not pass for a background picture. */
+void gn_entry_spoil(gn_dataset *d, gn_data_entry *e);
+
+/* Where a name that stands in `folder`'s file lies: there, under the root (may be NULL), or as seen from the current folder.
+ * dst: GN_DATA_PATH_BYTES. */
+bool gn_data_locate(const gn_dataset *d, const char *folder, const char *root, const char *name, char *dst);
+/* Pictures of a list, one name per line. */
+gn_status gn_data_add_list(gn_dataset *d, const char *path, const char *root, gn_split split, gn_error *err);
+/* Class names of a text file, one per line. */
+gn_status gn_data_read_names(gn_dataset *d, const char *path, gn_error *err);
+/* The picture STEM.jpg, .jpeg, .png or .webp in a folder.  dst: GN_DATA_PATH_BYTES. */
+bool gn_data_find_stem(const gn_dataset *d, const char *folder, const char *stem, size_t stem_bytes, char *dst);
+/* The split that a name speaks of ("instances_val2017.json", "wider_face_train_bbx_gt.txt"), GN_SPLIT_TRAIN when none. */
+gn_split gn_data_split_of_name(const char *name);
 
 /* Pictures' sizes (fingerprints too when `with_fingerprints`), boxes from label files, checks.  Unusable entries are marked. */
 gn_status gn_dataset_scan(gn_dataset *d, bool with_fingerprints, gn_error *err);
 /* Puts the training entries into splits that the set does not name; equal or similar pictures stay together. */
 gn_status gn_dataset_make_splits(gn_dataset *d);
 
-/* Label file of a picture: the last /images/ becomes /labels/, the extension .txt.  dst: GN_DATA_PATH_BYTES. */
+/* Label file of a picture: the last /images/ (or, without one, /JPEGImages/) becomes /labels/, the extension .txt.  dst: GN_DATA_PATH_BYTES. */
 gn_status gn_label_path(const char *picture, char *dst);
 
 /* One line of a label file that was skipped. */

@@ -15,8 +15,6 @@
 #define SCAN_BLOCK         1024 /* entries between two looks at the stop flag */
 #define FINGERPRINT_NEED_W 72   /* enough of a JPEG for a 9 x 8 hash */
 #define FINGERPRINT_NEED_H 64
-#define OUTSIDE_PX                                                                                                     \
-    1.0f /* a pixel box may reach this far out of its picture: labelling tools count pixels from 0 or from 1 */
 
 typedef struct scan_job {
     gn_data_entry *entry; /* of this block */
@@ -129,13 +127,6 @@ static gn_status note_unreadable(gn_dataset *d)
     return GN_OK;
 }
 
-/* A picture whose label file says something that cannot be understood must not pass for a background picture. */
-static void spoil(gn_dataset *d, gn_data_entry *e)
-{
-    e->is_usable = false;
-    d->counts.spoilt_pictures++;
-}
-
 static gn_status keep_labels(gn_dataset *d, gn_data_entry *e, const gn_labels *labels, const char *file)
 {
     d->counts.duplicate_lines += labels->duplicates;
@@ -146,7 +137,7 @@ static gn_status keep_labels(gn_dataset *d, gn_data_entry *e, const gn_labels *l
                                labels->problem[i].message));
     if (labels->n == 0) {
         if (labels->n_bad_lines > 0)
-            spoil(d, e);
+            gn_entry_spoil(d, e);
         return GN_OK;
     }
     e->box = gn_arena_alloc(d->arena, (size_t)labels->n * sizeof *e->box);
@@ -159,10 +150,20 @@ static gn_status keep_labels(gn_dataset *d, gn_data_entry *e, const gn_labels *l
     return GN_OK;
 }
 
+/* In labels/ instead of images/, or else beside the picture, as Darknet's sets have it. */
+static bool find_labels(const gn_dataset *d, const char *picture, char path[GN_DATA_PATH_BYTES])
+{
+    if (gn_label_path(picture, path) == GN_OK && gn_data_exists(d, path))
+        return true;
+    const size_t n = strlen(picture) - strlen(gn_path_ext(picture));
+    return snprintf(path, GN_DATA_PATH_BYTES, "%.*s.txt", (int)n, picture) < GN_DATA_PATH_BYTES &&
+           gn_data_exists(d, path);
+}
+
 static gn_status read_labels(gn_dataset *d, gn_data_entry *e)
 {
     char path[GN_DATA_PATH_BYTES];
-    if (gn_label_path(e->path, path) != GN_OK || !gn_data_exists(d, path)) {
+    if (!find_labels(d, e->path, path)) {
         d->counts.missing_labels++;
         return GN_OK;
     }
@@ -174,7 +175,7 @@ static gn_status read_labels(gn_dataset *d, gn_data_entry *e)
         return status;
     if (status != GN_OK) {
         const char *kept = gn_arena_strdup(d->arena, path);
-        spoil(d, e);
+        gn_entry_spoil(d, e);
         return gn_dataset_note(d, kept != NULL ? kept : e->path, 0, "the label file cannot be used: %s", err.message);
     }
     gn_labels labels = {0};
@@ -184,54 +185,6 @@ static gn_status read_labels(gn_dataset *d, gn_data_entry *e)
     gn_labels_deinit(&labels);
     gn_free(text);
     return status;
-}
-
-/* What is known of box `from` besides its corners, to place `to`. */
-static void move_box(gn_data_entry *e, int from, int to)
-{
-    e->cls[to] = e->cls[from];
-    e->box_line[to] = e->box_line[from];
-    if (e->flags != NULL)
-        e->flags[to] = e->flags[from];
-    if (e->box_id != NULL)
-        e->box_id[to] = e->box_id[from];
-    if (e->area != NULL)
-        e->area[to] = e->area[from];
-}
-
-/* Pixel boxes of a CSV to fractions; those that reach out of the picture are bad lines, repeated ones are dropped. */
-static gn_status check_pixel_boxes(gn_dataset *d, gn_data_entry *e)
-{
-    const float w = (float)e->width, h = (float)e->height;
-    int kept = 0;
-    const int given = e->n_boxes;
-    int64_t bad = 0;
-    for (int i = 0; i < given; i++) {
-        const gn_box b = e->box[i];
-        const gn_box in = gn_box_clip(&b, w, h);
-        if (b.x1 < -OUTSIDE_PX || b.y1 < -OUTSIDE_PX || b.x2 > w + OUTSIDE_PX || b.y2 > h + OUTSIDE_PX ||
-            in.x1 >= in.x2 || in.y1 >= in.y2) {
-            bad++;
-            GN_TRY(gn_dataset_note(d, e->source, e->box_line[i],
-                                   "the box %g,%g,%g,%g reaches outside the picture of %d x %d pixels", (double)b.x1,
-                                   (double)b.y1, (double)b.x2, (double)b.y2, e->width, e->height));
-            continue;
-        }
-        const gn_box part = {in.x1 / w, in.y1 / h, in.x2 / w, in.y2 / h};
-        bool again = false;
-        for (int k = 0; k < kept && !again; k++)
-            again = e->cls[k] == e->cls[i] && memcmp(&e->box[k], &part, sizeof part) == 0;
-        d->counts.duplicate_lines += again;
-        if (again)
-            continue;
-        move_box(e, i, kept);
-        e->box[kept++] = part;
-    }
-    e->n_boxes = kept;
-    d->counts.bad_label_lines += bad;
-    if (kept == 0 && bad > 0)
-        spoil(d, e);
-    return GN_OK;
 }
 
 /* Names "0", "1", ... when only the labels tell how many classes there are. */
@@ -259,7 +212,7 @@ static gn_status scan_labels(gn_dataset *d)
     for (size_t i = 0; i < d->n_entries; i++) {
         gn_data_entry *e = &d->entry[i];
         if (e->is_usable && e->label < 0)
-            GN_TRY(e->has_boxes ? check_pixel_boxes(d, e) : read_labels(d, e));
+            GN_TRY(e->has_boxes ? gn_entry_check_boxes(d, e) : read_labels(d, e));
         if (i % SCAN_BLOCK == 0 && gn_stop_requested())
             return GN_ECANCELED;
     }

@@ -15,15 +15,26 @@
 #define COLUMN_BYTES    64 /* a longer number is refused */
 #define POLYGON_COLUMNS 7  /* class and three points */
 
-gn_status gn_label_path(const char *picture, char *dst)
+static const char *last_of(const char *s, const char *word)
 {
     const char *at = NULL;
-    for (const char *p = strstr(picture, "/images/"); p != NULL; p = strstr(p + 1, "/images/"))
+    for (const char *p = strstr(s, word); p != NULL; p = strstr(p + 1, word))
         at = p;
+    return at;
+}
+
+gn_status gn_label_path(const char *picture, char *dst)
+{
+    const char *word = "/images/";
+    const char *at = last_of(picture, word);
+    if (at == NULL) {
+        word = "/JPEGImages/";
+        at = last_of(picture, word);
+    }
     const char *dot = strrchr(picture, '.');
     const char *slash = strrchr(picture, '/');
     const size_t end = dot != NULL && (slash == NULL || dot > slash) ? (size_t)(dot - picture) : strlen(picture);
-    const char *rest = at != NULL ? at + strlen("/images/") : picture;
+    const char *rest = at != NULL ? at + strlen(word) : picture;
     const size_t head = at != NULL ? (size_t)(at - picture) : 0;
     const size_t rest_n = end > (size_t)(rest - picture) ? end - (size_t)(rest - picture) : 0;
     const int n = snprintf(dst, GN_DATA_PATH_BYTES, "%.*s%s%.*s.txt", (int)head, picture, at != NULL ? "/labels/" : "",
