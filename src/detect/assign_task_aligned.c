@@ -18,9 +18,10 @@ typedef struct aligner {
     const gn_detection *d;
     int64_t n;
     const gn_picture *p;
-    double (*box)[4]; /* [candidates] */
-    claim *claims;    /* [n_truths][top_k] */
-    int *n_claims;    /* [n_truths] */
+    double (*box)[4];    /* [candidates] */
+    double (*search)[4]; /* [n_truths]: where its candidates lie */
+    claim *claims;       /* [n_truths][top_k] */
+    int *n_claims;       /* [n_truths] */
 } aligner;
 
 /* What a slot holds on the way, beside the truth that alone claims a candidate: several claim it; it is a hit already. */
@@ -45,7 +46,7 @@ static size_t claims_bytes(const gn_detection *d)
 
 size_t gn_task_aligned_work_bytes(const gn_detection *d)
 {
-    return boxes_bytes(d) + claims_bytes(d) + (size_t)d->capacity * sizeof(int);
+    return boxes_bytes(d) + claims_bytes(d) + (size_t)d->capacity * (sizeof(double[4]) + sizeof(int));
 }
 
 void gn_bins_decode(const gn_detection *d, const gn_candidate *c, double side[4], double *bins, double *log_bins)
@@ -88,24 +89,44 @@ static const double *box_of(aligner *a, int64_t index, const gn_candidate *c)
     return box;
 }
 
-/* False: no overlap.  Most pairs end at the first line, without the arc tangents of CIoU. */
-static bool align(aligner *a, int64_t index, const gn_candidate *c, const gn_truth *t, claim *out)
+/* At least max(CIoU, 0) of two boxes, without its arc tangents: IoU less the distance of the centres. */
+static double overlap_bound(const double p[4], const double t[4])
 {
+    const double w = fmin(p[2], t[2]) - fmax(p[0], t[0]), h = fmin(p[3], t[3]) - fmax(p[1], t[1]);
+    if (!(w > 0 && h > 0))
+        return 0;
+    const double inter = w * h,
+                 all = (p[2] - p[0]) * (p[3] - p[1]) + (t[2] - t[0]) * (t[3] - t[1]) - inter + GN_IOU_EPS;
+    const double hull_w = fmax(p[2], t[2]) - fmin(p[0], t[0]), hull_h = fmax(p[3], t[3]) - fmin(p[1], t[1]);
+    const double dx = (p[0] + p[2] - t[0] - t[2]) / 2, dy = (p[1] + p[3] - t[1] - t[3]) / 2;
+    return inter / all - (dx * dx + dy * dy) / (hull_w * hull_w + hull_h * hull_h + GN_IOU_EPS);
+}
+
+static double alignment_of(const gn_detection *d, double score, double overlap)
+{
+    const double power = d->rule.overlap_power, cube = overlap * overlap * overlap;
+    return (d->rule.score_power == 0.5 ? sqrt(score) : pow(score, d->rule.score_power)) *
+           (power == 6 ? cube * cube : pow(overlap, power));
+}
+
+/* False: no overlap, or no more alignment than `least`.  Most pairs end before the arc tangents. */
+static bool align(aligner *a, int64_t index, const gn_candidate *c, const gn_truth *t, double least, claim *out)
+{
+    const gn_detection_map *map = &a->d->map[c->map];
     const double *box = box_of(a, index, c);
-    if (!(fmin(box[2], t->box[2]) > fmax(box[0], t->box[0]) && fmin(box[3], t->box[3]) > fmax(box[1], t->box[1])))
+    const double bound = overlap_bound(box, t->box);
+    if (!(bound > 0))
+        return false;
+    const double score =
+        gn_logistic(gn_raw(a->d, c->map, c->at + (4 * a->d->detector.bins + t->cls) * map->channel_step));
+    if (isnan(score))
+        a->p->sums->is_broken = true;
+    if (!(alignment_of(a->d, score, bound) > least))
         return false;
     const double overlap = gn_box_iou_value(GN_IOU_C, box, t->box);
     if (!(overlap > 0))
         return false;
-    const gn_detection_map *map = &a->d->map[c->map];
-    const double logit = gn_raw(a->d, c->map, c->at + (4 * a->d->detector.bins + t->cls) * map->channel_step);
-    const double score = gn_logistic(logit), power = a->d->rule.overlap_power;
-    const double cube = overlap * overlap * overlap;
-    *out = (claim){.candidate = index, .overlap = overlap};
-    out->alignment = (a->d->rule.score_power == 0.5 ? sqrt(score) : pow(score, a->d->rule.score_power)) *
-                     (power == 6 ? cube * cube : pow(overlap, power));
-    if (isnan(out->alignment))
-        a->p->sums->is_broken = true;
+    *out = (claim){index, alignment_of(a->d, score, overlap), overlap};
     return true;
 }
 
@@ -142,39 +163,35 @@ static void claim_map(aligner *a, int m, int64_t first_index, int t)
 {
     const gn_detection_map *map = &a->d->map[m];
     const double stride = a->d->detector.stride[m];
-    double box[4];
+    const double *box = a->search[t];
     int64_t x0, x1, y0, y1;
-    search_box(a->d, &a->p->truth[t], box);
+    const int top_k = a->d->rule.top_k;
+    claim *best = a->claims + t * top_k;
     gn_cells_between(box[0] / stride, box[2] / stride, map->width, &x0, &x1);
     gn_cells_between(box[1] / stride, box[3] / stride, map->height, &y0, &y1);
     for (int64_t y = y0; y < y1; y++)
         for (int64_t x = x0; x < x1; x++) {
             const int64_t cell = y * map->width + x;
             const gn_candidate c = {m, 0, x, y, a->n * map->picture_step + cell * map->cell_step};
+            const double least = a->n_claims[t] == top_k ? best[top_k - 1].alignment : -1;
             claim found;
-            if (align(a, first_index + cell, &c, &a->p->truth[t], &found))
-                keep_best(a->claims + t * a->d->rule.top_k, &a->n_claims[t], a->d->rule.top_k, &found);
+            if (align(a, first_index + cell, &c, &a->p->truth[t], least, &found))
+                keep_best(best, &a->n_claims[t], top_k, &found);
         }
-}
-
-static bool holds_centre(const gn_detection *d, const gn_truth *t, const gn_candidate *c)
-{
-    const double stride = d->detector.stride[c->map];
-    const double x = ((double)c->x + 0.5) * stride, y = ((double)c->y + 0.5) * stride;
-    double box[4];
-    search_box(d, t, box);
-    return x > box[0] && x < box[2] && y > box[1] && y < box[3];
 }
 
 /* The truth that a candidate overlaps most. */
 static int owner_of(aligner *a, int64_t index, claim *out)
 {
     const gn_candidate c = gn_detection_candidate(a->d, a->n, index);
+    const double stride = a->d->detector.stride[c.map];
+    const double x = ((double)c.x + 0.5) * stride, y = ((double)c.y + 0.5) * stride;
     int owner = 0;
     *out = (claim){0};
     for (int t = 0; t < a->p->sums->n_truths; t++) {
+        const double *box = a->search[t];
         claim found;
-        if (holds_centre(a->d, &a->p->truth[t], &c) && align(a, index, &c, &a->p->truth[t], &found) &&
+        if (x > box[0] && x < box[2] && y > box[1] && y < box[3] && align(a, index, &c, &a->p->truth[t], -1, &found) &&
             found.overlap > out->overlap) {
             *out = found;
             owner = t;
@@ -233,15 +250,18 @@ void gn_task_aligned_assign(const gn_detection *d, int64_t n, const gn_picture *
     unsigned char *bytes = work;
     aligner a = {.d = d, .n = n, .p = picture, .box = (double(*)[4])work};
     a.claims = (claim *)(void *)(bytes + boxes_bytes(d));
-    a.n_claims = (int *)(void *)(bytes + boxes_bytes(d) + claims_bytes(d));
+    a.search = (double(*)[4])(void *)(bytes + boxes_bytes(d) + claims_bytes(d));
+    a.n_claims = (int *)(void *)(a.search + d->capacity);
     const int64_t candidates = gn_detection_candidates(d);
     for (int64_t i = 0; i < candidates; i++) {
         picture->slot[i] = GN_SLOT_BACKGROUND;
         a.box[i][0] = NAN;
     }
     int64_t first = 0;
-    for (int t = 0; t < picture->sums->n_truths; t++)
+    for (int t = 0; t < picture->sums->n_truths; t++) {
+        search_box(d, &picture->truth[t], a.search[t]);
         a.n_claims[t] = 0;
+    }
     for (int m = 0; m < d->detector.n_maps; m++) {
         for (int t = 0; t < picture->sums->n_truths; t++)
             claim_map(&a, m, first, t);

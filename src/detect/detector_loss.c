@@ -46,6 +46,7 @@ gn_detection_rule gn_detection_rule_default(gn_detector_kind kind)
         r.box = 7.5;
         r.cls = 0.5;
         r.dfl = 1.5;
+        r.small_side = 2;
         break;
     case GN_DETECTOR_RETINANET:
         r.focal_gamma = 2;

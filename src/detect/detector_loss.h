@@ -59,8 +59,9 @@ typedef struct gn_detection_rule {
     double ratio;                      /* yolov5: sides differ by less than this factor */
     int top_k;                         /* yolov8: candidates of a truth, 1..GN_DETECTION_MAX_TOP_K */
     double score_power, overlap_power; /* yolov8: alpha and beta of TOOD */
-    double small_side; /* yolov8: candidates of a truth are looked for as if its sides were at least this many of the
-                                           finest stride; 0: the plain rule, where a truth between all centres gets none */
+    /* yolov8: candidates of a truth are looked for as if its sides were at least this many of the finest stride, so that a truth between
+     * the centres of cells has some (2: as YOLOv8's releases now behave); 0: the plain rule */
+    double small_side;
 } gn_detection_rule;
 
 /* The numbers that a kind begins with. */

@@ -147,7 +147,7 @@ def v8_picture(case, maps, n):
 
 def v8_assign(case, points, strides, boxes, scores, truth, cls):
     """Target truth (-1: none) and target score of each candidate."""
-    top_k, small = case.rule.get("top_k", 10), case.rule.get("small_side", 0) * case.strides[0]
+    top_k, small = case.rule.get("top_k", 10), case.rule.get("small_side", 2) * case.strides[0]
     centre, side = (truth[:, :2] + truth[:, 2:]) / 2, (truth[:, 2:] - truth[:, :2]).clamp(min=small)
     at = (points * strides[:, None])[None]
     inside = ((at > (centre - side / 2)[:, None]) & (at < (centre + side / 2)[:, None])).all(-1)  # [M,A]
@@ -248,7 +248,8 @@ def v8_cases():
     yield make("many truths", 13, [some_boxes(2, 30, 3), some_boxes(3, 17, 3), some_boxes(4, 1, 3)])
     yield make("one class", 14, [some_boxes(5, 9, 1), some_boxes(6, 12, 1, 0.3, 0.9)], classes=1, bias=-1.0)
     yield make("many classes", 15, [some_boxes(7, 12, 80)], classes=80)
-    yield make("small truths", 16, [some_boxes(8, 20, 2, 0.01, 0.05)], classes=2, rule={"small_side": 2})
+    yield make("small truths", 16, [some_boxes(8, 20, 2, 0.01, 0.05)], classes=2)
+    yield make("small truths, plain rule", 16, [some_boxes(8, 20, 2, 0.01, 0.15)], classes=2, rule={"small_side": 0})
     yield make("weights", 17, [some_boxes(9, 8, 3), some_boxes(10, 8, 3), some_boxes(11, 8, 3)],
                weight=[1.0, 0.0, 0.5], class_weight=[1.0, 2.0, 0.25])
     yield make("focal, smooth", 18, [some_boxes(12, 8, 3)],
