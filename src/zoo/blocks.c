@@ -144,17 +144,14 @@ static int slid(int size, int kernel, int stride, int pad, bool ceil_mode)
     return ceil_mode && room % stride && n * stride < size + pad ? n + 1 : n;
 }
 
-gn_feature gn_block_conv(gn_blocks *b, const char *path, gn_feature x, const gn_conv_layer *layer)
+static gn_feature convolve(gn_blocks *b, const char *path, gn_feature x, const gn_conv_layer *layer, int weight,
+                           int bias)
 {
-    const gn_shape shape = gn_shape_make(4, layer->K, x.C / layer->group, layer->kernel_h, layer->kernel_w);
     const int64_t kernel[2] = {layer->kernel_h, layer->kernel_w}, strides[2] = {layer->stride, layer->stride};
     const int64_t pads[4] = {layer->pad_h, layer->pad_w, layer->pad_h, layer->pad_w}, dilations[2] = {1, 1};
     const gn_attr attrs[5] = {gn_attr_ints("kernel_shape", kernel, 2), gn_attr_ints("strides", strides, 2),
                               gn_attr_ints("pads", pads, 4), gn_attr_ints("dilations", dilations, 2),
                               gn_attr_int("group", layer->group)};
-    const int weight = weight_state(b, path, &shape, layer->group, layer->init);
-    const double fan_in = (double)shape.dim[1] * layer->kernel_h * layer->kernel_w;
-    const int bias = bias_state(b, path, layer->K, fan_in, layer->bias);
     const int in[3] = {x.value, weight, bias};
     return (gn_feature){
         .value = gn_graph_add_op(b->graph, "Conv", "", path, in, layer->bias == GN_BIAS_NONE ? 2 : 3, attrs, 5),
@@ -162,6 +159,21 @@ gn_feature gn_block_conv(gn_blocks *b, const char *path, gn_feature x, const gn_
         .H = slid(x.H, layer->kernel_h, layer->stride, layer->pad_h, false),
         .W = slid(x.W, layer->kernel_w, layer->stride, layer->pad_w, false),
         .stride = x.stride * layer->stride};
+}
+
+gn_feature gn_block_conv(gn_blocks *b, const char *path, gn_feature x, const gn_conv_layer *layer)
+{
+    const gn_shape shape = gn_shape_make(4, layer->K, x.C / layer->group, layer->kernel_h, layer->kernel_w);
+    const int weight = weight_state(b, path, &shape, layer->group, layer->init);
+    const double fan_in = (double)shape.dim[1] * layer->kernel_h * layer->kernel_w;
+    return convolve(b, path, x, layer, weight, bias_state(b, path, layer->K, fan_in, layer->bias));
+}
+
+gn_feature gn_block_conv_again(gn_blocks *b, const char *path, gn_feature x, const gn_conv_layer *layer)
+{
+    const int weight = gn_graph_find_value(b->graph, gn_block_path(b, path, "weight")),
+              bias = gn_graph_find_value(b->graph, gn_block_path(b, path, "bias"));
+    return convolve(b, path, x, layer, weight, layer->bias == GN_BIAS_NONE ? -1 : bias);
 }
 
 gn_feature gn_block_batchnorm(gn_blocks *b, const char *path, gn_feature x)
@@ -420,4 +432,13 @@ gn_feature gn_block_map(gn_blocks *b, gn_feature x)
         if (x.stride == 1 << i)
             b->maps[i] = x;
     return x;
+}
+
+#define FIRST_MAP 3 /* stride 8 */
+
+void gn_block_fill_maps(gn_blocks *b)
+{
+    for (int i = FIRST_MAP; i < GN_BLOCK_MAPS; i++)
+        if (b->maps[i].C == 0)
+            b->maps[i] = gn_block_max_pool(b, "extra", b->maps[i - 1], 2, 2, 0, true);
 }

@@ -66,6 +66,8 @@ gn_conv_layer gn_conv(int K, int kernel, int stride, gn_init init);
 /* One filter per channel. */
 gn_conv_layer gn_depthwise(int C, int kernel, int stride, gn_init init);
 gn_feature gn_block_conv(gn_blocks *b, const char *path, gn_feature x, const gn_conv_layer *layer);
+/* The same once more on another x, with the weights that are there already. */
+gn_feature gn_block_conv_again(gn_blocks *b, const char *path, gn_feature x, const gn_conv_layer *layer);
 
 gn_feature gn_block_batchnorm(gn_blocks *b, const char *path, gn_feature x);
 /* Over the channels of each pixel, as PyTorch's LayerNorm on N,H,W,C; axis: of the channels in x, the last one. */
@@ -117,6 +119,9 @@ void gn_block_head_begins(gn_blocks *b);
 
 /* Says that x is the end of a stage: detectors may take it.  Returns x. */
 gn_feature gn_block_map(gn_blocks *b, gn_feature x);
+
+/* Sees to maps at strides 8, 16 and 32: where the network stops earlier, 2x2 max pooling goes on. */
+void gn_block_fill_maps(gn_blocks *b);
 
 /* A name in the graph's arena; "" when there is no memory (the sticky error says so). */
 const char *gn_block_name(gn_blocks *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

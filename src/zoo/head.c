@@ -41,12 +41,9 @@ static gn_feature box_head(gn_blocks *b, const gn_architecture *architecture, gn
 static int feature_maps(gn_blocks *b, gn_head_output outputs[GN_HEAD_MOST_OUTPUTS])
 {
     static const char *const names[GN_HEAD_MOST_OUTPUTS] = {"map8", "map16", "map32"};
-    for (int i = 0; i < GN_HEAD_MOST_OUTPUTS; i++) {
-        gn_feature *map = &b->maps[FIRST_MAP + i];
-        if (map->C == 0)
-            *map = gn_block_max_pool(b, "extra", map[-1], 2, 2, 0, true);
-        outputs[i] = (gn_head_output){*map, names[i]};
-    }
+    gn_block_fill_maps(b);
+    for (int i = 0; i < GN_HEAD_MOST_OUTPUTS; i++)
+        outputs[i] = (gn_head_output){b->maps[FIRST_MAP + i], names[i]};
     return GN_HEAD_MOST_OUTPUTS;
 }
 

@@ -12,7 +12,10 @@
 #define SMALLEST_WIDTH  0.1
 #define LARGEST_WIDTH   1.4
 #define LARGEST_CLASSES 100000
-#define DEFAULT_PX      224
+/* of RetinaNet */
+#define MOST_NECK_CHANNELS 1024
+#define MOST_HEAD_CONVS    8
+#define DEFAULT_PX         224
 
 /* of BatchNormalization, unless the architecture says otherwise: PyTorch's defaults */
 #define NORM_EPSILON  1e-5f
@@ -88,15 +91,24 @@ static const gn_architecture *find_architecture(const char *name)
     return NULL;
 }
 
+static gn_status unknown_backbone(const char *name, const char *backbone, gn_error *err)
+{
+    size_t n;
+    const char *const *names = gn_zoo_names(&n);
+    const char *near = gn_nearest(backbone, names, N_ARCHITECTURES);
+    return gn_fail(err, GN_EINVAL, "model \"%.100s\": no network that it could stand on is named \"%.100s\"%s%s%s",
+                   name, backbone, near ? "; did you mean retinanet_" : "", near ? near : "", near ? "?" : "");
+}
+
 /* The architecture, the detector, or both, that a name without width and activation means. */
 static gn_status find_network(const char *name, gn_zoo_plan *p, gn_error *err)
 {
     const char *backbone = name;
     p->detector = gn_zoo_find_detector(name, &backbone);
     p->architecture = backbone ? find_architecture(backbone) : NULL;
-    if (!p->architecture && backbone)
-        return unknown_model(backbone, err);
-    return GN_OK;
+    if (!backbone || p->architecture)
+        return GN_OK;
+    return p->detector ? unknown_backbone(name, backbone, err) : unknown_model(name, err);
 }
 
 static bool takes_width(const gn_zoo_plan *p)
@@ -220,6 +232,11 @@ static gn_status make_plan(const gn_zoo_options *options, gn_zoo_plan *p, gn_err
         (options->classes < 1 || options->classes > LARGEST_CLASSES))
         return gn_fail(err, GN_EINVAL, "model %s: %d classes, expected 1..%d", options->model, options->classes,
                        LARGEST_CLASSES);
+    if (p->detector && (options->neck_channels < 0 || options->neck_channels > MOST_NECK_CHANNELS ||
+                        options->head_convs < 0 || options->head_convs > MOST_HEAD_CONVS))
+        return gn_fail(
+            err, GN_EINVAL, "model %s: a pyramid of %d channels and heads of %d convolutions, expected 1..%d and 1..%d",
+            options->model, options->neck_channels, options->head_convs, MOST_NECK_CHANNELS, MOST_HEAD_CONVS);
     return p->detector ? gn_zoo_check_detector_size(options, p, err) : check_size(options, p->architecture, err);
 }
 

@@ -21,8 +21,10 @@ typedef struct gn_zoo_options {
     int width_px, height_px; /* of the network's input, at most GN_ZOO_LARGEST_PX each */
     uint64_t seed;           /* of the initial weights; they depend on (seed, tensor name) only */
     const char *activation;  /* the same as "+silu" in model, and stronger; NULL or "": none */
-    bool no_weights;         /* weights stay 0: for shapes, counts and costs */
-    const char *names_json;  /* class names as a JSON list; NULL: ["object"], or "0", "1", ... */
+    int neck_channels; /* of retinanet_<backbone>: channels of the pyramid, 1..1024; 0: by the backbone's width, 64..256 */
+    int head_convs; /* of retinanet_<backbone>: convolutions in front of each output, 1..8; 0: 2, or 4 from 128 channels on */
+    bool no_weights;        /* weights stay 0: for shapes, counts and costs */
+    const char *names_json; /* class names as a JSON list; NULL: ["object"], or "0", "1", ... */
 } gn_zoo_options;
 
 /* box head, 224 x 224, seed 0; the model is to be filled in. */

@@ -24,6 +24,11 @@ const gn_detector_design *gn_zoo_detector_at(size_t i)
 
 const gn_detector_design *gn_zoo_find_detector(const char *name, const char **backbone_out)
 {
+    static const char retinanet[] = "retinanet_";
+    if (strncmp(name, retinanet, sizeof retinanet - 1) == 0) {
+        *backbone_out = name + sizeof retinanet - 1;
+        return &gn_detector_design_retinanet_mobilenet_v2;
+    }
     for (size_t i = 0; i < N_DESIGNS; i++)
         if (strcmp(designs[i]->name, name) == 0) {
             *backbone_out = NULL;
@@ -121,7 +126,10 @@ static gn_status finish(gn_graph *graph, const gn_detector_build *d, const char 
 gn_status gn_zoo_build_detector(gn_blocks *b, gn_feature x, const gn_zoo_options *options, const gn_zoo_plan *p,
                                 gn_error *err)
 {
-    gn_detector_build d = {.detector = {.classes = options->classes, .scale_xy = 1}, .backbone = p->architecture};
+    gn_detector_build d = {.detector = {.classes = options->classes, .scale_xy = 1},
+                           .backbone = p->architecture,
+                           .neck_channels = options->neck_channels,
+                           .head_convs = options->head_convs};
     gn_text description;
     p->detector->build(b, x, &d);
     GN_TRY(gn_graph_error(b->graph, err));
