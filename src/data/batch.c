@@ -3,32 +3,23 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "data/batch.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/pool.h"
-#include "base/rng.h"
+#include "data/loader_private.h"
+#include "data/picture_cache.h"
 #include "data/sample_prepare.h"
-
-#define MAX_WORKERS 64
-#define RNG_ORDER   0x6f726465u
-
-/* What is known about one picture.  Only the thread that builds its batch touches it (each picture stands in one batch per epoch),
- * but for the message, which the lock guards. */
-typedef struct picture_state {
-    gn_image cached; /* data NULL: not kept */
-    char *problem;   /* owned: why it cannot be decoded; NULL: it can, or was not tried yet */
-} picture_state;
+#include "data/sample_scene.h"
 
 typedef struct batch_slot {
     float *images, *boxes, *has_box, *weight, *truth;
     int64_t *sample, *label, *n_truth;
     gn_geometry *geometry;
-    int n;
+    int n, width, height;
     int64_t batch; /* which one lies here; -1: none */
     gn_status status;
 } batch_slot;
@@ -43,15 +34,14 @@ typedef struct worker {
 struct gn_loader {
     const gn_dataset *dataset;
     gn_loader_options options;
-    gn_sample_plan plan;
-    int64_t n_pictures; /* of the split, after the limit */
+    gn_sample_plan plan; /* at imgsz */
+    int64_t n_pictures;  /* of the split, after the limit */
     int64_t n_images, n_batches;
     int truth_capacity;
     atomic_llong truth_dropped;
     int64_t *order; /* [n_pictures] of this epoch */
     int64_t epoch;
-    picture_state *state; /* [n_pictures] */
-    atomic_size_t cache_bytes;
+    gn_picture_cache *cache;
     gn_problem problem; /* last one handed out */
 
     batch_slot *slot; /* [n_slots]; batch b lies in slot b % n_slots */
@@ -65,99 +55,88 @@ struct gn_loader {
     bool is_paused, is_quitting;
 };
 
-gn_loader_options gn_loader_default_options(void)
+/* --- one batch ------------------------------------------------------------------------------------------------------ */
+
+/* The pictures of one entry while it is made.  loaded: those that this entry had to decode; data NULL: none, or the cache has it. */
+typedef struct entry_pictures {
+    gn_scene_source source[GN_SCENE_SOURCES];
+    gn_image loaded[GN_SCENE_SOURCES];
+    int64_t index[GN_SCENE_SOURCES];
+    int n;
+} entry_pictures;
+
+static gn_status decode(gn_loader *l, const gn_sample_plan *plan, const gn_sample *sample, int64_t index,
+                        gn_image *image_out)
 {
-    return (gn_loader_options){
-        .imgsz_w = 224,
-        .imgsz_h = 224,
-        .mean = {0.485f, 0.456f, 0.406f},
-        .std = {0.229f, 0.224f, 0.225f},
-        .batch = 16,
-        .workers = 1,
-        .cache_bytes = (size_t)1 << 30,
-    };
+    gn_error err = {0};
+    const gn_status status = gn_sample_load(plan, sample, image_out, &err);
+    if (status == GN_OK || status == GN_ENOMEM)
+        return status;
+    return gn_picture_cache_note(l->cache, index,
+                                 err.message[0] != '\0' ? err.message : gn_status_sentence(err.status));
 }
 
-static gn_status check_range(const char *name, double value, double low, double high, gn_error *err)
+/* Adds picture `index`: from the cache, from what this entry has decoded already, or from its file. */
+static gn_status add_picture(gn_loader *l, const gn_sample_plan *plan, entry_pictures *p, int64_t index)
 {
-    if (value >= low && value <= high)
+    const int at = p->n++;
+    gn_scene_source *source = &p->source[at];
+    p->index[at] = index;
+    p->loaded[at] = (gn_image){0};
+    *source = (gn_scene_source){.sample = gn_dataset_sample(l->dataset, l->options.split, index)};
+    bool is_broken;
+    source->base = gn_picture_cache_find(l->cache, index, &is_broken);
+    if (source->base != NULL || is_broken)
         return GN_OK;
-    return gn_fail(err, GN_EINVAL, "%s is %g; it must lie in %g..%g", name, value, low, high);
-}
-
-static gn_status check_options(const gn_loader_options *o, gn_error *err)
-{
-    const struct {
-        const char *name;
-        double value, low, high;
-    } ranges[] = {
-        {"imgsz", o->imgsz_w, 8, 4096},
-        {"imgsz", o->imgsz_h, 8, 4096},
-        {"batch", o->batch, 1, 4096},
-        {"workers", o->workers, 0, MAX_WORKERS},
-        {"limit", (double)o->limit, 0, 1e15},
-        {"fliplr", o->augment.fliplr, 0, 1},
-        {"scale", o->augment.scale, 0, 0.9},
-        {"translate", o->augment.translate, 0, 0.9},
-        {"hsv_h", o->augment.hsv_h, 0, 1},
-        {"hsv_s", o->augment.hsv_s, 0, 1},
-        {"hsv_v", o->augment.hsv_v, 0, 1},
-        {"brightness", o->augment.brightness, 0, 1},
-        {"contrast", o->augment.contrast, 0, 1},
-        {"crop", o->augment.crop, 0, 1},
-        {"erase", o->augment.erase, 0, 1},
-        {"pad_crop", o->augment.pad_crop, 0, 256},
-        {"resized_crop", o->augment.resized_crop, 0, 1},
-    };
-    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
-        GN_TRY(check_range(ranges[i].name, ranges[i].value, ranges[i].low, ranges[i].high, err));
-    for (int c = 0; c < 3; c++)
-        if (!isfinite(o->mean[c]) || !(o->std[c] > 0))
-            return gn_fail(err, GN_EINVAL, "channel %d: mean %g, deviation %g; the deviation must be above 0", c,
-                           (double)o->mean[c], (double)o->std[c]);
+    for (int i = 0; i < at; i++)
+        if (p->index[i] == index && p->source[i].base != NULL) {
+            source->base = p->source[i].base;
+            return GN_OK;
+        }
+    GN_TRY(decode(l, plan, source->sample, index, &p->loaded[at]));
+    source->base = p->loaded[at].data != NULL ? &p->loaded[at] : NULL;
     return GN_OK;
 }
 
-/* --- one batch ------------------------------------------------------------------------------------------------------ */
-
-/* Keeps a decoded picture when there is room for it; then the cache owns it. */
-static bool keep(gn_loader *l, picture_state *state, const gn_image *base)
+/* Gives what was decoded to the cache, or back to the memory. */
+static void release_pictures(gn_loader *l, entry_pictures *p)
 {
-    const size_t bytes = base->stride_bytes * (size_t)base->height;
-    if (atomic_fetch_add(&l->cache_bytes, bytes) + bytes > l->options.cache_bytes) {
-        atomic_fetch_sub(&l->cache_bytes, bytes);
-        return false;
-    }
-    state->cached = *base;
-    return true;
+    for (int i = 0; i < p->n; i++)
+        if (p->loaded[i].data != NULL && !gn_picture_cache_keep(l->cache, p->index[i], &p->loaded[i]))
+            gn_image_deinit(&p->loaded[i]);
 }
 
-static gn_status note_failure(gn_loader *l, picture_state *state, const gn_error *err)
+static gn_status build_scene(gn_loader *l, worker *w, const gn_sample_plan *plan, int64_t position,
+                             const gn_sample_target *target)
 {
-    char *message = gn_strdup(err->message[0] != '\0' ? err->message : gn_status_sentence(err->status));
-    pthread_mutex_lock(&l->lock);
-    state->problem = message;
-    pthread_mutex_unlock(&l->lock);
-    return message != NULL ? GN_OK : GN_ENOMEM;
+    gn_scene scene;
+    entry_pictures pictures = {.n = 0};
+    gn_scene_draw(plan, l->epoch, l->order, l->n_pictures, position, &scene);
+    gn_status status = GN_OK;
+    for (int i = 0; i < scene.n_sources && status == GN_OK; i++)
+        status = add_picture(l, &l->plan, &pictures, scene.source[i]);
+    if (status == GN_OK)
+        gn_scene_write(plan, &scene, pictures.source, w->scratch, target);
+    release_pictures(l, &pictures);
+    return status;
 }
 
-static gn_status build_sample(gn_loader *l, worker *w, batch_slot *slot, int row, int64_t index)
+static gn_status build_single(gn_loader *l, worker *w, const gn_sample_plan *plan, int64_t position,
+                              const gn_sample_target *target)
 {
-    const gn_sample *sample = gn_dataset_sample(l->dataset, l->options.split, index);
-    picture_state *state = &l->state[index];
-    gn_image loaded = {0};
-    const gn_image *base = state->cached.data != NULL ? &state->cached : NULL;
-    if (base == NULL && state->problem == NULL) {
-        gn_error err = {0};
-        const gn_status status = gn_sample_load(&l->plan, sample, &loaded, &err);
-        if (status == GN_ENOMEM)
-            return status;
-        if (status != GN_OK)
-            GN_TRY(note_failure(l, state, &err));
-        else
-            base = &loaded;
-    }
-    const size_t pixels = (size_t)l->plan.width * (size_t)l->plan.height * 3;
+    entry_pictures pictures = {.n = 0};
+    const gn_status status = add_picture(l, plan, &pictures, l->order[position]);
+    if (status == GN_OK)
+        gn_sample_write(plan, pictures.source[0].sample, pictures.source[0].base, l->epoch, l->order[position],
+                        w->scratch, target);
+    release_pictures(l, &pictures);
+    return status;
+}
+
+static gn_status build_entry(gn_loader *l, worker *w, const gn_sample_plan *plan, batch_slot *slot, int row,
+                             int64_t position)
+{
+    const size_t pixels = (size_t)plan->width * (size_t)plan->height * 3;
     gn_truth_list truth = {
         .row = slot->truth + (size_t)row * (size_t)l->truth_capacity * 5,
         .capacity = l->truth_capacity,
@@ -171,13 +150,23 @@ static gn_status build_sample(gn_loader *l, worker *w, batch_slot *slot, int row
         .geometry = &slot->geometry[row],
         .truth = &truth,
     };
-    gn_sample_write(&l->plan, sample, base, l->epoch, index, w->scratch, &target);
-    slot->sample[row] = index;
+    GN_TRY(plan->is_scene ? build_scene(l, w, plan, position, &target) : build_single(l, w, plan, position, &target));
+    slot->sample[row] = l->order[position];
     slot->n_truth[row] = truth.n;
     atomic_fetch_add(&l->truth_dropped, truth.dropped);
-    if (base == &loaded && !keep(l, state, &loaded))
-        gn_image_deinit(&loaded);
     return GN_OK;
+}
+
+/* The plan of one batch: its size, and no mosaics in the last epochs. */
+static gn_sample_plan plan_of_batch(const gn_loader *l, int64_t batch, const batch_slot *slot)
+{
+    const gn_loader_options *o = &l->options;
+    const gn_batch_size size = gn_batch_size_of(l->dataset, o, l->epoch, batch, l->order + batch * o->batch, slot->n);
+    gn_sample_plan plan = l->plan;
+    gn_sample_plan_resize(&plan, size.width, size.height, size.fit_width, size.fit_height);
+    if (o->epochs > 0 && l->epoch >= o->epochs - o->close_mosaic)
+        plan.augment.mosaic = plan.augment.mixup = 0;
+    return plan;
 }
 
 static gn_status build_batch(gn_loader *l, worker *w, int64_t batch)
@@ -186,9 +175,12 @@ static gn_status build_batch(gn_loader *l, worker *w, int64_t batch)
     const int64_t first = batch * l->options.batch;
     const int64_t left = l->n_images - first;
     slot->n = (int)(left < l->options.batch ? left : l->options.batch);
+    const gn_sample_plan plan = plan_of_batch(l, batch, slot);
+    slot->width = plan.width;
+    slot->height = plan.height;
     gn_status status = GN_OK;
     for (int i = 0; i < slot->n && status == GN_OK; i++)
-        status = build_sample(l, w, slot, i, l->order[first + i]);
+        status = build_entry(l, w, &plan, slot, i, first + i);
     return status;
 }
 
@@ -252,7 +244,8 @@ static gn_status start_workers(gn_loader *l)
 static gn_status create_slot(const gn_loader *l, batch_slot *slot)
 {
     const size_t n = (size_t)l->options.batch;
-    const size_t pixels = (size_t)l->plan.width * (size_t)l->plan.height * 3;
+    const gn_batch_size most = gn_batch_size_most(&l->options);
+    const size_t pixels = (size_t)most.width * (size_t)most.height * 3;
     size_t floats;
     if (!gn_mul_size(n, pixels * sizeof(float), &floats))
         return GN_ENOMEM;
@@ -285,27 +278,36 @@ static void destroy_slot(batch_slot *slot)
     gn_free(slot->n_truth);
 }
 
+static size_t scratch_bytes(const gn_loader *l)
+{
+    const gn_batch_size most = gn_batch_size_most(&l->options);
+    gn_sample_plan plan = l->plan;
+    gn_sample_plan_resize(&plan, most.width, most.height, most.fit_width, most.fit_height);
+    return plan.is_scene ? gn_scene_scratch_bytes(&plan) : gn_sample_scratch_bytes(&plan);
+}
+
 static gn_status create_buffers(gn_loader *l)
 {
     const int n_scratch = l->n_workers > 0 ? l->n_workers : 1;
     l->order = gn_calloc((size_t)l->n_pictures, sizeof *l->order);
-    l->state = gn_calloc((size_t)l->n_pictures, sizeof *l->state);
     l->slot = gn_calloc((size_t)l->n_slots, sizeof *l->slot);
     l->worker = gn_calloc((size_t)n_scratch, sizeof *l->worker);
-    if (l->order == NULL || l->state == NULL || l->slot == NULL || l->worker == NULL)
+    if (l->order == NULL || l->slot == NULL || l->worker == NULL)
         return GN_ENOMEM;
+    GN_TRY(gn_picture_cache_create(l->n_pictures, l->options.cache_bytes, &l->cache));
     for (int i = 0; i < l->n_slots; i++)
         GN_TRY(create_slot(l, &l->slot[i]));
+    const size_t scratch = scratch_bytes(l);
     for (int i = 0; i < n_scratch; i++) {
         l->worker[i].loader = l;
-        l->worker[i].scratch = gn_alloc(gn_sample_scratch_bytes(&l->plan));
+        l->worker[i].scratch = gn_alloc(scratch);
         if (l->worker[i].scratch == NULL)
             return GN_ENOMEM;
     }
     return start_workers(l);
 }
 
-/* Most boxes that any entry of a batch can have. */
+/* Most boxes that any entry of a batch can have: of as many pictures as it may be made of. */
 static int find_truth_capacity(const gn_loader *l)
 {
     int most = 1;
@@ -313,13 +315,15 @@ static int find_truth_capacity(const gn_loader *l)
         const int n = gn_sample_targets(gn_dataset_sample(l->dataset, l->options.split, i));
         most = n > most ? n : most;
     }
-    return most < GN_TRUTH_MAX ? most : GN_TRUTH_MAX;
+    const gn_augment *a = &l->options.augment;
+    const int64_t all = (int64_t)most * (a->mosaic > 0 ? GN_MOSAIC_TILES : 1) * (a->mixup > 0 ? GN_SCENE_LAYERS : 1);
+    return all < GN_TRUTH_MAX ? (int)all : GN_TRUTH_MAX;
 }
 
 gn_status gn_loader_create(const gn_dataset *dataset, const gn_loader_options *options, gn_loader **loader_out,
                            gn_error *err)
 {
-    GN_TRY(check_options(options, err));
+    GN_TRY(gn_loader_check_options(dataset, options, err));
     int64_t n = gn_dataset_count(dataset, options->split);
     if (n == 0)
         return gn_fail(err, GN_EDATA, "the %s split of %s is empty", gn_split_name(options->split),
@@ -367,13 +371,9 @@ void gn_loader_destroy(gn_loader **loader)
         gn_free(l->worker[i].scratch);
     for (int i = 0; i < l->n_slots && l->slot != NULL; i++)
         destroy_slot(&l->slot[i]);
-    for (int64_t i = 0; i < l->n_pictures && l->state != NULL; i++) {
-        gn_image_deinit(&l->state[i].cached);
-        gn_free(l->state[i].problem);
-    }
+    gn_picture_cache_destroy(&l->cache);
     gn_free(l->worker);
     gn_free(l->slot);
-    gn_free(l->state);
     gn_free(l->order);
     pthread_cond_destroy(&l->done);
     pthread_cond_destroy(&l->work);
@@ -402,15 +402,24 @@ int64_t gn_loader_truth_dropped(const gn_loader *loader)
     return atomic_load(&((gn_loader *)(uintptr_t)loader)->truth_dropped);
 }
 
-static void make_order(gn_loader *l)
+gn_status gn_loader_batch_size(const gn_loader *l, int64_t epoch, int64_t batch, int *width_out, int *height_out)
 {
-    for (int64_t i = 0; i < l->n_pictures; i++)
-        l->order[i] = i;
-    if (!l->options.shuffle)
-        return;
-    gn_rng rng;
-    gn_rng_init(&rng, l->options.seed, gn_rng_mix((uint64_t)l->epoch, RNG_ORDER));
-    gn_rng_shuffle(&rng, l->order, l->n_pictures);
+    if (epoch < 0 || batch < 0 || batch >= l->n_batches)
+        return GN_EINVAL;
+    int64_t *order = gn_calloc((size_t)l->n_pictures, sizeof *order);
+    if (order == NULL)
+        return GN_ENOMEM;
+    const gn_loader_options *o = &l->options;
+    const int64_t first = batch * o->batch, left = l->n_images - first;
+    const gn_status status = gn_epoch_order(l->dataset, o, epoch, l->n_pictures, order);
+    if (status == GN_OK) {
+        const gn_batch_size size =
+            gn_batch_size_of(l->dataset, o, epoch, batch, order + first, (int)(left < o->batch ? left : o->batch));
+        *width_out = size.width;
+        *height_out = size.height;
+    }
+    gn_free(order);
+    return status;
 }
 
 gn_status gn_loader_begin_epoch(gn_loader *loader, int64_t epoch, int64_t first_batch)
@@ -423,14 +432,14 @@ gn_status gn_loader_begin_epoch(gn_loader *loader, int64_t epoch, int64_t first_
     while (l->n_busy > 0)
         pthread_cond_wait(&l->done, &l->lock);
     l->epoch = epoch;
-    make_order(l);
+    const gn_status status = gn_epoch_order(l->dataset, &l->options, epoch, l->n_pictures, l->order);
     for (int i = 0; i < l->n_slots; i++)
         l->slot[i].batch = -1;
-    l->next_build = l->next_take = first_batch;
+    l->next_build = l->next_take = status == GN_OK ? first_batch : l->n_batches;
     l->is_paused = false;
     pthread_cond_broadcast(&l->work);
     pthread_mutex_unlock(&l->lock);
-    return GN_OK;
+    return status;
 }
 
 /* Waits for a worker's batch, or builds it here when there are no workers. */
@@ -461,6 +470,8 @@ gn_status gn_loader_next(gn_loader *loader, gn_batch *batch)
     GN_TRY(take(l, slot));
     *batch = (gn_batch){
         .n = slot->n,
+        .width = slot->width,
+        .height = slot->height,
         .images = slot->images,
         .boxes = slot->boxes,
         .has_box = slot->has_box,
@@ -477,61 +488,23 @@ gn_status gn_loader_next(gn_loader *loader, gn_batch *batch)
 
 int64_t gn_loader_problem_count(const gn_loader *loader)
 {
-    gn_loader *l = (gn_loader *)(uintptr_t)loader; /* the lock changes, the loader's meaning does not */
-    int64_t n = 0;
-    pthread_mutex_lock(&l->lock);
-    for (int64_t i = 0; i < l->n_pictures; i++)
-        n += l->state[i].problem != NULL;
-    pthread_mutex_unlock(&l->lock);
-    return n;
+    return gn_picture_cache_broken(loader->cache);
 }
 
 const gn_problem *gn_loader_problem(gn_loader *loader, int64_t i)
 {
-    gn_loader *l = loader;
-    int64_t n = 0;
-    const gn_problem *found = NULL;
-    pthread_mutex_lock(&l->lock);
-    for (int64_t k = 0; k < l->n_pictures && found == NULL; k++) {
-        if (l->state[k].problem == NULL || n++ != i)
-            continue;
-        l->problem = (gn_problem){
-            .file = gn_dataset_sample(l->dataset, l->options.split, k)->path,
-            .message = l->state[k].problem,
-        };
-        found = &l->problem;
-    }
-    pthread_mutex_unlock(&l->lock);
-    return found;
+    int64_t index;
+    const char *message;
+    if (!gn_picture_cache_broken_nth(loader->cache, i, &index, &message))
+        return NULL;
+    loader->problem = (gn_problem){
+        .file = gn_dataset_sample(loader->dataset, loader->options.split, index)->path,
+        .message = message,
+    };
+    return &loader->problem;
 }
 
 size_t gn_loader_cache_bytes(const gn_loader *loader)
 {
-    return atomic_load(&((gn_loader *)(uintptr_t)loader)->cache_bytes);
-}
-
-/* --- geometry ------------------------------------------------------------------------------------------------------- */
-
-gn_box gn_geometry_to_picture(const gn_geometry *g, int imgsz_w, int imgsz_h, const gn_box *box)
-{
-    const double x1 = (g->flipped ? 1 - (double)box->x2 : (double)box->x1) * imgsz_w;
-    const double x2 = (g->flipped ? 1 - (double)box->x1 : (double)box->x2) * imgsz_w;
-    return (gn_box){
-        (float)(x1 * g->scale_x + g->offset_x),
-        (float)((double)box->y1 * imgsz_h * g->scale_y + g->offset_y),
-        (float)(x2 * g->scale_x + g->offset_x),
-        (float)((double)box->y2 * imgsz_h * g->scale_y + g->offset_y),
-    };
-}
-
-gn_box gn_geometry_to_input(const gn_geometry *g, int imgsz_w, int imgsz_h, const gn_box *box_px)
-{
-    const double x1 = ((double)box_px->x1 - g->offset_x) / g->scale_x / imgsz_w;
-    const double x2 = ((double)box_px->x2 - g->offset_x) / g->scale_x / imgsz_w;
-    return (gn_box){
-        (float)(g->flipped ? 1 - x2 : x1),
-        (float)(((double)box_px->y1 - g->offset_y) / g->scale_y / imgsz_h),
-        (float)(g->flipped ? 1 - x1 : x2),
-        (float)(((double)box_px->y2 - g->offset_y) / g->scale_y / imgsz_h),
-    };
+    return gn_picture_cache_bytes(loader->cache);
 }

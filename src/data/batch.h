@@ -25,6 +25,7 @@ typedef enum gn_fit {
 /* All zero: none. */
 typedef struct gn_augment {
     double fliplr;     /* probability 0..1 of a horizontal flip */
+    double flipud;     /* probability 0..1 of a vertical flip */
     double scale;      /* 0..0.9: zoom factor drawn from 1-scale .. 1+scale around the centre */
     double translate;  /* 0..0.9: shift drawn from -translate .. translate of the width and of the height */
     double hsv_h;      /* 0..1: hue shift +- hsv_h turns of the colour circle */
@@ -37,6 +38,12 @@ typedef struct gn_augment {
     double erase; /* 0..1: probability of a grey rectangle of 2..20% of the area */
     int pad_crop; /* 0..256: pixels of grey around the input, of which a window of its size is cut (whole pixels) */
     double resized_crop; /* 0..1: smallest area of a window, 3:4 to 4:3, that is blown up to the whole; 0: none */
+    double degrees;      /* 0..180: rotation drawn from -degrees .. degrees, about the centre */
+    double shear;        /* 0..60: slant of either axis drawn from -shear .. shear degrees */
+    double perspective;  /* 0..0.001: tilt of either axis, per pixel of the input */
+    double
+        mosaic; /* probability 0..1 of four pictures around a point on a canvas of twice the size, of which a part is shown */
+    double mixup; /* probability 0..1 of another entry being blended in, with a share drawn from Beta(32, 32) */
 } gn_augment;
 
 /* A cut target box is kept when at least this fraction of its area is still in the picture. */
@@ -60,15 +67,24 @@ typedef struct gn_loader_options {
     bool shuffle;
     uint64_t seed;
     gn_augment augment;
-    int workers;        /* 0: in the caller; 1..64 threads; default 1 */
-    size_t cache_bytes; /* decoded pictures kept; 0: none; default 1 GiB */
-    int64_t limit;      /* use only the first `limit` pictures of the split; 0: all */
+    int workers;          /* 0: in the caller; 1..64 threads; default 1 */
+    size_t cache_bytes;   /* decoded pictures kept; 0: none; default 1 GiB */
+    int64_t limit;        /* use only the first `limit` pictures of the split; 0: all */
+    int64_t epochs;       /* of the whole training, for close_mosaic; 0: not known, mosaics to the end */
+    int64_t close_mosaic; /* the last so many epochs have neither mosaic nor mixup */
+    double
+        multi_scale; /* 0..0.9: each batch's size is drawn from the multiples of `stride` in 1-multi_scale .. 1+multi_scale of imgsz;
+                           * 0: all have imgsz */
+    bool
+        rect; /* pictures sorted by height : width, each batch as large as its pictures need, in multiples of `stride`; letterbox, no shuffle */
+    int stride; /* 1..1024; default 32 */
 } gn_loader_options;
 
 gn_loader_options gn_loader_default_options(void);
 
 /* How a box in the network's input maps back: x_picture_px = x_input_px * scale_x + offset_x (and y alike); flipped: first
- * x_input_px = imgsz_w - x_input_px.  width, height: the upright picture, pixels. */
+ * x_input_px = imgsz_w - x_input_px.  width, height: the upright picture, pixels.  An input that is more than one upright picture, zoomed and
+ * shifted (a mosaic, rotated, flipped upside down) has none: all zero. */
 typedef struct gn_geometry {
     double scale_x, scale_y, offset_x, offset_y;
     int width, height;
@@ -78,6 +94,7 @@ typedef struct gn_geometry {
 /* Filled by gn_loader_next; pointers belong to the loader and are valid until the next call on it. */
 typedef struct gn_batch {
     int n;               /* pictures in this batch, <= options.batch */
+    int width, height;   /* W, H of this batch: imgsz, but with multi_scale or rect */
     const float *images; /* [n,3,H,W] plain, RGB, (x/255 - mean) / std */
     const float *
         boxes; /* [n,4] the box with the largest visible area as x1 y1 x2 y2 in 0..1 of the network's input; 0 without one */
@@ -104,6 +121,8 @@ void gn_loader_destroy(gn_loader **loader);
 
 int64_t gn_loader_images(const gn_loader *loader);  /* pictures per epoch (with drop_last: in whole batches) */
 int64_t gn_loader_batches(const gn_loader *loader); /* batches per epoch */
+/* W and H of a batch before it is made.  batch: 0..batches-1.  GN_EINVAL, GN_ENOMEM. */
+gn_status gn_loader_batch_size(const gn_loader *loader, int64_t epoch, int64_t batch, int *width_out, int *height_out);
 /* Rows of gn_batch.truth per picture: as many as the pictures of the split can need (the same for every batch and worker), 1..GN_TRUTH_MAX. */
 int gn_loader_truth_capacity(const gn_loader *loader);
 /* Boxes left out so far since a picture had more than fit; the smallest go first. */

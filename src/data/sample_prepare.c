@@ -6,79 +6,28 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "image/resize.h"
 
 #define GREY GN_LETTERBOX_FILL
 /* A JPEG is decoded at no less than this many times the size wanted, so that the resize does the filtering, not the decoder. */
 #define DECODE_MARGIN 2
-#define CROP_MIN_SIDE 0.6 /* of the input's side */
-#define RNG_AUGMENT   0x61756721u
-
-/* What was drawn for one sample. */
-typedef struct draws {
-    bool flip;
-    double zoom, shift_x, shift_y;
-    float hue, sat, val, brightness, contrast;
-    double crop_side, crop_x, crop_y; /* side 1: no crop; x, y: 0..1 among the places allowed */
-    bool erase;
-    double erase_area, erase_aspect, erase_x, erase_y;
-    int pad_x, pad_y;          /* shift of the picture, pixels of the input */
-    double window_w, window_h; /* of the resized crop, as fractions of the input; 1: all */
-} draws;
-
-static double symmetric(gn_rng *rng)
-{
-    return 2 * gn_rng_uniform(rng) - 1;
-}
-
-static draws draw(const gn_sample_plan *plan, int64_t epoch, int64_t index)
-{
-    const gn_augment *a = &plan->augment;
-    gn_rng rng;
-    gn_rng_init(&rng, plan->seed, gn_rng_mix(gn_rng_mix((uint64_t)epoch, (uint64_t)index), RNG_AUGMENT));
-    draws d;
-    d.flip = gn_rng_uniform(&rng) < a->fliplr;
-    d.zoom = fmax(1 + a->scale * symmetric(&rng), GN_ZOOM_MIN);
-    d.shift_x = a->translate * symmetric(&rng);
-    d.shift_y = a->translate * symmetric(&rng);
-    d.hue = (float)(a->hsv_h * symmetric(&rng));
-    d.sat = (float)(1 + a->hsv_s * symmetric(&rng));
-    d.val = (float)(1 + a->hsv_v * symmetric(&rng));
-    d.brightness = (float)(1 + a->brightness * symmetric(&rng));
-    d.contrast = (float)(1 + a->contrast * symmetric(&rng));
-    const bool crop = gn_rng_uniform(&rng) < a->crop;
-    const double side = CROP_MIN_SIDE + (1 - CROP_MIN_SIDE) * gn_rng_uniform(&rng);
-    d.crop_side = crop ? side : 1;
-    d.crop_x = gn_rng_uniform(&rng);
-    d.crop_y = gn_rng_uniform(&rng);
-    d.erase = gn_rng_uniform(&rng) < a->erase;
-    d.erase_area = 0.02 + 0.18 * gn_rng_uniform(&rng);
-    d.erase_aspect = exp(symmetric(&rng) * log(3.0));
-    d.erase_x = gn_rng_uniform(&rng);
-    d.erase_y = gn_rng_uniform(&rng);
-    d.pad_x = (int)(gn_rng_uniform(&rng) * (2 * a->pad_crop + 1)) - a->pad_crop;
-    d.pad_y = (int)(gn_rng_uniform(&rng) * (2 * a->pad_crop + 1)) - a->pad_crop;
-    const double area = a->resized_crop + (1 - a->resized_crop) * gn_rng_uniform(&rng);
-    const double aspect = exp(symmetric(&rng) * log(4.0 / 3.0));
-    d.window_w = a->resized_crop > 0 ? fmin(sqrt(area * aspect), 1) : 1;
-    d.window_h = a->resized_crop > 0 ? fmin(sqrt(area / aspect), 1) : 1;
-    return d;
-}
-
 void gn_sample_plan_init(gn_sample_plan *plan, const gn_loader_options *o)
 {
     memset(plan, 0, sizeof *plan);
-    plan->width = o->imgsz_w;
-    plan->height = o->imgsz_h;
+    gn_sample_plan_resize(plan, o->imgsz_w, o->imgsz_h, o->imgsz_w, o->imgsz_h);
     plan->fit = o->fit;
     plan->augment = o->augment;
     plan->seed = o->seed;
-    plan->moves = o->augment.scale > 0 || o->augment.translate > 0 || o->augment.crop > 0 || o->augment.pad_crop > 0 ||
-                  o->augment.resized_crop > 0;
+    const gn_augment *a = &o->augment;
+    plan->is_scene = a->mosaic > 0 || a->mixup > 0 || a->degrees > 0 || a->shear > 0 || a->perspective > 0 ||
+                     a->flipud > 0 || o->multi_scale > 0;
+    plan->moves = plan->is_scene || o->augment.scale > 0 || o->augment.translate > 0 || o->augment.crop > 0 ||
+                  o->augment.pad_crop > 0 || o->augment.resized_crop > 0;
     plan->oversize = GN_BASE_OVERSIZE;
     if (o->augment.resized_crop > 0)
         plan->oversize = fmin(fmax(GN_BASE_OVERSIZE, 1 / sqrt(o->augment.resized_crop)), GN_BASE_OVERSIZE_MAX);
+    else if (plan->is_scene)
+        plan->oversize = fmin(1 + o->multi_scale, GN_BASE_OVERSIZE);
     /* The table is what the single-picture path makes of a grey ramp, so that both give the same bits. */
     uint8_t ramp[256 * 3];
     for (int i = 0; i < 256; i++)
@@ -89,15 +38,35 @@ void gn_sample_plan_init(gn_sample_plan *plan, const gn_loader_options *o)
     (void)status;
 }
 
-/* How the picture lies in the input before augmentation, as fractions p of the picture: u = scale * p + shift, in input pixels. */
-static void fit_axes(const gn_sample_plan *plan, const gn_sample *s, gn_axis_map *x, gn_axis_map *y)
+void gn_sample_plan_resize(gn_sample_plan *plan, int width, int height, int fit_width, int fit_height)
+{
+    plan->width = width;
+    plan->height = height;
+    plan->fit_width = fit_width;
+    plan->fit_height = fit_height;
+}
+
+/* The letterbox of a picture; wider than what it is fitted into, the input has more grey to each side. */
+static gn_letterbox letterbox_of(const gn_sample_plan *plan, const gn_sample *s)
+{
+    gn_letterbox lb = gn_letterbox_make(s->width, s->height, plan->fit_width, plan->fit_height);
+    if (plan->fit_width == plan->width && plan->fit_height == plan->height)
+        return lb;
+    lb.dst_w = plan->width;
+    lb.dst_h = plan->height;
+    lb.pad_x = (int)rint((lb.dst_w - lb.new_w) / 2.0 - 0.1);
+    lb.pad_y = (int)rint((lb.dst_h - lb.new_h) / 2.0 - 0.1);
+    return lb;
+}
+
+void gn_sample_fit(const gn_sample_plan *plan, const gn_sample *s, gn_axis_map *x, gn_axis_map *y)
 {
     if (plan->fit == GN_FIT_STRETCH) {
         *x = (gn_axis_map){plan->width, 0};
         *y = (gn_axis_map){plan->height, 0};
         return;
     }
-    const gn_letterbox lb = gn_letterbox_make(s->width, s->height, plan->width, plan->height);
+    const gn_letterbox lb = letterbox_of(plan, s);
     *x = (gn_axis_map){s->width * lb.scale, lb.pad_x};
     *y = (gn_axis_map){s->height * lb.scale, lb.pad_y};
 }
@@ -106,9 +75,9 @@ static void fit_axes(const gn_sample_plan *plan, const gn_sample *s, gn_axis_map
 static void base_size(const gn_sample_plan *plan, const gn_sample *s, int *width, int *height)
 {
     gn_axis_map x, y;
-    fit_axes(plan, s, &x, &y);
+    gn_sample_fit(plan, s, &x, &y);
     const double own = fmin(s->width / x.scale, s->height / y.scale);
-    const double k = fmin(fmax(own, 1), plan->oversize);
+    const double k = fmin(plan->is_scene ? own : fmax(own, 1), plan->oversize);
     *width = (int)fmax(1, floor(k * x.scale + 0.5));
     *height = (int)fmax(1, floor(k * y.scale + 0.5));
 }
@@ -122,10 +91,14 @@ gn_status gn_sample_load(const gn_sample_plan *plan, const gn_sample *s, gn_imag
     gn_image full = {0};
     GN_TRY(gn_sample_decode(s, &opt, &full, err));
     gn_status status;
+    if (full.width == width && full.height == height && plan->moves) {
+        *base_out = full;
+        return GN_OK;
+    }
     if (plan->fit == GN_FIT_STRETCH || plan->moves) {
         status = gn_resize_u8(&full, width, height, base_out);
     } else {
-        const gn_letterbox lb = gn_letterbox_make(s->width, s->height, width, height);
+        const gn_letterbox lb = letterbox_of(plan, s);
         status = gn_letterbox_u8(&full, &lb, base_out);
     }
     gn_image_deinit(&full);
@@ -137,11 +110,16 @@ static size_t input_bytes(const gn_sample_plan *plan)
     return ((size_t)plan->width * (size_t)plan->height * 3 + 63) / 64 * 64;
 }
 
+int gn_sample_base_side(const gn_sample_plan *plan)
+{
+    const int side = plan->width > plan->height ? plan->width : plan->height;
+    return (int)(side * plan->oversize) + 2;
+}
+
 size_t gn_sample_scratch_bytes(const gn_sample_plan *plan)
 {
     const int side = plan->width > plan->height ? plan->width : plan->height;
-    const int base_side = (int)(side * plan->oversize) + 2;
-    return input_bytes(plan) + gn_sample_warp_scratch_bytes(side, base_side);
+    return input_bytes(plan) + gn_sample_warp_scratch_bytes(side, gn_sample_base_side(plan));
 }
 
 /* Composes a crop (window of the input, blown up to the whole) and a zoom about the middle with a shift onto one axis. */
@@ -181,11 +159,12 @@ static const gn_box *largest_box(const gn_sample *s)
     return best;
 }
 
-static placement place(const gn_sample_plan *plan, const gn_sample *s, const draws *d)
+static placement place(const gn_sample_plan *plan, const gn_sample *s, const gn_draws *d, double zoom, double shift_x,
+                       double shift_y)
 {
     placement p = {.flip = d->flip};
     gn_axis_map x, y;
-    fit_axes(plan, s, &x, &y);
+    gn_sample_fit(plan, s, &x, &y);
     double centre_x = -1, centre_y = -1;
     const gn_box *box = largest_box(s);
     if (box != NULL) {
@@ -195,11 +174,19 @@ static placement place(const gn_sample_plan *plan, const gn_sample *s, const dra
     const double side_x = d->crop_side * d->window_w, side_y = d->crop_side * d->window_h;
     const double start_x = crop_start(side_x, d->crop_x, centre_x);
     const double start_y = crop_start(side_y, d->crop_y, centre_y);
-    p.x = move_axis(x, plan->width, side_x, start_x, d->zoom, d->shift_x);
-    p.y = move_axis(y, plan->height, side_y, start_y, d->zoom, d->shift_y);
+    p.x = move_axis(x, plan->width, side_x, start_x, zoom, shift_x);
+    p.y = move_axis(y, plan->height, side_y, start_y, zoom, shift_y);
     p.x.shift += d->pad_x;
     p.y.shift += d->pad_y;
     return p;
+}
+
+void gn_sample_window(const gn_sample_plan *plan, const gn_sample *s, const gn_draws *d, gn_axis_map *x_out,
+                      gn_axis_map *y_out)
+{
+    const placement p = place(plan, s, d, 1, 0, 0);
+    *x_out = p.x;
+    *y_out = p.y;
 }
 
 /* A box of the picture in 0..1 of the input, and the fraction of its area that is still visible. */
@@ -229,42 +216,52 @@ static bool is_candidate(const gn_sample_plan *plan, const gn_box *box, double v
            fmax(w / h, h / w) < GN_TRUTH_MAX_ASPECT;
 }
 
-static void write_target(const gn_sample_plan *plan, const gn_sample *s, const placement *p, const gn_sample_target *t)
+void gn_sample_clear_target(const gn_sample_target *t)
 {
-    double best = 0;
     memset(t->box, 0, 4 * sizeof *t->box);
     *t->has_box = 0;
+    *t->weight = 0;
+    t->truth->n = 0;
+}
+
+void gn_sample_add_target(const gn_sample_plan *plan, const gn_box *box, int cls, double visible, double *largest,
+                          const gn_sample_target *t)
+{
+    const double area = gn_box_area(box);
+    if (is_candidate(plan, box, visible))
+        gn_truth_add(t->truth, box, cls);
+    if (visible < GN_AUGMENT_KEEP_FRAC || area <= *largest)
+        return;
+    *largest = area;
+    memcpy(t->box, box, sizeof *box);
+    *t->has_box = 1;
+}
+
+static void write_targets(const gn_sample_plan *plan, const gn_sample *s, const placement *p, const gn_sample_target *t)
+{
+    double largest = 0;
     for (int i = 0; i < s->n_boxes; i++) {
-        if (!gn_sample_is_target(s, i))
-            continue;
         double visible;
         const gn_box box = map_box(plan, p, &s->box[i], &visible);
-        const double area = gn_box_area(&box);
-        if (is_candidate(plan, &box, visible))
-            gn_truth_add(t->truth, &box, s->cls[i]);
-        if (visible < GN_AUGMENT_KEEP_FRAC || area <= best)
-            continue;
-        best = area;
-        memcpy(t->box, &box, sizeof box);
-        *t->has_box = 1;
+        if (gn_sample_is_target(s, i))
+            gn_sample_add_target(plan, &box, s->cls[i], visible, &largest, t);
     }
 }
 
-static gn_geometry geometry_of(const gn_sample *s, const placement *p)
+gn_geometry gn_sample_geometry(const gn_sample *s, gn_axis_map x, gn_axis_map y, bool is_flipped)
 {
-    const gn_geometry g = {
-        .scale_x = s->width / p->x.scale,
-        .scale_y = s->height / p->y.scale,
-        .offset_x = -p->x.shift * s->width / p->x.scale,
-        .offset_y = -p->y.shift * s->height / p->y.scale,
+    return (gn_geometry){
+        .scale_x = s->width / x.scale,
+        .scale_y = s->height / y.scale,
+        .offset_x = -x.shift * s->width / x.scale,
+        .offset_y = -y.shift * s->height / y.scale,
         .width = s->width,
         .height = s->height,
-        .flipped = p->flip,
+        .flipped = is_flipped,
     };
-    return g;
 }
 
-static void colour(const gn_augment *a, const draws *d, gn_image *image)
+static void colour(const gn_augment *a, const gn_draws *d, gn_image *image)
 {
     if (a->hsv_h > 0 || a->hsv_s > 0 || a->hsv_v > 0)
         gn_image_hsv(image, d->hue, d->sat, d->val);
@@ -272,7 +269,7 @@ static void colour(const gn_augment *a, const draws *d, gn_image *image)
         gn_image_jitter(image, d->brightness, d->contrast, 1, 0);
 }
 
-static void erase(const draws *d, gn_image *image)
+static void erase(const gn_draws *d, gn_image *image)
 {
     const double w = fmin(sqrt(d->erase_area * d->erase_aspect), 1), h = fmin(sqrt(d->erase_area / d->erase_aspect), 1);
     const int x1 = (int)(d->erase_x * (1 - w) * image->width), y1 = (int)(d->erase_y * (1 - h) * image->height);
@@ -281,15 +278,22 @@ static void erase(const draws *d, gn_image *image)
         memset(image->data + (size_t)y * image->stride_bytes + (size_t)x1 * 3, GREY, (size_t)width * 3);
 }
 
-/* Packed RGB to normalised planes, mirrored when asked. */
-static void convert(const gn_sample_plan *plan, const gn_image *image, bool flip, float *dst)
+void gn_sample_finish(const gn_sample_plan *plan, const gn_draws *d, gn_image *image)
 {
-    const size_t plane = (size_t)plan->width * (size_t)plan->height;
+    colour(&plan->augment, d, image);
+    if (d->erase)
+        erase(d, image);
+}
+
+void gn_sample_convert(const gn_sample_plan *plan, const gn_image *image, bool flip, bool flip_v, float *dst)
+{
+    const size_t width = (size_t)plan->width, plane = width * (size_t)plan->height;
     const int step = flip ? -3 : 3;
     for (int y = 0; y < plan->height; y++) {
-        const uint8_t *src = image->data + (size_t)y * image->stride_bytes + (flip ? (size_t)(plan->width - 1) * 3 : 0);
-        float *r = dst + (size_t)y * (size_t)plan->width, *g = r + plane, *b = g + plane;
-        for (int x = 0; x < plan->width; x++, src += x < plan->width ? step : 0) {
+        const int row = flip_v ? plan->height - 1 - y : y;
+        const uint8_t *src = image->data + (size_t)row * image->stride_bytes + (flip ? (width - 1) * 3 : 0);
+        float *r = dst + (size_t)y * width, *g = r + plane, *b = g + plane;
+        for (size_t x = 0; x < width; x++, src += x < width ? step : 0) {
             r[x] = plan->table[0][src[0]];
             g[x] = plan->table[1][src[1]];
             b[x] = plan->table[2][src[2]];
@@ -303,19 +307,16 @@ static void write_grey(const gn_sample_plan *plan, const gn_sample_target *t)
     for (size_t c = 0; c < 3; c++)
         for (size_t i = 0; i < plane; i++)
             t->image[c * plane + i] = plan->table[c][GREY];
-    memset(t->box, 0, 4 * sizeof *t->box);
-    *t->has_box = 0;
-    *t->weight = 0;
 }
 
 void gn_sample_write(const gn_sample_plan *plan, const gn_sample *s, const gn_image *base, int64_t epoch, int64_t index,
                      void *scratch, const gn_sample_target *t)
 {
-    const draws d = draw(plan, epoch, index);
-    const placement p = place(plan, s, &d);
+    const gn_draws d = gn_sample_draw(&plan->augment, plan->seed, epoch, index, GN_DRAW_SAMPLE);
+    const placement p = place(plan, s, &d, d.zoom, d.shift_x, d.shift_y);
     *t->label = s->label;
-    *t->geometry = geometry_of(s, &p);
-    t->truth->n = 0;
+    *t->geometry = gn_sample_geometry(s, p.x, p.y, p.flip);
+    gn_sample_clear_target(t);
     if (base == NULL) {
         write_grey(plan, t);
         gn_truth_close(t->truth);
@@ -333,12 +334,10 @@ void gn_sample_write(const gn_sample_plan *plan, const gn_sample *s, const gn_im
             gn_sample_warp(base, x, y, plan->width, plan->height, (uint8_t *)scratch + input_bytes(plan), shown.data);
         else
             memcpy(shown.data, base->data, shown.stride_bytes * (size_t)shown.height);
-        colour(a, &d, &shown);
-        if (d.erase)
-            erase(&d, &shown);
+        gn_sample_finish(plan, &d, &shown);
     }
-    convert(plan, &shown, p.flip, t->image);
-    write_target(plan, s, &p, t);
+    gn_sample_convert(plan, &shown, p.flip, false, t->image);
+    write_targets(plan, s, &p, t);
     gn_truth_close(t->truth);
     *t->weight = 1;
 }
