@@ -1,17 +1,24 @@
 /* gannet val: accuracy of a model on a split of a data set.
  * SPDX-License-Identifier: Apache-2.0 */
 
+#include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/memory.h"
 #include "cli/accuracy_output.h"
 #include "cli/cli_args.h"
 #include "cli/cli_json.h"
 #include "cli/cli_progress.h"
 #include "cli/model_source.h"
 #include "cli/prediction_sheet.h"
+#include "cli/val_result.h"
 #include "gannet/data_api.h"
 #include "gannet/measure_api.h"
 #include "gannet/run_api.h"
+
+#define TIMED_PICTURES 16
 
 static const gn_opt options[] = {
     {.name = "data",
@@ -39,6 +46,25 @@ static const gn_opt options[] = {
      .min = 0,
      .max = 64,
      .help = "threads that prepare pictures"},
+    {.name = "conf",
+     .type = GN_OPT_DOUBLE,
+     .metavar = "X",
+     .min = 0,
+     .max = 1,
+     .group = "Detectors",
+     .help = "least score of an object (default 0.001: mAP wants them all)"},
+    {.name = "iou",
+     .type = GN_OPT_DOUBLE,
+     .metavar = "X",
+     .min = 0,
+     .max = 1,
+     .help = "boxes of one class that overlap more are one object (default 0.7)"},
+    {.name = "max-det",
+     .type = GN_OPT_INT,
+     .metavar = "N",
+     .min = 1,
+     .max = GN_PREDICTION_MAX,
+     .help = "objects per picture (default 300)"},
     {.name = "beta",
      .type = GN_OPT_DOUBLE,
      .init = "0.1",
@@ -53,6 +79,11 @@ static const gn_opt options[] = {
      .min = 0,
      .max = 100000,
      .help = "of the bootstrap intervals, 0: none"},
+    {.name = "predictions",
+     .type = GN_OPT_STRING,
+     .metavar = "FILE",
+     .help =
+         "score these detections (COCO's list of results) instead of a model's; --data is then COCO's ground truth"},
     {.name = "sheet",
      .type = GN_OPT_STRING,
      .metavar = "FILE",
@@ -82,16 +113,18 @@ static const gn_opt options[] = {
 
 static const gn_args_spec spec = {
     .verb = "val",
-    .usage = "MODEL --data D [--split val] [options]",
-    .about =
-        "Runs a model over a split and tells every metric of accuracy, with 95% bootstrap intervals over pictures.",
+    .usage = "MODEL --data D [--split val] [options]\n--predictions DETECTIONS.json --data INSTANCES.json [options]",
+    .about = "Runs a model over a split and tells every metric of accuracy, with 95% bootstrap intervals over "
+             "pictures; or scores\n"
+             "the detections of another program.",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
-    .min_positional = 1,
+    .min_positional = 0,
     .max_positional = 1,
     .examples = "  gannet val runs/train/best.onnx --data faces/data.yaml --split test\n"
                 "  gannet val best.onnx --data faces --min-iou 0.6 --json\n"
-                "  gannet val classifier.onnx --data cifar10_images.zip --split test --min-top1 0.9\n",
+                "  gannet val classifier.onnx --data cifar10_images.zip --split test --min-top1 0.9\n"
+                "  gannet val --predictions detections.json --data instances_val2017.json\n",
 };
 
 /* A figure that is not known (NaN) lies below every floor. */
@@ -112,17 +145,100 @@ static gn_status check_floors(const gn_args *args, const gn_accuracy *a, gn_erro
     return GN_OK;
 }
 
-static gn_status measure(const gn_args *args, gn_session *session, const gn_dataset *dataset, gn_split split,
-                         gn_accuracy *out, gn_error *err)
+static gn_accuracy_options accuracy_options(const gn_args *args)
 {
-    gn_loader *loader = NULL;
     gn_accuracy_options o = gn_accuracy_default_options();
     o.beta = gn_args_double(args, "beta");
     o.resamples = gn_args_int(args, "resamples");
     o.shows_progress = true;
+    return o;
+}
+
+static gn_status show(const gn_args *args, const char *split, const gn_val_result *r, gn_error *err)
+{
+    if (!gn_args_flag(args, "json")) {
+        if (r->has_objects)
+            gn_cli_say_classes(&r->accuracy, r->classes, r->names, r->scored.n_classes);
+        gn_cli_say_accuracy(&r->accuracy);
+        if (r->has_objects)
+            gn_cli_say("  %-18s %.4f (11 points: %.4f)\n", "VOC AP", r->voc_ap, r->voc_ap11);
+        if (isfinite(r->preprocess_ms))
+            gn_cli_say("  %-18s %.1f ms to prepare, %.1f ms to run, %.1f ms to sort out boxes\n", "per picture",
+                       r->preprocess_ms, r->scored.infer_ms, r->scored.postprocess_ms);
+        return GN_OK;
+    }
+    gn_jsonw j;
+    gn_jsonw_init(&j);
+    gn_jsonw_str(&j, "model", gn_args_n_positional(args) > 0 ? gn_args_positional(args, 0) : NULL);
+    gn_jsonw_str(&j, "data", gn_args_str(args, "data"));
+    gn_jsonw_str(&j, "split", split);
+    gn_cli_json_accuracy(&j, &r->accuracy);
+    if (r->has_objects) {
+        gn_jsonw_num(&j, "voc_ap11", r->voc_ap11);
+        gn_jsonw_num(&j, "voc_ap", r->voc_ap);
+        gn_jsonw_object(&j, "speed_ms");
+        gn_jsonw_num(&j, "preprocess", r->preprocess_ms);
+        gn_jsonw_num(&j, "infer", r->scored.infer_ms);
+        gn_jsonw_num(&j, "postprocess", r->scored.postprocess_ms);
+        gn_jsonw_end(&j);
+        gn_cli_json_classes(&j, r->classes, r->voc, r->names, r->scored.n_classes);
+    }
+    gn_status status = gn_jsonw_print(&j);
+    return status == GN_OK ? status : gn_fail(err, status, "the result cannot be written to standard output");
+}
+
+/* ---- detections of another program ---- */
+
+static void warn_of_truth(const gn_coco_scoring *s, const char *path)
+{
+    if (s->file.n_bad > 0)
+        gn_cli_say("%s: %" PRId64 " entries were left out (line %" PRId64 ": %s)\n", path, s->file.n_bad,
+                   s->file.n_problems > 0 ? s->file.problem[0].line : 0,
+                   s->file.n_problems > 0 ? s->file.problem[0].message : "");
+    if (s->unknown_images > 0)
+        gn_cli_say("%s: %" PRId64 " annotations of images that are not listed were left out\n", path,
+                   s->unknown_images);
+    if (s->unknown_categories > 0)
+        gn_cli_say("%s: %" PRId64 " annotations of categories that are not listed were left out\n", path,
+                   s->unknown_categories);
+    if (s->repeated_ids > 0)
+        gn_cli_say("%s: %" PRId64 " images or categories have the id of another and were left out\n", path,
+                   s->repeated_ids);
+}
+
+static gn_status score_predictions(const gn_args *args, gn_val_result *r, gn_error *err)
+{
+    gn_coco_scoring s;
+    const gn_accuracy_options o = accuracy_options(args);
+    GN_TRY(gn_coco_scoring_read(gn_args_str(args, "data"), gn_args_str(args, "predictions"), &s, err));
+    warn_of_truth(&s, gn_args_str(args, "data"));
+    gn_status status = gn_val_result_take(r, &s.scored, s.class_name, (int)s.scored.n_classes, &o, err);
+    if (status == GN_OK)
+        status = show(args, NULL, r, err);
+    gn_coco_scoring_deinit(&s);
+    return status;
+}
+
+/* ---- a model ---- */
+
+static gn_status measure(const gn_args *args, gn_session *session, const gn_dataset *dataset, gn_split split,
+                         gn_val_result *r, gn_error *err)
+{
+    gn_loader *loader = NULL;
+    const gn_accuracy_options o = accuracy_options(args);
+    const gn_model_info *info = gn_session_info(session);
     GN_TRY(gn_accuracy_loader(session, dataset, split, gn_args_int(args, "batch"), gn_args_int(args, "workers"),
                               &loader, err));
-    gn_status status = gn_measure_accuracy(session, dataset, split, loader, &o, out, NULL, NULL, err);
+    gn_status status;
+    if (info->decode == GN_DECODE_DETECT) {
+        gn_scored_split scored = {.n_images = 0};
+        status = gn_measure_detections(session, dataset, split, loader, &o, &scored, err);
+        if (status == GN_OK)
+            status = gn_val_result_take(r, &scored, info->names, info->n_names, &o, err);
+        gn_scored_split_deinit(&scored);
+    } else {
+        status = gn_measure_accuracy(session, dataset, split, loader, &o, &r->accuracy, NULL, NULL, err);
+    }
     gn_cli_progress_end();
     int64_t n = gn_loader_problem_count(loader);
     for (int64_t i = 0; i < n; i++)
@@ -131,47 +247,81 @@ static gn_status measure(const gn_args *args, gn_session *session, const gn_data
     return status;
 }
 
-static gn_status show(const gn_args *args, gn_split split, const gn_accuracy *a, gn_error *err)
+/* Mean time to bring a decoded picture to the model's size, over a few pictures of the split; those that cannot be read are left out. */
+static void time_preprocess(gn_session *session, const gn_dataset *dataset, gn_split split, gn_val_result *r)
 {
-    if (!gn_args_flag(args, "json")) {
-        gn_cli_say_accuracy(a);
-        return GN_OK;
+    const gn_model_info *info = gn_session_info(session);
+    const gn_decode_options decode = gn_session_decode_options(session);
+    const int64_t count = gn_dataset_count(dataset, split);
+    float *input = gn_alloc((size_t)info->imgsz_w * (size_t)info->imgsz_h * 3 * sizeof *input);
+    int64_t ns = 0, n = 0;
+    for (int64_t i = 0; input && i < TIMED_PICTURES && i < count; i++) {
+        gn_image image;
+        if (gn_sample_decode(gn_dataset_sample(dataset, split, i * count / TIMED_PICTURES % count), &decode, &image,
+                             NULL) != GN_OK)
+            continue;
+        const int64_t begin = gn_now_ns();
+        if (gn_session_preprocess(session, &image, input, NULL) == GN_OK) {
+            ns += gn_now_ns() - begin;
+            n++;
+        }
+        gn_image_deinit(&image);
     }
-    gn_jsonw j;
-    gn_jsonw_init(&j);
-    gn_jsonw_str(&j, "model", gn_args_positional(args, 0));
-    gn_jsonw_str(&j, "data", gn_args_str(args, "data"));
-    gn_jsonw_str(&j, "split", gn_split_name(split));
-    gn_cli_json_accuracy(&j, a);
-    gn_status status = gn_jsonw_print(&j);
-    return status == GN_OK ? status : gn_fail(err, status, "the result cannot be written to standard output");
+    gn_free(input);
+    r->preprocess_ms = n > 0 ? (double)ns * 1e-6 / (double)n : (double)NAN;
 }
 
-static gn_status validate(const gn_args *args, gn_accuracy *a, gn_error *err)
+static gn_session_options session_options(const gn_args *args)
 {
-    if (!gn_args_has(args, "data"))
-        return gn_fail(err, GN_EUSAGE, "--data is missing: the pictures that the model is judged by");
+    gn_session_options o = gn_accuracy_session_options((gn_session_options){.threads = gn_cli_threads(args)});
+    if (gn_args_has(args, "conf"))
+        o.conf = (float)gn_args_double(args, "conf");
+    if (gn_args_has(args, "iou"))
+        o.iou = (float)gn_args_double(args, "iou");
+    if (gn_args_has(args, "max-det"))
+        o.max_det = gn_args_int(args, "max-det");
+    return o;
+}
+
+static gn_status validate_model(const gn_args *args, gn_val_result *r, gn_error *err)
+{
     gn_graph *graph = NULL;
     gn_session *session = NULL;
     gn_dataset *dataset = NULL;
     gn_split split = GN_SPLIT_VAL;
     gn_dataset_options data = gn_dataset_default_options();
+    const gn_session_options options_of_session = session_options(args);
     data.coarse_labels = strcmp(gn_args_str(args, "labels"), "coarse") == 0;
     gn_split_parse(gn_args_str(args, "split"), &split);
     gn_status status = gn_cli_model_load(gn_args_positional(args, 0), args, &graph, err);
     if (status == GN_OK)
-        status = gn_session_take_graph(&graph, &(gn_session_options){.threads = gn_cli_threads(args)}, &session, err);
+        status = gn_session_take_graph(&graph, &options_of_session, &session, err);
     if (status == GN_OK)
         status = gn_dataset_open(gn_args_str(args, "data"), &data, &dataset, err);
     if (status == GN_OK)
-        status = measure(args, session, dataset, split, a, err);
+        status = measure(args, session, dataset, split, r, err);
+    if (status == GN_OK && r->has_objects)
+        time_preprocess(session, dataset, split, r);
     if (status == GN_OK && gn_args_has(args, "sheet"))
         status = gn_cli_prediction_sheet(session, dataset, split, 16, gn_args_str(args, "sheet"), err);
     if (status == GN_OK)
-        status = show(args, split, a, err);
+        status = show(args, gn_split_name(split), r, err);
     gn_dataset_close(&dataset);
     gn_session_close(&session);
     return status;
+}
+
+static gn_status validate(const gn_args *args, gn_val_result *r, gn_error *err)
+{
+    const bool has_model = gn_args_n_positional(args) > 0, has_predictions = gn_args_has(args, "predictions");
+    if (has_model == has_predictions)
+        return gn_fail(err, GN_EUSAGE, "%s",
+                       has_model ? "a model and --predictions: one of them can be judged at a time"
+                                 : "a MODEL is missing, or --predictions: what is to be judged");
+    if (!gn_args_has(args, "data"))
+        return gn_fail(err, GN_EUSAGE, "--data is missing: the pictures that %s judged by",
+                       has_model ? "the model is" : "the predictions are");
+    return has_model ? validate_model(args, r, err) : score_predictions(args, r, err);
 }
 
 static int run(int argc, char **argv)
@@ -181,14 +331,15 @@ static int run(int argc, char **argv)
     if (!gn_cli_begin(&spec, argc, argv, &args, &code))
         return code;
     gn_error err = {0};
-    gn_accuracy a;
-    gn_status status = validate(args, &a, &err);
+    gn_val_result r = gn_val_result_nothing();
+    gn_status status = validate(args, &r, &err);
     if (status != GN_OK) {
         code = gn_cli_fail(args, &err);
-    } else if (check_floors(args, &a, &err) != GN_OK) {
+    } else if (check_floors(args, &r.accuracy, &err) != GN_OK) {
         gn_cli_say("gannet: val: %s\n", err.message); /* the object on standard output is complete already */
         code = gn_cli_exit_code(err.status);
     }
+    gn_val_result_deinit(&r);
     gn_args_destroy(&args);
     return code;
 }

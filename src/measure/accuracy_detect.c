@@ -86,7 +86,7 @@ static gn_status add_picture(run *r, int index, int64_t sample_index)
     gn_scored_split *out = &r->out;
     const gn_sample *sample = gn_dataset_sample(r->dataset, r->split, sample_index);
     gn_prediction *p = r->prediction;
-    gn_session_decode(r->session, index, sample->width, sample->height, p);
+    GN_TRY(gn_session_decode(r->session, index, sample->width, sample->height, p));
     GN_TRY(gn_grow(&out->det, &out->det_capacity, (size_t)(out->n_det + p->n) + 1, sizeof *out->det));
     for (int k = 0; k < p->n; k++)
         out->det[out->n_det++] = (gn_detection){.image = out->n_images,
@@ -171,15 +171,20 @@ gn_status gn_measure_detections(gn_session *session, const gn_dataset *dataset, 
     return GN_OK;
 }
 
+/* Pictures with a true box that is to be found; -1: out of memory. */
 static int64_t count_with_box(const gn_scored_split *s)
 {
-    int64_t n = 0, last = -1; /* true boxes come picture by picture */
-    for (int64_t i = 0; i < s->n_truth; i++) {
-        if (s->truth[i].image == last || s->truth[i].is_crowd || s->truth[i].is_ignored)
-            continue;
-        last = s->truth[i].image;
-        n++;
-    }
+    int64_t n = 0;
+    bool *has_box = gn_calloc((size_t)s->n_images + 1, sizeof *has_box);
+    if (has_box == NULL)
+        return -1;
+    for (int64_t i = 0; i < s->n_truth; i++)
+        if (s->truth[i].image >= 0 && s->truth[i].image < s->n_images && !s->truth[i].is_crowd &&
+            !s->truth[i].is_ignored)
+            has_box[s->truth[i].image] = true;
+    for (int64_t i = 0; i < s->n_images; i++)
+        n += has_box[i];
+    gn_free(has_box);
     return n;
 }
 
@@ -194,7 +199,7 @@ gn_status gn_accuracy_of_split(const gn_scored_split *scored, const gn_accuracy_
     a.images_with_box = count_with_box(scored);
     a.infer_ms = scored->infer_ms;
     a.postprocess_ms = scored->postprocess_ms;
-    gn_status status = gn_coco_create(&input, &coco);
+    gn_status status = a.images_with_box >= 0 ? gn_coco_create(&input, &coco) : GN_ENOMEM;
     if (status == GN_OK)
         status = gn_coco_measure(coco, &a.coco, classes_out);
     a.map50 = (gn_interval){a.coco.map50, NAN, NAN};
