@@ -76,6 +76,16 @@ static gn_status check_options(const gn_dataset_options *o, gn_error *err)
     return GN_OK;
 }
 
+static gn_status read_csv(gn_dataset *d, const char *path, gn_error *err)
+{
+    if (gn_open_images_is(d, path)) {
+        d->format = "Open Images";
+        return gn_open_images_read(d, path, err);
+    }
+    d->format = "csv";
+    return gn_box_csv_read(d, path, err);
+}
+
 /* A folder of the disk or of an archive. */
 static gn_status read_folder(gn_dataset *d, const char *path, gn_error *err)
 {
@@ -92,6 +102,10 @@ static gn_status read_folder(gn_dataset *d, const char *path, gn_error *err)
     if (gn_voc_is(d, path)) {
         d->format = "VOC";
         return gn_voc_read(d, path, err);
+    }
+    if (gn_wider_is(d, path)) {
+        d->format = "WIDER FACE";
+        return gn_wider_read(d, path, err);
     }
     if (gn_cifar_is(d, path))
         return gn_cifar_read(d, path, err);
@@ -147,8 +161,7 @@ static gn_status read_archive(gn_dataset *d, const char *path, gn_error *err)
     GN_TRY(find_top(d, top, err));
     const bool has_yaml = gn_path_join(top, "data.yaml", yaml, sizeof yaml) == GN_OK && gn_data_exists(d, yaml);
     if (!has_yaml && gn_has_suffix(top, ".csv")) {
-        d->format = "csv";
-        GN_TRY(gn_box_csv_read(d, top, err));
+        GN_TRY(read_csv(d, top, err));
     } else {
         GN_TRY(read_folder(d, top, err));
     }
@@ -160,8 +173,10 @@ static gn_status read_archive(gn_dataset *d, const char *path, gn_error *err)
 static gn_status read_entries(gn_dataset *d, const char *path, gn_error *err)
 {
     if (!gn_path_exists(path))
-        return gn_fail_at(err, GN_ENOENT, path, 0,
-                          "there is no such data set; expected a data.yaml, a folder, a .csv of boxes or a .zip");
+        return gn_fail_at(
+            err, GN_ENOENT, path, 0,
+            "there is no such data set; expected a data.yaml, a folder, a COCO .json, a .csv of boxes, a Darknet "
+            ".data, a list of WIDER FACE or a .zip");
     if (gn_path_is_dir(path))
         return read_folder(d, path, err);
     if (gn_has_suffix(path, ".yaml") || gn_has_suffix(path, ".yml")) {
@@ -172,14 +187,22 @@ static gn_status read_entries(gn_dataset *d, const char *path, gn_error *err)
         d->format = "COCO";
         return gn_coco_read(d, path, err);
     }
-    if (gn_has_suffix(path, ".csv")) {
-        d->format = "csv";
-        return gn_box_csv_read(d, path, err);
+    if (gn_has_suffix(path, ".csv"))
+        return read_csv(d, path, err);
+    if (gn_has_suffix(path, ".data")) {
+        d->format = "Darknet .data";
+        return gn_darknet_data_read(d, path, err);
+    }
+    if (gn_wider_is(d, path)) {
+        d->format = "WIDER FACE";
+        return gn_wider_read(d, path, err);
     }
     if (gn_has_suffix(path, ".zip"))
         return read_archive(d, path, err);
-    return gn_fail_at(err, GN_EUNSUPPORTED, path, 0,
-                      "not a known kind of data set; expected a data.yaml, a folder, a .csv of boxes or a .zip");
+    return gn_fail_at(
+        err, GN_EUNSUPPORTED, path, 0,
+        "not a known kind of data set; expected a data.yaml, a folder, a COCO .json, a .csv of boxes, a Darknet "
+        ".data, a list of WIDER FACE or a .zip");
 }
 
 static bool any_flag(const gn_data_entry *e)

@@ -1,5 +1,5 @@
 /* A labelled set of pictures: which pictures each split holds, their boxes and classes, and what is wrong with the set.
- * Reads data.yaml (Ultralytics), a folder that holds one, a folder with images/ and labels/, and a CSV of boxes.
+ * Reads YOLO's, COCO's, PASCAL VOC's, WIDER FACE's, Open Images' and Darknet's sets, a CSV of boxes, and pictures with a class each.
  * Pictures are not decoded here (data/batch.h does), only their headers are looked at.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GN_DATA_DATASET_H
@@ -101,17 +101,20 @@ typedef struct gn_problem_counts {
     int64_t rescaled_pictures; /* pictures of the shape that the set says, in another size; boxes go with them */
 } gn_problem_counts;
 
-/* path: data.yaml; a folder that holds one, or images/ and labels/, or a folder per class (D/train/CLASS/..., D/CLASS/...), or CIFAR-10's
- * or CIFAR-100's binary files; a .csv file of boxes; or a .zip of any of these, which is not unpacked.  options NULL: defaults.
- * GN_ENOENT; GN_EFORMAT (YAML, CSV header, no `names`, nc unlike names) with line; GN_ELIMIT; GN_EDATA when no usable picture is left,
- * naming the first cause; GN_EUNSUPPORTED when the path is nothing known; GN_EIO; GN_ENOMEM; GN_ECANCELED. */
+/* path: data.yaml; COCO's JSON, or a folder with annotations/instances_*.json or SPLIT/_annotations.coco.json; PASCAL VOC's folders or
+ * XML files; WIDER FACE's list or the folder of it; a .csv of boxes, or Open Images' CSV; Darknet's .data; a folder that holds a
+ * data.yaml, or images/ and labels/, or a folder per class (D/train/CLASS/..., D/CLASS/...), or CIFAR-10's or CIFAR-100's binary files; or
+ * a .zip of any of these, which is not unpacked.  options NULL: defaults.
+ * GN_ENOENT; GN_EFORMAT (YAML, CSV header, JSON, no `names`, nc unlike names) with line or byte; GN_ELIMIT; GN_EDATA when no usable picture
+ * is left, naming the first cause; GN_EUNSUPPORTED when the path is nothing known; GN_EIO; GN_ENOMEM; GN_ECANCELED. */
 gn_status gn_dataset_open(const char *path, const gn_dataset_options *options, gn_dataset **dataset_out, gn_error *err);
 void gn_dataset_close(gn_dataset **dataset);
 
 const char *gn_dataset_path(const gn_dataset *dataset); /* as given */
 const char *gn_dataset_format(
     const gn_dataset *
-        dataset); /* "data.yaml", "csv", "folder", "class folders", "CIFAR-10", "CIFAR-100"; of an archive "zip of ..." */
+        dataset); /* "data.yaml", "COCO", "VOC", "WIDER FACE", "Open Images", "Darknet .data", "csv", "folder", "class folders",
+                   * "CIFAR-10", "CIFAR-100"; of an archive "zip of ..." */
 int gn_dataset_classes(const gn_dataset *dataset);
 /* Whether its pictures have a class each (gn_sample.label) instead of boxes. */
 bool gn_dataset_has_labels(const gn_dataset *dataset);
