@@ -8,11 +8,6 @@
 #include "base/status.h"
 #include "image/resize.h"
 
-static inline float clamp_unit(float x)
-{
-    return x < 0.0f ? 0.0f : x > 1.0f ? 1.0f : x;
-}
-
 static inline uint8_t to_u8(float x) /* x: 0..255 scale, rounded and clipped */
 {
     x += 0.5f;
@@ -24,56 +19,74 @@ static inline float luma(const uint8_t *p)
     return 0.299f * (float)p[0] + 0.587f * (float)p[1] + 0.114f * (float)p[2];
 }
 
-/* hue: turns, 0..1; saturation: 0..1; value: 0..255. */
-static void rgb_to_hsv(const uint8_t *p, float hsv[3])
+/* Pixels that are changed at a time: colours as planes, so that the loop over them has no branches and can be made of vectors. */
+#define BLOCK 64
+
+typedef struct planes {
+    float r[BLOCK], g[BLOCK], b[BLOCK];
+} planes;
+
+static inline float at_most(float x, float most) /* 0..most */
 {
-    const float r = p[0], g = p[1], b = p[2];
-    const float high = fmaxf(r, fmaxf(g, b));
-    const float low = fminf(r, fminf(g, b));
-    const float range = high - low;
-    float hue = 0.0f;
-    if (range > 0.0f) {
-        if (high == r)
-            hue = (g - b) / range;
-        else if (high == g)
-            hue = 2.0f + (b - r) / range;
-        else
-            hue = 4.0f + (r - g) / range;
-        hue /= 6.0f;
-    }
-    hsv[0] = hue < 0.0f ? hue + 1.0f : hue;
-    hsv[1] = high > 0.0f ? range / high : 0.0f;
-    hsv[2] = high;
+    x = x > 0.0f ? x : 0.0f;
+    return x < most ? x : most;
 }
 
-static void hsv_to_rgb(const float hsv[3], uint8_t *p)
+/* The hexcone: hue as turns from 0 to 1, saturation 0..1, value 0..255; changed, and back.  The channels lie between `none` and v; which of
+ * them falls or rises follows from the sixth of the circle, 0..6. */
+static void change_hsv(planes *p, float hue_shift, float sat_gain, float val_gain)
 {
-    const float sextant = hsv[0] * 6.0f;
-    const int k = (int)sextant;
-    const float f = sextant - (float)k;
-    const float v = hsv[2];
-    const float low = v * (1.0f - hsv[1]);
-    const float falling = v * (1.0f - hsv[1] * f);
-    const float rising = v * (1.0f - hsv[1] * (1.0f - f));
-    const float channel[6][3] = {{v, rising, low},  {falling, v, low}, {low, v, rising},
-                                 {low, falling, v}, {rising, low, v},  {v, low, falling}};
-    for (int c = 0; c < 3; c++)
-        p[c] = to_u8(channel[k % 6][c]);
+    for (int i = 0; i < BLOCK; i++) {
+        const float r = p->r[i], g = p->g[i], b = p->b[i];
+        const float high_gb = g > b ? g : b, low_gb = g < b ? g : b;
+        const float high = r > high_gb ? r : high_gb, low = r < low_gb ? r : low_gb;
+        const float range = high - low;
+        const float gb = g - b, br = b - r, rg = r - g;
+        const float across_g = high == g ? br : rg, across = high == r ? gb : across_g;
+        const float sector_g = high == g ? 2.0f : 4.0f, sector = high == r ? 0.0f : sector_g;
+        const float divisor = range > 0.0f ? range : 1.0f, brightest = high > 0.0f ? high : 1.0f;
+        const float turn = (sector + across / divisor) / 6.0f;
+        const float moved = turn + (turn < 0.0f ? 1.0f : 0.0f) + hue_shift;
+        const float whole = (float)(int)moved;
+        const float hue = moved - (whole - (moved < whole ? 1.0f : 0.0f));
+        const float sat = at_most(range / brightest * sat_gain, 1.0f), v = at_most(high * val_gain, 255.0f);
+        const float sextant = hue * 6.0f, sixth = (float)(int)sextant;
+        const float f = sextant - sixth;
+        const float none = v * (1.0f - sat);
+        const float falling = v * (1.0f - sat * f);
+        const float rising = v * (1.0f - sat * (1.0f - f));
+        const float r4 = sixth == 4.0f ? rising : v, r1 = sixth == 1.0f ? falling : none;
+        const float g0 = sixth < 1.0f ? rising : v, g3 = sixth == 3.0f ? falling : none;
+        const float b2 = sixth == 2.0f ? rising : v, b5 = sixth == 5.0f ? falling : none;
+        const float r23 = sixth < 1.0f ? v : r1, g12 = sixth < 3.0f ? g0 : g3, b34 = sixth < 5.0f ? b2 : b5;
+        p->r[i] = sixth > 3.0f ? r4 : r23;
+        p->g[i] = sixth == 6.0f ? rising : g12;
+        const float b25 = sixth == 6.0f ? none : b34;
+        p->b[i] = sixth < 2.0f ? none : b25;
+    }
 }
 
 void gn_image_hsv(gn_image *image, float hue_shift, float sat_gain, float val_gain)
 {
     GN_ASSERT(image->channels == 3);
+    if (!(fabsf(hue_shift) < 2.0f))
+        hue_shift -= floorf(hue_shift);
+    planes p = {{0}, {0}, {0}};
     for (int y = 0; y < image->height; y++) {
-        uint8_t *p = image->data + (size_t)y * image->stride_bytes;
-        for (int x = 0; x < image->width; x++, p += 3) {
-            float hsv[3];
-            rgb_to_hsv(p, hsv);
-            hsv[0] += hue_shift;
-            hsv[0] -= floorf(hsv[0]);
-            hsv[1] = clamp_unit(hsv[1] * sat_gain);
-            hsv[2] = fminf(fmaxf(hsv[2] * val_gain, 0.0f), 255.0f);
-            hsv_to_rgb(hsv, p);
+        uint8_t *row = image->data + (size_t)y * image->stride_bytes;
+        for (int x = 0; x < image->width; x += BLOCK, row += 3 * BLOCK) {
+            const int n = image->width - x < BLOCK ? image->width - x : BLOCK;
+            for (int i = 0; i < n; i++) {
+                p.r[i] = row[3 * i];
+                p.g[i] = row[3 * i + 1];
+                p.b[i] = row[3 * i + 2];
+            }
+            change_hsv(&p, hue_shift, sat_gain, val_gain);
+            for (int i = 0; i < n; i++) {
+                row[3 * i] = (uint8_t)(int)(p.r[i] + 0.5f);
+                row[3 * i + 1] = (uint8_t)(int)(p.g[i] + 0.5f);
+                row[3 * i + 2] = (uint8_t)(int)(p.b[i] + 0.5f);
+            }
         }
     }
 }
