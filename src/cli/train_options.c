@@ -329,6 +329,20 @@ static const gn_opt gn_train_opts[] = {
      .min = 0,
      .max = 45,
      .help = "shear by up to X degrees"},
+    {.name = "perspective",
+     .type = GN_OPT_DOUBLE,
+     .metavar = "X",
+     .init = "0",
+     .min = 0,
+     .max = 0.001,
+     .help = "tilt by up to X per pixel"},
+    {.name = "multi-scale",
+     .type = GN_OPT_DOUBLE,
+     .metavar = "X",
+     .init = "0",
+     .min = 0,
+     .max = 0.9,
+     .help = "another size for each batch, 1-X .. 1+X of imgsz (detectors)"},
     {.name = "flipud",
      .type = GN_OPT_DOUBLE,
      .metavar = "P",
@@ -465,6 +479,12 @@ static gn_augment augment_of(const gn_args *a)
         .erase = gn_args_double(a, "erase"),
         .pad_crop = gn_args_int(a, "pad-crop"),
         .resized_crop = gn_args_double(a, "resized-crop"),
+        .mosaic = gn_args_double(a, "mosaic"),
+        .mixup = gn_args_double(a, "mixup"),
+        .degrees = gn_args_double(a, "degrees"),
+        .shear = gn_args_double(a, "shear"),
+        .perspective = gn_args_double(a, "perspective"),
+        .flipud = gn_args_double(a, "flipud"),
     };
 }
 
@@ -562,5 +582,7 @@ gn_status gn_train_options_of(const gn_args *a, gn_train_options *o, gn_error *e
     o->loader.workers = gn_args_int(a, "workers");
     o->loader.cache_bytes = (size_t)gn_args_int64(a, "cache");
     o->loader.augment = augment_of(a);
+    o->loader.close_mosaic = gn_args_int(a, "close-mosaic");
+    o->loader.multi_scale = gn_args_double(a, "multi-scale");
     return GN_OK;
 }

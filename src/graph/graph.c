@@ -263,6 +263,31 @@ int gn_graph_add_state(gn_graph *graph, const char *name, gn_dtype dtype, const 
     return id;
 }
 
+/* Frees a tensor that the graph owns. */
+static void drop_tensor(gn_graph *graph, gn_tensor *tensor)
+{
+    for (size_t i = 0; i < graph->n_tensors; i++)
+        if (graph->tensors[i] == tensor) {
+            gn_tensor_destroy(&graph->tensors[i]);
+            graph->tensors[i] = graph->tensors[--graph->n_tensors];
+            return;
+        }
+}
+
+void gn_graph_share_states(gn_graph *graph, const gn_graph *owner)
+{
+    for (size_t v = 0; v < graph->n_values; v++) {
+        gn_value *mine = graph->values[v];
+        const int id = mine->kind == GN_VALUE_STATE ? gn_graph_find_value(owner, mine->name) : -1;
+        const gn_value *theirs = id >= 0 ? gn_graph_value(owner, id) : NULL;
+        if (!theirs || theirs->kind != GN_VALUE_STATE || theirs->data == mine->data || theirs->dtype != mine->dtype ||
+            !gn_shape_equal(&theirs->shape, &mine->shape))
+            continue;
+        drop_tensor(graph, mine->data);
+        mine->data = theirs->data;
+    }
+}
+
 /* Checks arity and that inputs exist; the message names op and node. */
 static bool node_arguments_fit(gn_graph *graph, const gn_op_def *def, const char *name, const int *in, int n_in,
                                int n_out)

@@ -15,6 +15,18 @@ gn_detection_loss gn_detection_loss_default(void)
     return (gn_detection_loss){.box = NAN, .cls = NAN, .obj = NAN, .dfl = NAN, .focal_gamma = NAN, .focal_alpha = NAN};
 }
 
+int gn_train_stride(const gn_graph *model, int fallback)
+{
+    const char *line = gn_graph_meta_get(model, "gannet.detector");
+    gn_detector d;
+    int stride = 0;
+    if (!line || gn_detector_parse(line, &d, NULL) != GN_OK)
+        return fallback;
+    for (int m = 0; m < d.n_maps; m++)
+        stride = d.stride[m] > stride ? d.stride[m] : stride;
+    return stride > 0 ? stride : fallback;
+}
+
 /* Values of the names in gannet.raw, at most GN_DETECTOR_MAX_MAPS; their number. */
 static gn_status find_raw(const gn_graph *g, int raw[GN_DETECTOR_MAX_MAPS], int *n_out, gn_error *err)
 {

@@ -60,6 +60,8 @@ typedef struct gn_train_graph {
 /* Whether the model answers with classes (metadata gannet.task). */
 bool gn_train_is_classifier(const gn_graph *model);
 bool gn_train_is_detector(const gn_graph *model);
+/* Pixels that sizes of the model's input are multiples of: of a detector its coarsest map's, else `fallback`. */
+int gn_train_stride(const gn_graph *model, int fallback);
 /* The rule without any preference: detectors' own gains, no freezing, no decay. */
 gn_detection_loss gn_detection_loss_default(void);
 

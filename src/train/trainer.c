@@ -80,7 +80,13 @@ static gn_status check_memory(const gn_trainer *t, gn_error *err)
 {
     const gn_train_options *o = t->options;
     gn_train_memory m;
-    GN_TRY(gn_train_memory_of(t->model, o->loader.batch, o->loader.imgsz_w, o->loader.imgsz_h, &o->rule, &m, err));
+    /* The largest size that multi-scale training may draw. */
+    const double most = 1 + o->loader.multi_scale, stride = o->loader.stride;
+    const int width = (int)(ceil(o->loader.imgsz_w * most / stride) * stride);
+    const int height = (int)(ceil(o->loader.imgsz_h * most / stride) * stride);
+    const bool varies = o->loader.multi_scale > 0;
+    GN_TRY(gn_train_memory_of(t->model, o->loader.batch, varies ? width : o->loader.imgsz_w,
+                              varies ? height : o->loader.imgsz_h, &o->rule, &m, err));
     size_t need = m.arena_bytes + m.optimizer_bytes + m.weight_bytes;
     size_t have = o->memory_limit_bytes ? o->memory_limit_bytes : gn_memory_available();
     if (have == 0 || need <= have)
@@ -123,6 +129,7 @@ static gn_status open_loaders(gn_trainer *t, gn_error *err)
     val.split = GN_SPLIT_VAL;
     val.augment = (gn_augment){0};
     val.shuffle = val.drop_last = false;
+    val.multi_scale = 0;
     int64_t images = gn_dataset_count(t->dataset, GN_SPLIT_VAL);
     val.batch = images > 0 && images < o->val_batch ? (int)images : o->val_batch;
     return gn_loader_create(t->dataset, &val, &t->val_loader, err);
@@ -150,6 +157,7 @@ static gn_status set_up(gn_trainer *t, gn_error *err)
 
 static void tear_down(gn_trainer *t)
 {
+    gn_trainer_free_sizes(t);
     gn_backend_cpu.destroy(&t->exec);
     gn_backend_cpu.close(&t->device);
     gn_graph_destroy(&t->eval_model);
@@ -177,10 +185,10 @@ void gn_trainer_hyper(const gn_trainer *t, float hyper[GN_HYPER_COUNT])
     hyper[GN_HYPER_EMA_DECAY] = (float)(o->ema_decay * (1.0 - exp(-n / o->ema_tau)));
 }
 
-static void bind(const gn_trainer *t, int value, const void *data)
+static void bind(gn_exec *exec, int value, const void *data)
 {
     if (value >= 0)
-        gn_backend_cpu.bind(t->exec, value, data);
+        gn_backend_cpu.bind(exec, value, data);
 }
 
 /* has_box marks targets, label the class; a picture that could not be decoded has neither box nor weight. */
@@ -188,19 +196,22 @@ static gn_status run_step(gn_trainer *t, const gn_batch *batch, double *loss_out
 {
     float hyper[GN_HYPER_COUNT];
     int64_t rng[2] = {(int64_t)t->options->loader.seed, t->step};
+    const gn_train_graph *g = NULL;
+    gn_exec *exec = NULL;
+    GN_TRY(gn_trainer_step_of(t, batch->width, batch->height, &g, &exec, err));
     gn_trainer_hyper(t, hyper);
-    bind(t, t->step_graph.images, batch->images);
-    bind(t, t->step_graph.target, batch->boxes);
-    bind(t, t->step_graph.has_box, batch->has_box);
-    bind(t, t->step_graph.label, batch->label);
-    bind(t, t->step_graph.weight, batch->weight);
-    bind(t, t->step_graph.truth, batch->truth);
-    bind(t, t->step_graph.n_truth, batch->n_truth);
-    bind(t, t->step_graph.hyper, hyper);
-    bind(t, t->step_graph.rng, rng);
-    GN_TRY(gn_backend_cpu.run(t->exec, err));
-    double loss = (double)*(const float *)gn_backend_cpu.output(t->exec, 0);
-    double norm = (double)*(const float *)gn_backend_cpu.output(t->exec, 1);
+    bind(exec, g->images, batch->images);
+    bind(exec, g->target, batch->boxes);
+    bind(exec, g->has_box, batch->has_box);
+    bind(exec, g->label, batch->label);
+    bind(exec, g->weight, batch->weight);
+    bind(exec, g->truth, batch->truth);
+    bind(exec, g->n_truth, batch->n_truth);
+    bind(exec, g->hyper, hyper);
+    bind(exec, g->rng, rng);
+    GN_TRY(gn_backend_cpu.run(exec, err));
+    double loss = (double)*(const float *)gn_backend_cpu.output(exec, 0);
+    double norm = (double)*(const float *)gn_backend_cpu.output(exec, 1);
     t->lr = (double)hyper[GN_HYPER_LR];
     if (!isfinite(loss) || !isfinite(norm))
         return gn_fail(err, GN_EDIVERGED,
@@ -209,7 +220,7 @@ static gn_status run_step(gn_trainer *t, const gn_batch *batch, double *loss_out
                        "smaller --lr0, --warmup-epochs, or --clip; the last good checkpoint is kept in %s",
                        (long long)t->step + 1, t->epoch + 1, t->lr, loss, norm, t->options->run_dir);
     if (t->step_graph.truth >= 0) {
-        const float *parts = gn_backend_cpu.output(t->exec, 2);
+        const float *parts = gn_backend_cpu.output(exec, 2);
         for (int i = 0; i < GN_LOSS_PARTS; i++)
             t->parts_sum[i] += (double)parts[i];
     }
@@ -408,6 +419,8 @@ gn_status gn_train_run(gn_graph *model, const gn_dataset *dataset, const gn_trai
 {
     gn_train_options own = *options;
     own.schedule.epochs = own.schedule_epochs > 0 ? own.schedule_epochs : own.epochs;
+    own.loader.epochs = (int64_t)own.schedule.epochs;
+    own.loader.stride = gn_train_stride(model, own.loader.stride);
     if (own.best_by == GN_BEST_AUTO)
         own.best_by = gn_train_is_classifier(model) ? GN_BEST_TOP1
                       : gn_train_is_detector(model) ? GN_BEST_MAP

@@ -7,6 +7,16 @@
 #include "base/text.h"
 #include "train/trainer.h"
 
+/* Step graphs for other sizes of the input that are kept at a time. */
+#define GN_TRAIN_SIZES 16
+
+/* The step for one size of the input; its states are those of the run's step_graph. */
+typedef struct gn_train_size {
+    int width, height;
+    gn_train_graph graph;
+    gn_exec *exec;
+} gn_train_size;
+
 typedef struct gn_trainer {
     gn_graph *model;
     const gn_dataset *dataset;
@@ -17,6 +27,8 @@ typedef struct gn_trainer {
     gn_train_graph step_graph;
     gn_device *device;
     gn_exec *exec;
+    gn_train_size size[GN_TRAIN_SIZES]; /* batches of other sizes than imgsz (multi-scale) */
+    int n_sizes;                        /* made so far; beyond GN_TRAIN_SIZES the oldest makes room */
     gn_loader *loader, *val_loader;
     gn_graph *eval_model; /* the model with averaged weights, or a plain clone; tensors borrowed */
 
@@ -35,6 +47,11 @@ typedef struct gn_trainer {
 
 /* Rate and the other entries of "train.hyper" for the next step. */
 void gn_trainer_hyper(const gn_trainer *t, float hyper[GN_HYPER_COUNT]);
+
+/* The step for batches of width x height pixels, made when it is first asked for. */
+gn_status gn_trainer_step_of(gn_trainer *t, int width, int height, const gn_train_graph **graph_out, gn_exec **exec_out,
+                             gn_error *err);
+void gn_trainer_free_sizes(gn_trainer *t);
 
 /* last.safetensors: every state of the step graph, and where the run stands. */
 gn_status gn_checkpoint_save(const gn_trainer *t, const char *path, gn_error *err);
