@@ -90,6 +90,8 @@ gn_status gn_onnx_write_node(gn_onnx_build *b, const gn_node *node);
 /* The operators that stand for one that the opset lacks, or that is not ONNX's (onnx_decompose.c); *is_done_out false:
  * it is written as it is. */
 gn_status gn_onnx_decompose(gn_onnx_build *b, const gn_node *node, bool *is_done_out);
+/* gannet.DetectDecode, for the size of the input that is written (onnx_decompose_detect.c). */
+gn_status gn_onnx_write_detect_decode(gn_onnx_build *b, const gn_node *node);
 /* The node under its own name, in the spelling of the opset (onnx_spell.c). */
 gn_status gn_onnx_spell(gn_onnx_build *b, const gn_node *node);
 /* Lowest opset of the default domain that has each operator of the graph, at least GN_ONNX_OPSET_DEFAULT. */

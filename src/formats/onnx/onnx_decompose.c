@@ -277,6 +277,7 @@ static const struct {
     {"gannet", "ChannelShuffle", 0, false, write_shuffle},
     {"gannet", "ChannelsLast", 0, false, write_channels},
     {"gannet", "ChannelsFirst", 0, false, write_channels},
+    {"gannet", "DetectDecode", 0, false, gn_onnx_write_detect_decode},
     {"gannet", "Silu", 0, false, write_silu},
     {"", "HardSwish", 14, false, write_hardswish},
     {"", "Mish", 18, false, write_mish},
