@@ -12,7 +12,9 @@
 static const gn_detection_kind *kind_of(const gn_detection *d)
 {
     static const gn_detection_kind *const kinds[GN_DETECTOR_KINDS] = {
-        [GN_DETECTOR_YOLOV8] = &gn_detection_yolov8,
+        [GN_DETECTOR_YOLOV1] = &gn_detection_yolov1, [GN_DETECTOR_YOLOV2] = &gn_detection_yolov2,
+        [GN_DETECTOR_YOLOV3] = &gn_detection_yolov3, [GN_DETECTOR_YOLOV5] = &gn_detection_yolov5,
+        [GN_DETECTOR_YOLOV8] = &gn_detection_yolov8, [GN_DETECTOR_RETINANET] = &gn_detection_retinanet,
     };
     return kinds[d->detector.kind];
 }
@@ -28,6 +30,7 @@ gn_detection_rule gn_detection_rule_default(gn_detector_kind kind)
     r.match_low = 0.4;
     r.match_high = 0.5;
     r.ignore = 0.5;
+    r.shape = 1;
     switch (kind) {
     case GN_DETECTOR_YOLOV1:
         r.box = 5;
@@ -53,6 +56,9 @@ gn_detection_rule gn_detection_rule_default(gn_detector_kind kind)
         r.focal_alpha = 0.25;
         break;
     case GN_DETECTOR_YOLOV3:
+        r.box = 2;
+        r.box_is_iou = true;
+        break;
     case GN_DETECTOR_KINDS:
         break;
     }
@@ -78,6 +84,7 @@ gn_status gn_detection_rule_check(const gn_detection_rule *r, gn_error *err)
         {"match_low", r->match_low, 0, 1},
         {"match_high", r->match_high, 0, 1},
         {"ratio", r->ratio, 1, 1e6},
+        {"shape", r->shape, 0, 1},
         {"top_k", r->top_k, 1, GN_DETECTION_MAX_TOP_K},
         {"score_power", r->score_power, 0, 100},
         {"overlap_power", r->overlap_power, 0, 100},
@@ -185,8 +192,6 @@ gn_status gn_detection_bytes(const gn_detection *d, size_t *state_out, size_t *w
         return gn_fail(err, GN_ELIMIT,
                        "a detector's loss takes at most 65536 pictures of 65536 truths and 2^24 candidates each");
     const gn_detection_kind *kind = kind_of(d);
-    if (!kind)
-        return gn_fail(err, GN_EUNSUPPORTED, "a detector %s has no loss", gn_detector_kind_name(d->detector.kind));
     *state_out = layout_of(d).bytes;
     *work_out = kind->work_bytes ? rounded(kind->work_bytes(d)) : 0;
     return GN_OK;
@@ -286,105 +291,4 @@ void gn_detection_loss(const gn_detection *d, void *state, void *work, double *l
     for (int64_t n = 0; n < d->n; n++)
         gn_detection_picture_loss(d, n, state, work);
     gn_detection_result(d, state, loss, parts);
-}
-
-/* ---- binary cross entropy ---- */
-
-double gn_logistic(double x)
-{
-    const double e = exp(-fabs(x));
-    return x >= 0 ? 1 / (1 + e) : e / (1 + e);
-}
-
-/* With p = sigmoid(x), cross entropy b and m = 1 - p_t = t (1 - p) + (1 - t) p: a m^gamma b, a = t alpha + (1 - t)(1 - alpha). */
-static double focal_loss(const gn_detection_rule *rule, double t, double p, double q, double b, double *dx)
-{
-    const double a = rule->focal_alpha > 0 ? t * rule->focal_alpha + (1 - t) * (1 - rule->focal_alpha) : 1;
-    const double m = t * q + (1 - t) * p, gamma = rule->focal_gamma;
-    if (m <= 0) {
-        *dx = 0;
-        return 0;
-    }
-    const double lower = gamma == 2 ? m : pow(m, gamma - 1); /* m^(gamma - 1) */
-    *dx = a * lower * (m * (p - t) + gamma * (1 - 2 * t) * p * q * b);
-    return a * lower * m * b;
-}
-
-double gn_binary_loss(const gn_detection_rule *rule, double x, double t, double *dx)
-{
-    const double e = exp(-fabs(x)), near = 1 / (1 + e), far = e / (1 + e);
-    const double p = x >= 0 ? near : far, q = x >= 0 ? far : near;
-    const double b = (x > 0 ? x : 0) - (t != 0 ? x * t : 0) + log1p(e);
-    if (rule->focal_gamma > 0)
-        return focal_loss(rule, t, p, q, b, dx);
-    *dx = p - t;
-    return b;
-}
-
-gn_background gn_background_begin(const gn_detection *d)
-{
-    gn_background sum = {.product = 1, .is_plain = d->rule.focal_gamma <= 0};
-    for (int c = 0; c < d->detector.classes && sum.is_plain; c++)
-        sum.is_plain = gn_class_weight(d, c) == 1;
-    return sum;
-}
-
-static void flush(gn_background *sum)
-{
-    sum->linear += log(sum->product);
-    sum->product = 1;
-    sum->n = 0;
-}
-
-/* log(1 + e) of many e <= 1 is the logarithm of a product whose factors are at most 2: one logarithm for hundreds. */
-#define FACTORS 512
-
-#define ADD_PLAIN(type)                                                                                                \
-    for (int64_t c = 0; c < classes; c++) {                                                                            \
-        const double x = (double)((const type *)map->raw)[at + c * step];                                              \
-        const double e = exp(-fabs(x)), near = 1 / (1 + e);                                                            \
-        linear += x > 0 ? x : 0;                                                                                       \
-        product *= 1 + e;                                                                                              \
-        if (++n == FACTORS) {                                                                                          \
-            linear += log(product);                                                                                    \
-            product = 1;                                                                                               \
-            n = 0;                                                                                                     \
-        }                                                                                                              \
-        if (map->grad)                                                                                                 \
-            ((type *)map->grad)[at + c * step] = (type)(factor * (x >= 0 ? near : e * near));                          \
-    }
-
-static void add_plain(gn_background *sum, const gn_detection *d, const gn_detection_map *map, int64_t at, double factor)
-{
-    const int64_t classes = d->detector.classes, step = map->channel_step;
-    double linear = sum->linear, product = sum->product;
-    int n = sum->n;
-    if (d->is_f64) {
-        ADD_PLAIN(double)
-    } else {
-        ADD_PLAIN(float)
-    }
-    sum->linear = linear;
-    sum->product = product;
-    sum->n = n;
-}
-
-void gn_background_add(gn_background *sum, const gn_detection *d, int map, int64_t at, double factor)
-{
-    if (sum->is_plain) {
-        add_plain(sum, d, &d->map[map], at, factor);
-        return;
-    }
-    for (int c = 0; c < d->detector.classes; c++, at += d->map[map].channel_step) {
-        double dx;
-        const double weight = gn_class_weight(d, c);
-        sum->linear += weight * gn_binary_loss(&d->rule, gn_raw(d, map, at), 0, &dx);
-        gn_grad_add(d, map, at, factor * weight * dx);
-    }
-}
-
-double gn_background_end(gn_background *sum)
-{
-    flush(sum);
-    return sum->linear;
 }

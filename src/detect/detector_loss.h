@@ -53,10 +53,12 @@ typedef struct gn_detection_rule {
     bool box_is_iou; /* the box term is 1 - iou; else that of the paper: squared errors of yolov2 and v3, smooth L1 of
                                           retinanet, CIoU of yolov5 and v8; yolov1 knows its paper's only */
     gn_iou_kind iou;
-    double beta;                       /* retinanet's smooth L1; 0: L1 */
-    double ignore;                     /* yolov2, v3: overlap above which background is not asked for its objectness */
-    double match_low, match_high;      /* retinanet */
-    double ratio;                      /* yolov5: sides differ by less than this factor */
+    double beta;                  /* retinanet's smooth L1; 0: L1 */
+    double ignore;                /* yolov2, v3: overlap above which background is not asked for its objectness */
+    double match_low, match_high; /* retinanet */
+    double ratio;                 /* yolov5: sides differ by less than this factor */
+    double
+        shape; /* yolov2, v3: anchors whose shape overlaps the truth\'s by more than this answer for it beside the best; 1: none */
     int top_k;                         /* yolov8: candidates of a truth, 1..GN_DETECTION_MAX_TOP_K */
     double score_power, overlap_power; /* yolov8: alpha and beta of TOOD */
     /* yolov8: candidates of a truth are looked for as if its sides were at least this many of the finest stride, so that a truth between

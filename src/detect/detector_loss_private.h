@@ -16,7 +16,7 @@ typedef struct gn_truth {
 typedef struct gn_hit {
     int64_t candidate;
     int truth;
-    double target; /* yolov8: target score */
+    double target; /* yolov8: target score; yolov1, v2, v5: overlap, the objectness that is asked for */
 } gn_hit;
 
 /* What a slot says of a candidate that answers for no truth. */
@@ -58,7 +58,12 @@ typedef struct gn_detection_kind {
     void (*loss)(const gn_detection *d, int64_t n, const gn_picture *picture, const gn_batch_sums *sums, void *work);
 } gn_detection_kind;
 
+extern const gn_detection_kind gn_detection_yolov1;
+extern const gn_detection_kind gn_detection_yolov2;
+extern const gn_detection_kind gn_detection_yolov3;
+extern const gn_detection_kind gn_detection_yolov5;
 extern const gn_detection_kind gn_detection_yolov8;
+extern const gn_detection_kind gn_detection_retinanet;
 
 /* ---- candidates ---- */
 
@@ -115,15 +120,39 @@ double gn_logistic(double x);
 /* Of the logit x against the target t in 0..1, focal where the rule says so; its derivative by x. */
 double gn_binary_loss(const gn_detection_rule *rule, double x, double t, double *dx);
 
-/* Sum of the binary losses of logits against 0, each times its class weight, and their derivatives times `factor` added to the
- * gradients: channels first..first+classes-1 of the cell at `at`.  A sum of many cells is cheap: see the source. */
+/* Classes of an assigned candidate, whose first logit is element `at` of its map: its own class asks for `score`, smoothed, the others
+ * for what smoothing leaves them of it.  Gives the sum and adds its gradient, both times `factor`. */
+double gn_binary_classes(const gn_detection *d, int map, int64_t at, int cls, double score, double factor);
+
+/* Binary losses of logits against 0, summed up over many cells, which takes one logarithm for hundreds of them. */
 typedef struct gn_background {
     double linear, product; /* the sum is linear + log(product) */
     int n;                  /* factors in product */
     bool is_plain;          /* neither focal nor weighted */
+    bool is_weighted;       /* by classes */
 } gn_background;
-gn_background gn_background_begin(const gn_detection *d);
-void gn_background_add(gn_background *sum, const gn_detection *d, int map, int64_t at, double factor);
+gn_background gn_background_begin(const gn_detection *d, bool is_classes);
+/* `count` channels from element `at` on; their derivatives times `factor` are added to the gradients, which are 0 there. */
+void gn_background_add(gn_background *sum, const gn_detection *d, int map, int64_t at, int count, double factor);
 double gn_background_end(gn_background *sum);
+
+/* ---- boxes of yolov2, v3 and v5 ---- */
+
+/* A candidate's box in pixels, and the derivatives of its centre and size by the raw x, y, w, h. */
+typedef struct gn_anchor_box {
+    double box[4];
+    double d[4];
+} gn_anchor_box;
+/* Element of channel k of a candidate's anchor. */
+static inline int64_t gn_anchor_at(const gn_detection *d, const gn_candidate *c, int k)
+{
+    return c->at + ((int64_t)c->anchor * (5 + d->detector.classes) + k) * d->map[c->map].channel_step;
+}
+gn_anchor_box gn_anchor_decode(const gn_detection *d, const gn_candidate *c);
+/* factor * (1 - iou) with the truth; adds its gradient. */
+double gn_anchor_iou_loss(const gn_detection *d, const gn_candidate *c, gn_iou_kind iou, const double truth[4],
+                          double factor);
+/* IoU of boxes of doubles; 0 where there is no overlap or a number is NaN. */
+double gn_overlap(const double a[4], const double b[4]);
 
 #endif

@@ -51,37 +51,21 @@ static hit_terms hit_loss(const gn_detection *d, const gn_candidate *c, const gn
     return terms;
 }
 
-/* Classes of an assigned candidate: its own asks for the target score, smoothed, the others for what smoothing leaves them. */
-static double class_loss(const gn_detection *d, const gn_candidate *c, const gn_hit *hit, int cls, double factor)
-{
-    const int64_t step = d->map[c->map].channel_step;
-    const double e = d->rule.label_smoothing;
-    double sum = 0;
-    for (int k = 0; k < d->detector.classes; k++) {
-        const int64_t at = c->at + (4 * d->detector.bins + k) * step;
-        const double weight = factor * gn_class_weight(d, k), target = hit->target * (k == cls ? 1 - e / 2 : e / 2);
-        double dx;
-        sum += weight * gn_binary_loss(&d->rule, gn_raw(d, c->map, at), target, &dx);
-        gn_grad_add(d, c->map, at, weight * dx);
-    }
-    return sum;
-}
-
 static void loss(const gn_detection *d, int64_t n, const gn_picture *p, const gn_batch_sums *sums, void *work)
 {
     (void)work;
     double *part = p->sums->part;
     const double factor = p->sums->weight / fmax(sums->sum[0], 1);
-    gn_background background = gn_background_begin(d);
+    gn_background background = gn_background_begin(d, true);
     const int32_t *slot = p->slot;
     for (int m = 0; m < d->detector.n_maps; m++) {
         const gn_detection_map *map = &d->map[m];
         const int64_t cells = map->height * map->width;
         for (int64_t i = 0; i < cells; i++) {
             const gn_candidate c = {m, 0, i % map->width, i / map->width, n * map->picture_step + i * map->cell_step};
+            const int64_t classes = c.at + 4 * d->detector.bins * map->channel_step;
             if (slot[i] < 0) {
-                gn_background_add(&background, d, m, c.at + 4 * d->detector.bins * map->channel_step,
-                                  d->rule.cls * factor);
+                gn_background_add(&background, d, m, classes, d->detector.classes, d->rule.cls * factor);
                 continue;
             }
             const gn_hit *hit = &p->hit[slot[i]];
@@ -90,7 +74,7 @@ static void loss(const gn_detection *d, int64_t n, const gn_picture *p, const gn
                 hit_loss(d, &c, t, d->rule.box * factor * hit->target, d->rule.dfl * factor * hit->target);
             part[GN_DETECTION_BOX] += terms.box;
             part[GN_DETECTION_DFL] += terms.dfl;
-            part[GN_DETECTION_CLASS] += class_loss(d, &c, hit, t->cls, d->rule.cls * factor);
+            part[GN_DETECTION_CLASS] += gn_binary_classes(d, m, classes, t->cls, hit->target, d->rule.cls * factor);
         }
         slot += cells;
     }

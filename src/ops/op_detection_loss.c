@@ -36,6 +36,7 @@ static gn_status read_rule(const gn_node *node, gn_detection *d, gn_error *err)
         {"match_low", &r.match_low},
         {"match_high", &r.match_high},
         {"ratio", &r.ratio},
+        {"shape", &r.shape},
         {"score_power", &r.score_power},
         {"overlap_power", &r.overlap_power},
         {"small_side", &r.small_side},

@@ -209,7 +209,7 @@ static void check_kind(gn_detector_kind kind)
 static void bits_do_not_depend_on_threads(void **state)
 {
     (void)state;
-    for (int kind = GN_DETECTOR_YOLOV8; kind < GN_DETECTOR_RETINANET; kind++)
+    for (int kind = 0; kind < GN_DETECTOR_KINDS; kind++)
         check_kind((gn_detector_kind)kind);
 }
 

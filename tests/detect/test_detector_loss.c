@@ -80,6 +80,7 @@ static void set_rule(gn_detection_rule *r, const char *name, const char *value)
         {"match_low", &r->match_low},
         {"match_high", &r->match_high},
         {"ratio", &r->ratio},
+        {"shape", &r->shape},
         {"score_power", &r->score_power},
         {"overlap_power", &r->overlap_power},
         {"small_side", &r->small_side},
@@ -353,16 +354,48 @@ static void compare_all(loss_case *c)
     compare(c, false, false);
 }
 
+static void yolov1_is_as_pytorch_has_it(void **state)
+{
+    (void)state;
+    for_each_case("yolov1", compare_all);
+}
+
+static void yolov2_is_as_pytorch_has_it(void **state)
+{
+    (void)state;
+    for_each_case("yolov2", compare_all);
+}
+
+static void yolov3_is_as_pytorch_has_it(void **state)
+{
+    (void)state;
+    for_each_case("yolov3", compare_all);
+}
+
+static void yolov5_is_as_pytorch_has_it(void **state)
+{
+    (void)state;
+    for_each_case("yolov5", compare_all);
+}
+
 static void yolov8_is_as_pytorch_has_it(void **state)
 {
     (void)state;
     for_each_case("yolov8", compare_all);
 }
 
+static void retinanet_is_as_pytorch_has_it(void **state)
+{
+    (void)state;
+    for_each_case("retinanet", compare_all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(yolov8_is_as_pytorch_has_it),
+        cmocka_unit_test(yolov1_is_as_pytorch_has_it), cmocka_unit_test(yolov2_is_as_pytorch_has_it),
+        cmocka_unit_test(yolov3_is_as_pytorch_has_it), cmocka_unit_test(yolov5_is_as_pytorch_has_it),
+        cmocka_unit_test(yolov8_is_as_pytorch_has_it), cmocka_unit_test(retinanet_is_as_pytorch_has_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
