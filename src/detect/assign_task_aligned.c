@@ -89,14 +89,16 @@ static const double *box_of(aligner *a, int64_t index, const gn_candidate *c)
     return box;
 }
 
-/* At least max(CIoU, 0) of two boxes, without its arc tangents: IoU less the distance of the centres. */
-static double overlap_bound(const double p[4], const double t[4])
+/* At least the overlap of two boxes, without CIoU's arc tangents: IoU, less the distance of the centres where that counts. */
+static double overlap_bound(gn_iou_kind kind, const double p[4], const double t[4])
 {
     const double w = fmin(p[2], t[2]) - fmax(p[0], t[0]), h = fmin(p[3], t[3]) - fmax(p[1], t[1]);
     if (!(w > 0 && h > 0))
         return 0;
     const double inter = w * h,
                  all = (p[2] - p[0]) * (p[3] - p[1]) + (t[2] - t[0]) * (t[3] - t[1]) - inter + GN_IOU_EPS;
+    if (kind == GN_IOU_PLAIN || kind == GN_IOU_G)
+        return inter / all;
     const double hull_w = fmax(p[2], t[2]) - fmin(p[0], t[0]), hull_h = fmax(p[3], t[3]) - fmin(p[1], t[1]);
     const double dx = (p[0] + p[2] - t[0] - t[2]) / 2, dy = (p[1] + p[3] - t[1] - t[3]) / 2;
     return inter / all - (dx * dx + dy * dy) / (hull_w * hull_w + hull_h * hull_h + GN_IOU_EPS);
@@ -114,7 +116,7 @@ static bool align(aligner *a, int64_t index, const gn_candidate *c, const gn_tru
 {
     const gn_detection_map *map = &a->d->map[c->map];
     const double *box = box_of(a, index, c);
-    const double bound = overlap_bound(box, t->box);
+    const double bound = overlap_bound(a->d->rule.overlap, box, t->box);
     if (!(bound > 0))
         return false;
     const double score =
@@ -123,7 +125,7 @@ static bool align(aligner *a, int64_t index, const gn_candidate *c, const gn_tru
         a->p->sums->is_broken = true;
     if (!(alignment_of(a->d, score, bound) > least))
         return false;
-    const double overlap = gn_box_iou_value(GN_IOU_C, box, t->box);
+    const double overlap = gn_box_iou_value(a->d->rule.overlap, box, t->box);
     if (!(overlap > 0))
         return false;
     *out = (claim){index, alignment_of(a->d, score, overlap), overlap};

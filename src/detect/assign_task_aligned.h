@@ -1,6 +1,6 @@
 /* Task-aligned assignment: a truth is answered for by the candidates that classify and locate it best together.
  * A candidate of a truth is a cell whose centre lies inside its box; the alignment is score^a * overlap^b, overlap being max(CIoU, 0) of
- * the predicted box; the top_k best of each truth answer for it (equals: the lower number; overlap 0: none).  A candidate that several
+ * the predicted box (or another measure, as the rule says); the top_k best of each truth answer for it (equals: the lower number; overlap 0: none).  A candidate that several
  * truths chose goes to the one, of all that have its centre inside, which it overlaps most (equals: the first).  The target score of a
  * candidate is its alignment, scaled so that the best of its truth gets the largest overlap among the truth's candidates.
  * Source: Feng et al. 2021 (TOOD), section 3.2, with CIoU as YOLOv8's documentation states.

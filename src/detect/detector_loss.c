@@ -25,6 +25,7 @@ gn_detection_rule gn_detection_rule_default(gn_detector_kind kind)
 {
     gn_detection_rule r = {.box = 1, .obj = 1, .cls = 1, .noobj = 1, .ratio = 4, .top_k = 10, .iou = GN_IOU_C};
     r.score_power = 0.5;
+    r.overlap = GN_IOU_C;
     r.overlap_power = 6;
     r.beta = 1.0 / 9;
     r.match_low = 0.4;
@@ -264,6 +265,7 @@ void gn_detection_picture_loss(const gn_detection *d, int64_t picture, void *sta
 {
     const gn_picture p = picture_of(d, picture, state);
     gn_detection_clear_grads(d, picture);
+    memset(p.sums->part, 0, sizeof p.sums->part);
     if (p.sums->weight > 0)
         kind_of(d)->loss(d, picture, &p, state, work);
 }

@@ -61,8 +61,11 @@ typedef struct gn_detection_rule {
         shape; /* yolov2, v3: anchors whose shape overlaps the truth\'s by more than this answer for it beside the best; 1: none */
     int top_k;                         /* yolov8: candidates of a truth, 1..GN_DETECTION_MAX_TOP_K */
     double score_power, overlap_power; /* yolov8: alpha and beta of TOOD */
+    /* yolov8: the overlap that is aligned with the score, 0 where negative.  CIoU is negative for a truth whose side is below its distance
+     * from the cell's centre, whatever size is predicted: GN_IOU_PLAIN gives such truths a chance. */
+    gn_iou_kind overlap;
     /* yolov8: candidates of a truth are looked for as if its sides were at least this many of the finest stride, so that a truth between
-     * the centres of cells has some (2: as YOLOv8's releases now behave); 0: the plain rule */
+     * the centres of cells has some (2: as YOLOv8's releases now behave); 0: the plain rule. */
     double small_side;
 } gn_detection_rule;
 
@@ -102,7 +105,8 @@ gn_status gn_detection_bytes(const gn_detection *d, size_t *state_out, size_t *w
  * loss NaN where it takes part in it. */
 void gn_detection_assign(const gn_detection *d, int64_t picture, void *state, void *work);
 void gn_detection_combine(const gn_detection *d, void *state);
-/* Writes the gradients of the picture's part of every map that asks for them. */
+/* Writes the gradients of the picture's part of every map that asks for them.  May be called again, with other numbers in the maps: what
+ * is assigned stays. */
 void gn_detection_picture_loss(const gn_detection *d, int64_t picture, void *state, void *work);
 /* The loss, and its parts with their gains: they sum to it. */
 void gn_detection_result(const gn_detection *d, const void *state, double *loss, double parts[GN_DETECTION_PARTS]);

@@ -3,7 +3,7 @@
  * its four parts [4] (box, objectness, class, distances: they sum to it), and the gradient of the loss by each raw map, which comes out
  * of the same pass; the parts are for reading only.  Attributes: `detector` (detect/detector.h) and, as floats, the numbers of
  * gn_detection_rule by their names; `box_loss` is "paper", "iou", "giou", "diou" or
- * "ciou"; ints `width`, `height`: the input's size where it is not that of the
+ * "ciou", `overlap` one of the last four; ints `width`, `height`: the input's size where it is not that of the
  * first map times its stride.
  * Source: formulas and papers in detect/detector_loss.h.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -50,6 +50,9 @@ static gn_status read_rule(const gn_node *node, gn_detection *d, gn_error *err)
     r.box_is_iou = strcmp(box, "paper") != 0;
     if (r.box_is_iou && !gn_iou_kind_parse(box, &r.iou))
         return gn_shape_fail(err, node, "its box_loss is %s, expected paper, iou, giou, diou or ciou", box);
+    const char *overlap = gn_node_string(node, "overlap", gn_iou_kind_name(r.overlap));
+    if (!gn_iou_kind_parse(overlap, &r.overlap))
+        return gn_shape_fail(err, node, "its overlap is %s, expected iou, giou, diou or ciou", overlap);
     gn_error why = {0};
     if (gn_detection_rule_check(&r, &why) != GN_OK)
         return gn_shape_fail(err, node, "%s", why.message);

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "backend/backend.h"
-#include "base/clock.h"
 #include "base/rng.h"
 #include "detect/detector.h"
 #include "graph/autodiff.h"
@@ -213,10 +212,51 @@ static void bits_do_not_depend_on_threads(void **state)
         check_kind((gn_detector_kind)kind);
 }
 
+/* Each change of one operand or attribute is refused, in words that name it. */
+static void what_does_not_fit_is_refused(void **state)
+{
+    (void)state;
+    const char *detector = "{\"kind\":\"yolov8\",\"classes\":3,\"strides\":[8,16],\"anchors\":1,\"bins\":8}";
+    const struct {
+        int input; /* which gets the shape; -1: the attributes are wrong */
+        gn_shape shape;
+        const char *detector, *box_loss, *says;
+    } cases[] = {
+        {0, gn_shape_make(3, 2, 4, 4), detector, "paper", "truths [N,M,5]"},
+        {1, gn_shape_make(1, 3), detector, "paper", "numbers [N]"},
+        {3, gn_shape_make(1, 2), detector, "paper", "3 classes"},
+        {4, gn_shape_make(4, 2, 34, 4, 4), detector, "paper", "raw map 0"},
+        {5, gn_shape_make(4, 1, 35, 2, 2), detector, "paper", "raw map 1"},
+        {-1, gn_shape_make(1, 1), "{}", "paper", "detector"},
+        {-1, gn_shape_make(1, 1), detector, "l3", "box_loss is l3"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        gn_shape shapes[6] = {gn_shape_make(3, 2, 4, 5), gn_shape_make(1, 2),           gn_shape_make(1, 2),
+                              gn_shape_make(1, 3),       gn_shape_make(4, 2, 35, 4, 4), gn_shape_make(4, 2, 35, 2, 2)};
+        gn_graph *graph = NULL;
+        gn_error err = {0};
+        int in[6];
+        if (cases[i].input >= 0)
+            shapes[cases[i].input] = cases[i].shape;
+        assert_int_equal(gn_graph_create(gn_ops_registry(), &graph), GN_OK);
+        for (int k = 0; k < 6; k++)
+            in[k] = gn_graph_add_input(graph, NULL, k == 1 ? GN_DTYPE_S64 : GN_DTYPE_F32, &shapes[k]);
+        const gn_attr attrs[2] = {gn_attr_string("detector", cases[i].detector),
+                                  gn_attr_string("box_loss", cases[i].box_loss)};
+        gn_graph_add_node(graph, "DetectionLoss", "gannet", "loss", in, 6, 4, attrs, 2);
+        if (gn_graph_error(graph, &err) == GN_OK)
+            assert_int_not_equal(gn_graph_infer(graph, &err), GN_OK);
+        if (!strstr(err.message, cases[i].says))
+            fail_msg("'%s' says nothing of '%s'", err.message, cases[i].says);
+        gn_graph_destroy(&graph);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_do_not_depend_on_threads),
+        cmocka_unit_test(what_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

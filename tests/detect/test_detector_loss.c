@@ -94,6 +94,10 @@ static void set_rule(gn_detection_rule *r, const char *name, const char *value)
         assert_true(!r->box_is_iou || gn_iou_kind_parse(value, &r->iou));
         return;
     }
+    if (strcmp(name, "overlap") == 0) {
+        assert_true(gn_iou_kind_parse(value, &r->overlap));
+        return;
+    }
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (strcmp(fields[i].name, name) == 0) {
             *fields[i].number = strtod(value, NULL);
@@ -390,12 +394,239 @@ static void retinanet_is_as_pytorch_has_it(void **state)
     for_each_case("retinanet", compare_all);
 }
 
+/* ---- gradients against differences ---- */
+
+/* A case in f64 and plain layout, on the case's own memory. */
+static gn_detection plain_batch(loss_case *c)
+{
+    gn_detection d = c->d;
+    set_layout(&d, false);
+    d.is_f64 = true;
+    d.truth = c->truth;
+    d.n_truth = c->n_truth;
+    d.weight = c->weight;
+    d.class_weight = c->class_weight;
+    for (int m = 0; m < d.detector.n_maps; m++) {
+        d.map[m].raw = c->raw[m];
+        d.map[m].grad = c->grad[m];
+    }
+    return d;
+}
+
+static double loss_now(const gn_detection *d, void *state, void *work)
+{
+    double loss, parts[GN_DETECTION_PARTS];
+    for (int64_t n = 0; n < d->n; n++)
+        gn_detection_picture_loss(d, n, state, work);
+    gn_detection_result(d, state, &loss, parts);
+    return loss;
+}
+
+/* Some elements of a map: all gradients that are large, and every 37th. */
+static void check_map(loss_case *c, const gn_detection *d, void *state, void *work, int m)
+{
+    gn_detection quiet = *d;
+    const double step = 1e-5;
+    double largest = 0;
+    for (int64_t i = 0; i < map_count(d, m); i++)
+        largest = fmax(largest, fabs(c->grad[m][i]));
+    for (int k = 0; k < GN_DETECTOR_MAX_MAPS; k++)
+        quiet.map[k].grad = NULL;
+    for (int64_t i = 0; i < map_count(d, m); i++) {
+        if (fabs(c->grad[m][i]) < largest / 4 && i % 37 != 0)
+            continue;
+        const double kept = c->raw[m][i];
+        c->raw[m][i] = kept + step;
+        double change = loss_now(&quiet, state, work);
+        c->raw[m][i] = kept - step;
+        change -= loss_now(&quiet, state, work);
+        c->raw[m][i] = kept;
+        check_number(c, "a gradient", c->grad[m][i], change / (2 * step), 1e-6 * (largest + 1e-3));
+    }
+}
+
+/* Assigned once; then the loss is differentiated with what was assigned held.  CIoU holds a factor of its own constant: GIoU stands in
+ * for it. */
+static void check_differences(loss_case *c)
+{
+    gn_detection d = plain_batch(c);
+    size_t state_bytes, work_bytes;
+    if (d.n > 1 || d.detector.classes > 10)
+        return;
+    if (d.rule.box_is_iou || d.detector.kind == GN_DETECTOR_YOLOV5 || d.detector.kind == GN_DETECTOR_YOLOV8) {
+        d.rule.box_is_iou = true;
+        d.rule.iou = GN_IOU_G;
+    }
+    assert_int_equal(gn_detection_bytes(&d, &state_bytes, &work_bytes, NULL), GN_OK);
+    void *state = gn_alloc(state_bytes), *work = gn_alloc(work_bytes);
+    assert_true(state && work);
+    for (int64_t n = 0; n < d.n; n++)
+        gn_detection_assign(&d, n, state, work);
+    gn_detection_combine(&d, state);
+    loss_now(&d, state, work);
+    for (int m = 0; m < d.detector.n_maps; m++)
+        check_map(c, &d, state, work, m);
+    gn_free(state);
+    gn_free(work);
+}
+
+static const char *const kinds[] = {"yolov1", "yolov2", "yolov3", "yolov5", "yolov8", "retinanet"};
+
+static void gradients_are_differences(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        for_each_case(kinds[i], check_differences);
+}
+
+/* ---- what is odd ---- */
+
+/* Truths that share every slot of `truth` with numbers that are none, and broken raw values. */
+static void check_garbage(loss_case *c)
+{
+    static const double odd[] = {NAN, INFINITY, -INFINITY, 1e30, -1e30, 0, -0.5, 1.5, 1e-30, 3};
+    const int n_odd = (int)(sizeof odd / sizeof *odd);
+    double loss, parts[GN_DETECTION_PARTS];
+    for (int64_t i = 0; i < c->d.n * c->d.capacity * 5; i++)
+        if (draw(c->seed, i) > 0.6)
+            c->truth[i] = odd[(i * 7) % n_odd];
+    run_case(c, true, true, &loss, parts); /* odd truths alone: no NaN comes from them */
+    assert_true(isfinite(loss));
+    c->n_truth[0] = INT64_MAX;
+    c->n_truth[c->d.n - 1] = c->d.n > 1 ? INT64_MIN : INT64_MAX;
+    run_case(c, false, false, &loss, parts);
+    assert_true(isfinite(loss));
+    for (int m = 0; m < c->d.detector.n_maps; m++)
+        for (int64_t i = 0; i < map_count(&c->d, m); i++)
+            if (draw(c->seed + 1, i) > 0.6)
+                c->raw[m][i] = odd[i % n_odd];
+    run_case(c, true, true, &loss, parts);
+    assert_false(isfinite(loss));
+    run_case(c, false, false, &loss, parts);
+    for (int m = 0; m < c->d.detector.n_maps; m++)
+        for (int64_t i = 0; i < map_count(&c->d, m); i++)
+            c->raw[m][i] = NAN;
+    run_case(c, false, true, &loss, parts);
+    assert_true(isnan(loss));
+}
+
+static void garbage_does_no_harm(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        for_each_case(kinds[i], check_garbage);
+}
+
+/* Large sides and distances: the logarithms of YOLOv8's bins stay finite where their probabilities vanish. */
+static void check_steep(loss_case *c)
+{
+    double loss, parts[GN_DETECTION_PARTS];
+    for (int m = 0; m < c->d.detector.n_maps; m++)
+        for (int64_t i = 0; i < map_count(&c->d, m); i++)
+            c->raw[m][i] = i % 3 ? -900 : 900;
+    run_case(c, true, true, &loss, parts);
+    assert_true(isfinite(loss));
+    for (int m = 0; m < c->d.detector.n_maps; m++)
+        for (int64_t i = 0; i < map_count(&c->d, m); i++)
+            assert_true(isfinite(c->grad[m][i]));
+}
+
+static void steep_logits_stay_finite(void **state)
+{
+    (void)state;
+    for_each_case("yolov8", check_steep);
+    for_each_case("yolov5", check_steep);
+    for_each_case("retinanet", check_steep);
+}
+
+/* Pictures of weight 0 change nothing, and get a gradient of 0. */
+static void check_ghost(loss_case *c)
+{
+    double whole, ghost, parts[GN_DETECTION_PARTS];
+    if (c->d.n != 2)
+        return;
+    c->weight[1] = 0;
+    run_case(c, true, true, &whole, parts);
+    for (int m = 0; m < c->d.detector.n_maps; m++)
+        for (int64_t i = map_count(&c->d, m) / 2; i < map_count(&c->d, m); i++) {
+            assert_true(c->grad[m][i] == 0);
+            c->raw[m][i] = NAN;
+        }
+    c->n_truth[1] = c->d.capacity;
+    run_case(c, true, true, &ghost, parts);
+    assert_true(whole == ghost);
+    c->weight[0] = 0;
+    run_case(c, true, true, &ghost, parts);
+    assert_true(ghost == 0);
+}
+
+static void pictures_without_weight_do_not_count(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        for_each_case(kinds[i], check_ghost);
+}
+
+/* The box term of one truth in the middle between four centres, 8 pixels apart. */
+static double box_term_of(double side, double small_side, gn_iou_kind overlap)
+{
+    gn_detection d = {.n = 1, .capacity = 1, .is_f64 = true};
+    const double lo = (16 - side / 2) / 32, hi = (16 + side / 2) / 32, truth[5] = {lo, lo, hi, hi, 0}, one = 1;
+    const int64_t count = 1;
+    double raw[17 * 16] = {0}, loss, parts[GN_DETECTION_PARTS];
+    d.detector = (gn_detector){
+        .kind = GN_DETECTOR_YOLOV8, .classes = 1, .n_maps = 1, .stride = {8}, .anchors = 1, .bins = 4, .scale_xy = 1};
+    d.rule = gn_detection_rule_default(GN_DETECTOR_YOLOV8);
+    d.rule.small_side = small_side;
+    d.rule.overlap = overlap;
+    d.truth = truth;
+    d.n_truth = &count;
+    d.weight = d.class_weight = &one;
+    d.map[0] = (gn_detection_map){.height = 4, .width = 4, .raw = raw};
+    set_layout(&d, true);
+    call(&d, &loss, parts);
+    assert_true(parts[GN_DETECTION_CLASS] > 0);
+    return parts[GN_DETECTION_BOX];
+}
+
+static void small_truths_find_candidates(void **state)
+{
+    (void)state;
+    assert_true(box_term_of(9, 0, GN_IOU_C) > 0);
+    assert_true(box_term_of(6, 0, GN_IOU_C) == 0); /* no centre inside */
+    assert_true(box_term_of(6, 2, GN_IOU_C) > 0);
+    assert_true(box_term_of(3, 2, GN_IOU_C) == 0); /* nearer to nothing than to the centre: CIoU is negative */
+    assert_true(box_term_of(3, 2, GN_IOU_PLAIN) > 0);
+}
+
+static void bad_rules_are_refused(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < GN_DETECTOR_KINDS; kind++) {
+        gn_detection_rule r = gn_detection_rule_default((gn_detector_kind)kind);
+        gn_error err = {0};
+        assert_int_equal(gn_detection_rule_check(&r, &err), GN_OK);
+        r.label_smoothing = NAN;
+        assert_int_equal(gn_detection_rule_check(&r, &err), GN_EINVAL);
+        assert_non_null(strstr(err.message, "label_smoothing"));
+        r = gn_detection_rule_default((gn_detector_kind)kind);
+        r.top_k = GN_DETECTION_MAX_TOP_K + 1;
+        assert_int_equal(gn_detection_rule_check(&r, &err), GN_EINVAL);
+        r = gn_detection_rule_default((gn_detector_kind)kind);
+        r.match_low = 0.7;
+        assert_int_equal(gn_detection_rule_check(&r, &err), GN_EINVAL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(yolov1_is_as_pytorch_has_it), cmocka_unit_test(yolov2_is_as_pytorch_has_it),
-        cmocka_unit_test(yolov3_is_as_pytorch_has_it), cmocka_unit_test(yolov5_is_as_pytorch_has_it),
-        cmocka_unit_test(yolov8_is_as_pytorch_has_it), cmocka_unit_test(retinanet_is_as_pytorch_has_it),
+        cmocka_unit_test(yolov1_is_as_pytorch_has_it),  cmocka_unit_test(yolov2_is_as_pytorch_has_it),
+        cmocka_unit_test(yolov3_is_as_pytorch_has_it),  cmocka_unit_test(yolov5_is_as_pytorch_has_it),
+        cmocka_unit_test(yolov8_is_as_pytorch_has_it),  cmocka_unit_test(retinanet_is_as_pytorch_has_it),
+        cmocka_unit_test(gradients_are_differences),    cmocka_unit_test(garbage_does_no_harm),
+        cmocka_unit_test(steep_logits_stay_finite),     cmocka_unit_test(pictures_without_weight_do_not_count),
+        cmocka_unit_test(small_truths_find_candidates), cmocka_unit_test(bad_rules_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -151,7 +151,8 @@ def v8_assign(case, points, strides, boxes, scores, truth, cls):
     centre, side = (truth[:, :2] + truth[:, 2:]) / 2, (truth[:, 2:] - truth[:, :2]).clamp(min=small)
     at = (points * strides[:, None])[None]
     inside = ((at > (centre - side / 2)[:, None]) & (at < (centre + side / 2)[:, None])).all(-1)  # [M,A]
-    overlap = ciou(boxes[None], truth[:, None]).clamp(min=0) * inside
+    measure = {"ciou": ciou, "giou": giou, "iou": iou_matrix}[case.rule.get("overlap", "ciou")]
+    overlap = measure(boxes[None], truth[:, None]).clamp(min=0) * inside
     align = scores[:, cls].T ** case.rule.get("score_power", 0.5) * overlap ** case.rule.get("overlap_power", 6)
     chosen = torch.zeros_like(inside)
     chosen.scatter_(1, align.topk(min(top_k, align.shape[1])).indices, True)
@@ -485,6 +486,8 @@ def v8_cases():
     yield make("many classes", 15, [some_boxes(7, 12, 80)], classes=80)
     yield make("small truths", 16, [some_boxes(8, 20, 2, 0.01, 0.05)], classes=2)
     yield make("small truths, plain rule", 16, [some_boxes(8, 20, 2, 0.01, 0.15)], classes=2, rule={"small_side": 0})
+    yield make("small truths by IoU", 16, [some_boxes(8, 20, 2, 0.01, 0.05)], classes=2, rule={"overlap": "iou"})
+    yield make("GIoU as overlap", 16, [some_boxes(8, 20, 2, 0.05, 0.5)], classes=2, rule={"overlap": "giou"})
     yield make("weights", 17, [some_boxes(9, 8, 3), some_boxes(10, 8, 3), some_boxes(11, 8, 3)],
                weight=[1.0, 0.0, 0.5], class_weight=[1.0, 2.0, 0.25])
     yield make("focal, smooth", 18, [some_boxes(12, 8, 3)],
