@@ -28,7 +28,7 @@ static void bypass_idle_nodes(gn_graph *graph)
 
 /* A convolution and the nodes it takes in; -1 where there is none. */
 typedef struct chain {
-    int conv, bn, add, act;
+    int conv, bn, curve, add, act;
     int residual; /* value */
     float lo, hi;
 } chain;
@@ -54,12 +54,19 @@ static int64_t position_of(const gn_graph *graph, int value)
 
 static chain follow(const gn_graph *graph, const int *uses, int conv)
 {
-    chain c = {.conv = conv, .bn = -1, .add = -1, .act = -1, .residual = -1, .lo = -INFINITY, .hi = INFINITY};
+    chain c = {
+        .conv = conv, .bn = -1, .curve = -1, .add = -1, .act = -1, .residual = -1, .lo = -INFINITY, .hi = INFINITY};
     int value = graph->nodes[conv]->out[0];
     int user = gn_single_user(graph, uses, value);
     if (user >= 0 && is_op(graph->nodes[user], "BatchNormalization") && graph->nodes[user]->in[0] == value &&
         bn_is_fixed(graph, graph->nodes[user])) {
         c.bn = user;
+        value = graph->nodes[user]->out[0];
+        user = gn_single_user(graph, uses, value);
+    }
+    gn_attr unused[2];
+    if (user >= 0 && gn_node_curve_attrs(graph->nodes[user], unused) > 0) {
+        c.curve = user;
         value = graph->nodes[user]->out[0];
         user = gn_single_user(graph, uses, value);
     }
@@ -111,22 +118,35 @@ static gn_status fold_bn(gn_graph *graph, const gn_node *bn, int conv_bias, int 
     return status;
 }
 
+static int last_of(const chain *c)
+{
+    const int by_place[4] = {c->act, c->add, c->curve, c->bn};
+    for (int i = 0; i < 4; i++)
+        if (by_place[i] >= 0)
+            return by_place[i];
+    return c->conv;
+}
+
 static gn_status emit_fused(gn_graph *graph, const chain *c, bool *gone)
 {
     gn_node *conv = graph->nodes[c->conv];
     int bias = gn_has_in(conv, 2) ? conv->in[2] : -1, scale = -1;
-    if (c->bn < 0 && c->add < 0 && c->act < 0)
+    if (c->bn < 0 && c->curve < 0 && c->add < 0 && c->act < 0)
         return GN_OK;
     if (bias >= 0 && (!has_data(graph, bias) || (c->bn >= 0 && gn_is_renewed(graph, bias))))
         return GN_OK; /* a computed bias stays as it is */
     if (c->bn >= 0)
         GN_TRY(fold_bn(graph, graph->nodes[c->bn], bias, &scale, &bias));
-    int last = c->act >= 0 ? c->act : c->add >= 0 ? c->add : c->bn >= 0 ? c->bn : c->conv;
+    int last = last_of(c);
     const int in[5] = {conv->in[0], conv->in[1], bias, c->residual, scale};
     int n_in = scale >= 0 ? 5 : c->residual >= 0 ? 4 : bias >= 0 ? 3 : 2;
     int node = gn_graph_add_node(graph, "FusedConv", "gannet", conv->name, in, n_in, 1, conv->attrs, conv->n_attrs);
     if (node < 0)
         return gn_graph_error(graph, NULL);
+    gn_attr curve[2];
+    const int n_curve = c->curve >= 0 ? gn_node_curve_attrs(graph->nodes[c->curve], curve) : 0;
+    for (int i = 0; i < n_curve; i++)
+        GN_TRY(gn_node_set_attr(graph, graph->nodes[node], &curve[i]));
     gn_attr lo = gn_attr_float("lo", c->lo), hi = gn_attr_float("hi", c->hi);
     if (c->lo > -INFINITY)
         GN_TRY(gn_node_set_attr(graph, graph->nodes[node], &lo));
@@ -137,8 +157,8 @@ static gn_status emit_fused(gn_graph *graph, const chain *c, bool *gone)
     const char *name = conv->name; /* messages and tables go on calling it what it was */
     conv->name = graph->nodes[node]->name;
     graph->nodes[node]->name = name;
-    const int taken[4] = {c->conv, c->bn, c->add, c->act};
-    for (int i = 0; i < 4; i++)
+    const int taken[5] = {c->conv, c->bn, c->curve, c->add, c->act};
+    for (int i = 0; i < 5; i++)
         if (taken[i] >= 0)
             gone[taken[i]] = true;
     return GN_OK;

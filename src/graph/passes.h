@@ -7,7 +7,7 @@
 
 /* Removes nodes whose results reach neither an output nor an update. */
 gn_status gn_pass_prune(gn_graph *graph);
-/* Conv [+ BatchNormalization] [+ Add] [+ Relu|Clip] become one gannet.FusedConv where nobody else reads what lies between, and nothing
+/* Conv [+ BatchNormalization] [+ Silu|HardSwish|LeakyRelu] [+ Add] [+ Relu|Clip] become one gannet.FusedConv where nobody else reads what lies between, and nothing
  * in the normalisation is renewed by this graph.  For a training graph: after differentiation. */
 gn_status gn_pass_fuse(gn_graph *graph, gn_error *err);
 /* For inference: constants folded, Dropout and Identity bypassed, convolutions fused with what follows them.  Shapes must be inferred. */

@@ -21,7 +21,7 @@ typedef struct gn_conv {
     int groups;
 } gn_conv;
 
-/* ---- forward: dst = clamp(conv(src, w) + bias + residual) ---- */
+/* ---- forward: dst = clamp(curve(conv(src, w) + bias) + residual) ---- */
 
 /* Bytes of packed weights (bias included), and packing.  w: [K,C/groups,R,S]; bias: [K] or NULL (zeros); scale: [K] or NULL, each
  * filter multiplied by scale[k] while packing (folded BatchNormalization). */
@@ -35,10 +35,11 @@ typedef struct gn_conv_fwd {
     gn_conv p;
     const float *src;      /* [N,H,W,C] */
     const void *packed;    /* from gn_conv_pack */
-    const float *residual; /* [N,P,Q,K] added before the clamp, or NULL; may equal dst */
+    const float *residual; /* [N,P,Q,K] added between curve and clamp, or NULL; may equal dst */
     float *dst;            /* [N,P,Q,K] */
     gn_clamp clamp;
     const float *zeros; /* at least C floats of 0, readable GN_PAD_BYTES further */
+    gn_curve curve;
 } gn_conv_fwd;
 int gn_conv_fwd_tasks(const gn_conv *p);
 size_t gn_conv_fwd_scratch_bytes(const gn_conv *p);

@@ -23,6 +23,7 @@ void gn_conv_bwd_data_task(const gn_conv_bwd_data *call, int task, void *scratch
     gn_conv_taps t;
     gn_conv_taps_backward(&call->p, &t);
     const gn_conv_taps_call taps_call = {call->ddst,  call->packed, call->accumulate ? call->dsrc : NULL,
-                                         call->zeros, call->dsrc,   {-INFINITY, INFINITY}};
+                                         call->zeros, call->dsrc,   {-INFINITY, INFINITY},
+                                         {0}};
     gn_conv_taps_task(&t, &taps_call, task, scratch);
 }

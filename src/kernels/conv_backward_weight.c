@@ -179,7 +179,8 @@ static void run_panel(const weight_plan *w, const weight_task *t, const chunk_ro
             const size_t place =
                 ((size_t)(t->group * w->taps + tap) * (size_t)w->rows + (size_t)row) * (size_t)w->columns;
             float *dst = t->part + place + column;
-            const gn_igemm_tile tile = {dst, is_first ? NULL : dst, NULL, row_off, {-INFINITY, INFINITY}, m, n, false};
+            const gn_igemm_tile tile = {dst, is_first ? NULL : dst, NULL, row_off, {-INFINITY, INFINITY}, m, n, false,
+                                        {0}};
             w->kernels->outer(&tile, a, b, row_base + row, column_base, count);
         }
     }
@@ -193,8 +194,8 @@ static void run_bias(const weight_plan *w, const weight_task *t, const chunk_row
     for (int k = 0; k < w->K; k += nr) {
         const int column = t->group * w->K + k;
         float *dst = t->dbias + column;
-        const gn_igemm_tile tile = {dst, is_first ? NULL : dst,         NULL, row_off, {-INFINITY, INFINITY},
-                                    1,   w->K - k < nr ? w->K - k : nr, false};
+        const gn_igemm_tile tile = {dst, is_first ? NULL : dst,         NULL,  row_off, {-INFINITY, INFINITY},
+                                    1,   w->K - k < nr ? w->K - k : nr, false, {0}};
         w->kernels->outer(&tile, rows->ones, rows->y, 0, column, count);
     }
 }
@@ -258,7 +259,8 @@ static void run_few_row(const weight_plan *w, float *part, const float *corner, 
                                         {-INFINITY, INFINITY},
                                         m,
                                         w->columns - column < nr ? w->columns - column : nr,
-                                        false};
+                                        false,
+                                        {0}};
             w->kernels->offsets(&tile, rows, steps, Q, ddst + column, w->columns);
         }
     }
@@ -275,8 +277,8 @@ static void run_few_bias(const weight_plan *w, float *dbias, const float *ddst, 
         for (int q = 0; q < Q; q += CHUNK) {
             float *dst = dbias + k;
             const gn_igemm_tile tile = {
-                dst, is_first && q == 0 ? NULL : dst,           NULL, row_off, {-INFINITY, INFINITY},
-                1,   w->columns - k < nr ? w->columns - k : nr, false};
+                dst, is_first && q == 0 ? NULL : dst,           NULL,  row_off, {-INFINITY, INFINITY},
+                1,   w->columns - k < nr ? w->columns - k : nr, false, {0}};
             w->kernels->offsets(&tile, rows, stay, Q - q < CHUNK ? Q - q : CHUNK,
                                 ddst + (size_t)q * (size_t)w->columns + k, w->columns);
         }

@@ -121,7 +121,8 @@ static void run_row(const gn_conv_taps *t, const gn_conv_fwd *call, const float 
                                         call->clamp,
                                         m,
                                         panel.n,
-                                        t->bypass && call->residual != call->dst};
+                                        t->bypass && call->residual != call->dst,
+                                        call->curve};
             t->kernels->offsets(&tile, rows, offsets, t->taps * t->kc, bias + panel.ldb, panel.ldb);
         }
     }

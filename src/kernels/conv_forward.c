@@ -29,7 +29,8 @@ void gn_conv_fwd_task(const gn_conv_fwd *call, int task, void *scratch)
     }
     gn_conv_taps t;
     gn_conv_taps_forward(&call->p, &t);
-    const gn_conv_taps_call taps_call = {call->src, call->packed, call->residual, call->zeros, call->dst, call->clamp};
+    const gn_conv_taps_call taps_call = {call->src, call->packed, call->residual, call->zeros,
+                                         call->dst, call->clamp,  call->curve};
     gn_conv_taps_task(&t, &taps_call, task, scratch);
 }
 

@@ -51,6 +51,7 @@ typedef struct gn_conv_taps_call {
     const float *src, *packed, *residual, *zeros;
     float *dst;
     gn_clamp clamp;
+    gn_curve curve;
 } gn_conv_taps_call;
 void gn_conv_taps_task(const gn_conv_taps *t, const gn_conv_taps_call *call, int task, void *scratch);
 

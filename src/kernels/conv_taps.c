@@ -183,7 +183,8 @@ void gn_conv_taps_task(const gn_conv_taps *t, const gn_conv_taps_call *call, int
                           call->clamp,
                           0,
                           0,
-                          t->bypass && call->residual != call->dst};
+                          t->bypass && call->residual != call->dst,
+                          call->curve};
     for (int first = (int)gn_conv_cut(t->panels, t->panel_blocks, panel_block); first < panel_end; first += together) {
         const int end = first + together < panel_end ? first + together : panel_end;
         for (int64_t i = tile_begin; i < tile_end; i++) {

@@ -16,6 +16,7 @@ typedef struct gn_dw_fwd {
     const float *residual; /* [N,P,Q,C] or NULL */
     float *dst;            /* [N,P,Q,C] */
     gn_clamp clamp;
+    gn_curve curve; /* as in gn_conv_fwd */
 } gn_dw_fwd;
 int gn_dw_fwd_tasks(const gn_conv *p);
 void gn_dw_fwd_task(const gn_dw_fwd *call, int task);

@@ -1,12 +1,12 @@
 /* Micro-kernels of convolution: one tile of m x n results in registers.  Three contracts differ only in where operands come from:
  *
  *   acc[i][j] = bias[j] + sum over k of A(i,k) * B(k,j)
- *   dst[row_off[i] + j] = clamp(acc[i][j] + residual[row_off[i] + j])          i < m <= mr, j < n <= 2*vec
+ *   dst[row_off[i] + j] = clamp(curve(acc[i][j]) + residual[row_off[i] + j])   i < m <= mr, j < n <= 2*vec
  *
  *   rows:    A(i, t*kc + k) = rows[t*m + i][k]   pixels through a table of pointers per filter tap (forward, gradient by data)
  *   offsets: A(i,k) = rows[i][offsets[k]]        few input channels; rows of a padded copy of the picture
- *   outer:   A(i,k) = a_rows[k][a_off + i],  B(k,j) = b_rows[k][b_off + j]    sums over pixels (gradient by weights); clamp is
- *            not applied
+ *   outer:   A(i,k) = a_rows[k][a_off + i],  B(k,j) = b_rows[k][b_off + j]    sums over pixels (gradient by weights); curve
+ *            and clamp are not applied
  *
  * For rows and offsets B(k,j) = b[k*ldb + j].  B is read in whole vectors: up to vec-1 floats past column n, which may hold anything.
  * dst may equal residual (a sum that goes on).  Sums run over k in one fixed order per level; fused multiply-add is allowed.
@@ -28,6 +28,7 @@ typedef struct gn_igemm_tile {
     int m, n;
     bool
         bypass; /* results go past the caches where they can (large ones that nobody reads soon); fence() before others look */
+    gn_curve curve;
 } gn_igemm_tile;
 
 typedef void (*gn_igemm_rows_fn)(const gn_igemm_tile *tile, const float *const *rows, int taps, int kc, const float *b,

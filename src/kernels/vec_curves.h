@@ -13,6 +13,31 @@ GN_INLINE vf vf_sigmoid(vf x)
     return vf_div(one, vf_add(one, vf_exp(vf_sub(vf_zero(), x))));
 }
 
+/* The curve of a call as a constant: runs the statement with `kind` being it. */
+#define GN_WITH_CURVE(its_kind, ...)                                                                                   \
+    switch (its_kind) {                                                                                                \
+    case GN_CURVE_SILU: {                                                                                              \
+        const gn_curve_kind kind = GN_CURVE_SILU;                                                                      \
+        __VA_ARGS__;                                                                                                   \
+        break;                                                                                                         \
+    }                                                                                                                  \
+    case GN_CURVE_HARD_SWISH: {                                                                                        \
+        const gn_curve_kind kind = GN_CURVE_HARD_SWISH;                                                                \
+        __VA_ARGS__;                                                                                                   \
+        break;                                                                                                         \
+    }                                                                                                                  \
+    case GN_CURVE_LEAKY_RELU: {                                                                                        \
+        const gn_curve_kind kind = GN_CURVE_LEAKY_RELU;                                                                \
+        __VA_ARGS__;                                                                                                   \
+        break;                                                                                                         \
+    }                                                                                                                  \
+    default: {                                                                                                         \
+        const gn_curve_kind kind = GN_CURVE_NONE;                                                                      \
+        __VA_ARGS__;                                                                                                   \
+        break;                                                                                                         \
+    }                                                                                                                  \
+    }
+
 /* y of a curve whose kind is a constant; alpha: of LeakyRelu. */
 GN_INLINE vf vf_curve(gn_curve_kind kind, vf x, vf alpha)
 {

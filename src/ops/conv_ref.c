@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/conv_ref.h"
 
+#include "ops/curve_rules.h"
+
 #define T       float
 #define NAME(x) x##_f32
 #include "ops/conv_loops.inc"
@@ -22,7 +24,8 @@ static gn_dtype common_type(const gn_tensor *a, const gn_tensor *b, const gn_ten
 }
 
 gn_status gn_conv_ref_forward(const gn_spatial *g, const gn_tensor *x, const gn_tensor *w, const gn_tensor *bias,
-                              const gn_tensor *residual, const gn_tensor *scale, gn_tensor *y, double lo, double hi)
+                              const gn_tensor *residual, const gn_tensor *scale, gn_tensor *y, gn_curve curve,
+                              double lo, double hi)
 {
     const gn_dtype dtype = common_type(x, w, y);
     if (dtype == GN_DTYPE_NONE || (bias && bias->dtype != dtype) || (scale && scale->dtype != dtype) ||
@@ -31,9 +34,9 @@ gn_status gn_conv_ref_forward(const gn_spatial *g, const gn_tensor *x, const gn_
     const void *b = bias ? bias->data : NULL, *add = residual ? residual->data : NULL,
                *factor = scale ? scale->data : NULL;
     if (dtype == GN_DTYPE_F32)
-        forward_f32(g, x->data, w->data, b, add, factor, y->data, lo, hi);
+        forward_f32(g, x->data, w->data, b, add, factor, y->data, curve, lo, hi);
     else
-        forward_f64(g, x->data, w->data, b, add, factor, y->data, lo, hi);
+        forward_f64(g, x->data, w->data, b, add, factor, y->data, curve, lo, hi);
     return GN_OK;
 }
 

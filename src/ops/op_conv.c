@@ -1,8 +1,9 @@
 /* Conv and FusedConv: two-dimensional convolution with groups, strides, pads and dilations; FusedConv (X, W, B?,
- * residual?, scale?) multiplies each filter by scale [K], adds a residual and clamps.
+ * residual?, scale?) multiplies each filter by scale [K], bends (activation, alpha; curve_rules.h), adds a residual and clamps.
  * Source: ONNX Conv (opset 11); FusedConv is what the inference pass makes of Conv + BatchNormalization + Add + Relu or Clip.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "ops/conv_ref.h"
+#include "ops/curve_rules.h"
 #include "ops/op_rules.h"
 #include "ops/volume_rules.h"
 
@@ -30,6 +31,7 @@ static gn_status infer(gn_graph *graph, const gn_node *node, gn_error *err)
     GN_TRY(gn_spatial_conv(graph, node, &g, err));
     const gn_shape y = {.rank = 4, .dim = {g.N, g.K, g.P, g.Q}};
     char text[128];
+    GN_TRY(gn_op_curve_check(node, err));
     GN_TRY(check_per_filter(graph, node, 2, "bias", g.K, err));
     GN_TRY(check_per_filter(graph, node, 4, "scale", g.K, err));
     if (gn_has_in(node, 3) && !gn_shape_equal(gn_in_shape(graph, node, 3), &y)) {
@@ -114,7 +116,7 @@ static gn_status reference(const gn_ref_call *call)
     GN_TRY(gn_spatial_conv(call->graph, call->node, &g, NULL));
     gn_op_clamp(call->node, &lo, &hi); /* Conv has neither attribute: open */
     return gn_conv_ref_forward(&g, call->in[0], call->in[1], optional(call, 2), optional(call, 3), optional(call, 4),
-                               call->out[0], (double)lo, (double)hi);
+                               call->out[0], gn_op_curve(call->node), (double)lo, (double)hi);
 }
 
 const gn_op_def gn_op_conv = {

@@ -204,6 +204,34 @@ static void fused_conv(void **state)
     }
 }
 
+static const gn_attr *curve_attrs(int kind)
+{
+    static gn_attr attrs[2];
+    static const char *const names[] = {"silu", "hard_swish", "leaky_relu"};
+    attrs[0] = gn_attr_string("activation", names[kind]);
+    attrs[1] = gn_attr_float("alpha", 0.2f);
+    return attrs;
+}
+
+static void fused_conv_with_activation(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof convs / sizeof *convs; i++) {
+        const conv_case *c = &convs[i];
+        conv_attrs a;
+        attrs_of(c, &a);
+        for (int form = 0; form < 6; form++) {
+            int x = INPUT("x", c->n, c->c, c->h, c->w), w = PARAM("w", c->k, c->c / c->group, c->r, c->s);
+            gn_shape y = gn_graph_value(g, value_of(op("", "Conv", 1, (int[]){x, w}, 2, a.list, a.n), 0))->shape;
+            int residual = INPUT("residual", (int)y.dim[0], (int)y.dim[1], (int)y.dim[2], (int)y.dim[3]);
+            const int in[4] = {x, w, PARAM("b", c->k), form & 1 ? nhwc(residual) : -1};
+            memcpy(a.list + a.n, curve_attrs(form / 2), 2 * sizeof *a.list);
+            outputs_of(op("gannet", "FusedConv", 1, in, 4, a.list, a.n + 2));
+            check(about("FusedConv with an activation", c));
+        }
+    }
+}
+
 static void conv_gradients(void **state)
 {
     (void)state;
@@ -510,15 +538,6 @@ static void adaptive_pooling(void **state)
 
 /* ---- normalisation ---- */
 
-static const gn_attr *curve_attrs(int kind)
-{
-    static gn_attr attrs[2];
-    static const char *const names[] = {"silu", "hard_swish", "leaky_relu"};
-    attrs[0] = gn_attr_string("activation", names[kind]);
-    attrs[1] = gn_attr_float("alpha", 0.2f);
-    return attrs;
-}
-
 /* Activations that the normalisation computes, and their slope in its gradient. */
 static void batch_norm_with_activation(void **state)
 {
@@ -793,6 +812,7 @@ int main(void)
         TEST(conv_forward),
         TEST(conv_of_computed_weights),
         TEST(fused_conv),
+        TEST(fused_conv_with_activation),
         TEST(conv_gradients),
         TEST(gemm),
         TEST(few_rows),

@@ -152,19 +152,23 @@ static void test_adaptive_pooling_is_spelled_in_onnx(void **ctx)
     }
 }
 
-/* FusedConv with every kind of clamp, with and without a residual and a bias. */
+/* FusedConv with every kind of clamp and activation, with and without a residual and a bias. */
 static void test_fused_conv_is_taken_apart(void **ctx)
 {
     (void)ctx;
     static const struct {
         bool has_bias, has_residual;
         float lo, hi;
-        const char *op;
+        const char *op, *activation;
     } cases[] = {
-        {true, false, -1e30f, 1e30f, "Conv"},
-        {false, true, 0, 1e30f, "Relu"},
-        {true, true, 0, 6, "Clip"},
-        {true, false, -0.5f, 0.25f, "Clip"},
+        {true, false, -1e30f, 1e30f, "Conv", NULL},
+        {false, true, 0, 1e30f, "Relu", NULL},
+        {true, true, 0, 6, "Clip", NULL},
+        {true, false, -0.5f, 0.25f, "Clip", NULL},
+        {true, false, -1e30f, 1e30f, "Sigmoid", "silu"},
+        {true, true, -0.5f, 0.25f, "Sigmoid", "silu"},
+        {false, true, -1e30f, 1e30f, "HardSigmoid", "hard_swish"},
+        {true, true, -1e30f, 1e30f, "LeakyRelu", "leaky_relu"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         gn_graph *g = NULL;
@@ -179,8 +183,12 @@ static void test_fused_conv_is_taken_apart(void **ctx)
         for (int k = 0; k < 3 && in[2] >= 0; k++)
             gn_tensor_set(gn_graph_value(g, in[2])->data, k, fixture_number(4, k));
         in[3] = cases[i].has_residual ? x : -1;
-        gn_attr attrs[2];
+        gn_attr attrs[4];
         int n_attrs = 0;
+        if (cases[i].activation) {
+            attrs[n_attrs++] = gn_attr_string("activation", cases[i].activation);
+            attrs[n_attrs++] = gn_attr_float("alpha", 0.3f);
+        }
         if (cases[i].lo > -1e29f)
             attrs[n_attrs++] = gn_attr_float("lo", cases[i].lo);
         if (cases[i].hi < 1e29f)

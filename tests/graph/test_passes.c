@@ -215,6 +215,38 @@ static void residual_blocks_become_one_node_per_convolution(void **state)
     gn_graph_destroy(&graph);
 }
 
+/* Convolutions take Silu, HardSwish and LeakyRelu in, with the sum behind them. */
+static void curves_are_taken_in(void **state)
+{
+    (void)state;
+    gn_graph *graph = fixture_graph();
+    int x = fixture_input(graph, "x", gn_shape_make(4, 2, 3, 6, 5));
+    int stem = block(graph, "stem", x, 4, "LeakyRelu");
+    int one = block(graph, "one", stem, 4, NULL);
+    int silu = fixture_binary(graph, "Mul", one, fixture_unary(graph, "Sigmoid", one));
+    int two = block(graph, "two", silu, 4, "HardSwish");
+    int sum = fixture_binary(graph, "Add", stem, two); /* behind the activation, as in the blocks of YOLO */
+    int gated = block(graph, "three", sum, 4, NULL);
+    int gate = fixture_unary(graph, "Sigmoid", gated); /* has a second reader: stays */
+    gn_graph_add_output(graph, fixture_binary(graph, "Mul", gated, gate));
+    gn_graph_add_output(graph, gate);
+    exact_batch_norms(graph);
+    gn_graph *fused = infer_alike(graph);
+    assert_int_equal(fixture_count(fused, "FusedConv"), 4);
+    assert_int_equal(gn_graph_node_count(fused), 6);
+    static const char *const wanted[] = {"leaky_relu", "silu", "hard_swish", ""};
+    for (int i = 0, k = 0; i < gn_graph_node_count(fused); i++) {
+        const gn_node *node = gn_graph_node(fused, i);
+        if (strcmp(node->op->name, "FusedConv") != 0)
+            continue;
+        assert_string_equal(gn_node_string(node, "activation", ""), wanted[k]);
+        assert_int_equal(gn_has_in(node, 3), k == 2);
+        k++;
+    }
+    gn_graph_destroy(&fused);
+    gn_graph_destroy(&graph);
+}
+
 /* What must not be taken in. */
 static void values_that_others_read_stay(void **state)
 {
@@ -381,6 +413,7 @@ int main(void)
         cmocka_unit_test(constants_are_folded),
         cmocka_unit_test(a_constant_update_is_not_folded),
         cmocka_unit_test(residual_blocks_become_one_node_per_convolution),
+        cmocka_unit_test(curves_are_taken_in),
         cmocka_unit_test(values_that_others_read_stay),
         cmocka_unit_test(networks_infer_alike),
         cmocka_unit_test(renewed_statistics_stay),

@@ -6,38 +6,10 @@
 #include <string.h>
 
 #include "check.h"
+#include "check_curve.h"
 #include "kernels/batchnorm.h"
 
 static const gn_clamp open_clamp = {-INFINITY, INFINITY}, relu = {0.0F, INFINITY}, relu6 = {0.0F, 6.0F};
-
-static double curve_value(gn_curve curve, double z)
-{
-    switch (curve.kind) {
-    case GN_CURVE_SILU:
-        return z / (1 + exp(-z));
-    case GN_CURVE_HARD_SWISH:
-        return z * fmin(fmax(z / 6 + 0.5, 0), 1);
-    case GN_CURVE_LEAKY_RELU:
-        return z < 0 ? (double)curve.alpha * z : z;
-    default:
-        return z;
-    }
-}
-
-static double curve_slope(gn_curve curve, double z)
-{
-    const double s = 1 / (1 + exp(-z));
-    switch (curve.kind) {
-    case GN_CURVE_SILU:
-        return s + z * s * (1 - s);
-    case GN_CURVE_HARD_SWISH:
-        return fabs(z) < 3 ? z / 3 + 0.5 : z > 0;
-    case GN_CURVE_LEAKY_RELU:
-        return z < 0 ? (double)curve.alpha : 1;
-    default:
-        return 1;
-    }
-}
 
 static size_t floats_of(const gn_bn *p)
 {
@@ -113,7 +85,7 @@ static void check_output(gn_check *c, const gn_bn_fwd *call)
         const size_t ch = i % (size_t)p->C;
         const double y =
             ((double)call->x[i] - (double)call->mean[ch]) * (double)call->invstd[ch] * (double)call->scale[ch];
-        expected[i] = curve_value(p->curve, y + (double)call->shift[ch]);
+        expected[i] = check_curve(p->curve, y + (double)call->shift[ch]);
         expected[i] = fmin(fmax(expected[i], (double)p->clamp.lo), (double)p->clamp.hi);
     }
     check_close_f64(c, "y", call->y, expected, floats_of(p), 1e-5, 1e-6);
@@ -131,10 +103,12 @@ static void formula_backward(gn_check *c, const gn_bn_bwd *call)
         const double xhat = ((double)call->x[i] - (double)call->mean[ch]) * (double)call->invstd[ch];
         g[i] = !call->y || (p->clamp.lo < call->y[i] && call->y[i] < p->clamp.hi) ? (double)call->dy[i] : 0;
         if (p->curve.kind != GN_CURVE_NONE)
-            g[i] *= curve_slope(p->curve, xhat * (double)call->scale[ch] + (double)call->shift[ch]);
+            g[i] *= check_curve_slope(p->curve, xhat * (double)call->scale[ch] + (double)call->shift[ch]);
         shift[ch] += g[i];
         scale[ch] += g[i] * xhat;
-        size[ch] += fabs(g[i]) * (1 + fabs(xhat));
+        /* A slope carries the rounding of the value that it is taken at. */
+        const double slope_size = p->curve.kind == GN_CURVE_NONE ? 0 : fabs((double)call->dy[i]);
+        size[ch] += (fabs(g[i]) + slope_size) * (1 + fabs(xhat));
     }
     for (size_t i = 0; i < n; i++) {
         const size_t ch = i % C;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "check_curve.h"
 #include "check_conv_layers.h"
 #include "kernels/conv.h"
 
@@ -188,6 +189,7 @@ typedef struct forward_options {
     bool has_bias, has_scale, has_residual, is_in_place, is_plain;
     gn_clamp clamp;
     const char *name;
+    gn_curve curve;
 } forward_options;
 
 static void *pack_forward(gn_check *c, const gn_conv *p, const float *w, const float *bias, const float *scale)
@@ -229,7 +231,7 @@ static void check_forward_case(gn_check *c, const gn_conv *p, const forward_opti
     const float *residual = o->has_residual ? check_random(c, n_dst, -3, 3) : NULL;
     float *dst = check_dst(c, n_dst);
     gn_conv_fwd call = {*p,  src,      pack_forward(c, p, w, bias, scale), residual,
-                        dst, o->clamp, check_zeros(c, (size_t)p->C)};
+                        dst, o->clamp, check_zeros(c, (size_t)p->C),       o->curve};
     if (o->is_in_place) {
         memcpy(dst, residual, n_dst * sizeof *dst);
         call.residual = dst;
@@ -240,7 +242,7 @@ static void check_forward_case(gn_check *c, const gn_conv *p, const forward_opti
     for (size_t i = 0; i < n_dst; i++) {
         const double factor = scale ? (double)scale[i % K] : 1.0, add_to = bias ? (double)bias[i % K] : 0.0;
         const double more = residual ? (double)residual[i] : 0.0;
-        f.sum[i] = f.sum[i] * factor + add_to + more;
+        f.sum[i] = check_curve(o->curve, f.sum[i] * factor + add_to) + more;
         f.sum[i] = fmin(fmax(f.sum[i], (double)o->clamp.lo), (double)o->clamp.hi);
         f.absolute[i] = f.absolute[i] * fabs(factor) + fabs(add_to) + fabs(more);
     }
@@ -259,7 +261,7 @@ static void check_forward_nan(gn_check *c)
     float *src = check_random(c, src_floats(p), -1, 1), *w = check_random(c, weight_floats(p), -1, 1);
     float *dst = check_dst(c, dst_floats(p));
     src[3 * 9 + 4] = NAN;
-    const gn_conv_fwd call = {*p, src, pack_forward(c, p, w, NULL, NULL), NULL, dst, {0, 6}, check_zeros(c, 9)};
+    const gn_conv_fwd call = {*p, src, pack_forward(c, p, w, NULL, NULL), NULL, dst, {0, 6}, check_zeros(c, 9), {0}};
     run_forward(&call, false, check_scratch(c, gn_conv_fwd_scratch_bytes(p)));
     for (int i = 0; i < 25 * 20; i++)
         check_that(c, (i / 20 == 3) == (bool)isnan(dst[i]), "element %d is %g", i, (double)dst[i]);
@@ -270,9 +272,12 @@ static void bench_forward(gn_check *c);
 void check_conv_forward(gn_check *c)
 {
     static const forward_options options[] = {
-        {true, false, false, false, false, {-INFINITY, INFINITY}, "bias"},
-        {true, true, true, false, false, {0, 6}, "scale, residual, clamp"},
-        {false, false, true, true, false, {0, INFINITY}, "in place"},
+        {true, false, false, false, false, {-INFINITY, INFINITY}, "bias", {0}},
+        {true, true, true, false, false, {0, 6}, "scale, residual, clamp", {0}},
+        {false, false, true, true, false, {0, INFINITY}, "in place", {0}},
+        {true, false, true, false, false, {-INFINITY, INFINITY}, "silu", {GN_CURVE_SILU, 0}},
+        {true, true, true, true, false, {-2, 2}, "hard_swish in place", {GN_CURVE_HARD_SWISH, 0}},
+        {true, false, false, false, false, {-INFINITY, INFINITY}, "leaky_relu", {GN_CURVE_LEAKY_RELU, 0.125F}},
     };
     static shape_list l;
     if (c->bench) {
@@ -281,10 +286,10 @@ void check_conv_forward(gn_check *c)
     }
     fill_shapes(&l);
     for (int i = 0; i < l.count; i++) {
-        const forward_options *o = &options[i % 3];
+        const forward_options *o = &options[i % 6];
         if (begin_case(c, &l.shapes[i], o->name))
             check_forward_case(c, &l.shapes[i], o);
-        const forward_options plain = {true, false, false, false, true, {-1, INFINITY}, "plain"};
+        const forward_options plain = {true, false, false, false, true, {-1, INFINITY}, "plain", {GN_CURVE_SILU, 0}};
         if (gn_conv_fwd_takes_plain(&l.shapes[i]) && begin_case(c, &l.shapes[i], plain.name))
             check_forward_case(c, &l.shapes[i], &plain);
     }
@@ -476,7 +481,8 @@ static void bench_forward_layer(gn_check *c, const conv_layer *layer, int N, int
                               NULL,
                               check_scratch(c, dst_floats(&p) * sizeof(float)),
                               {0, 6},
-                              check_zeros(c, (size_t)p.C)};
+                              check_zeros(c, (size_t)p.C),
+                              {0}};
     *total_s += layer->count * check_bench(c, label, bench_run_forward, &b, flops(&p), "flop");
     *total_flop += layer->count * flops(&p);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "check_curve.h"
 #include "kernels/depthwise.h"
 
 static size_t src_floats(const gn_conv *p)
@@ -87,6 +88,7 @@ static bool begin(gn_check *c, const gn_conv *p, const char *what)
 typedef struct fused {
     bool has_bias, has_scale, has_residual;
     gn_clamp clamp;
+    gn_curve curve;
 } fused;
 
 static void check_forward(gn_check *c, const gn_conv *p, fused with)
@@ -103,12 +105,12 @@ static void check_forward(gn_check *c, const gn_conv *p, fused with)
     formula f = {src, w, NULL, check_doubles(c, n), check_doubles(c, n)};
     visit_all(p, &f);
     for (size_t i = 0; i < n; i++) {
-        const double more =
-            (with.has_bias ? (double)bias[i % (size_t)p->C] : 0) + (with.has_residual ? (double)residual[i] : 0);
-        f.sum[i] = fmin(fmax(f.sum[i] + more, (double)with.clamp.lo), (double)with.clamp.hi);
+        const double bent = check_curve(with.curve, f.sum[i] + (with.has_bias ? (double)bias[i % (size_t)p->C] : 0));
+        const double more = with.has_residual ? (double)residual[i] : 0;
+        f.sum[i] = fmin(fmax(bent + more, (double)with.clamp.lo), (double)with.clamp.hi);
         f.absolute[i] += 2;
     }
-    gn_dw_fwd call = {*p, src, packed, with.has_residual ? residual : NULL, check_dst(c, n), with.clamp};
+    gn_dw_fwd call = {*p, src, packed, with.has_residual ? residual : NULL, check_dst(c, n), with.clamp, with.curve};
     for (int t = gn_dw_fwd_tasks(p) - 1; t >= 0; t--)
         gn_dw_fwd_task(&call, t);
     check_close_scaled(c, "dst", call.dst, f.sum, f.absolute, n, ((double)taps + 4) * 0x1p-24);
@@ -122,7 +124,7 @@ static void check_nan(gn_check *c)
     src[(4 * 11 + 5) * 19 + 18] = NAN;
     void *packed = check_scratch(c, gn_dw_pack_bytes(&p));
     gn_dw_pack(&p, check_random(c, weight_floats(&p), -1, 1), NULL, NULL, packed);
-    const gn_dw_fwd call = {p, src, packed, NULL, check_dst(c, dst_floats(&p)), {0, 6}};
+    const gn_dw_fwd call = {p, src, packed, NULL, check_dst(c, dst_floats(&p)), {0, 6}, {0}};
     for (int t = 0; t < gn_dw_fwd_tasks(&p); t++)
         gn_dw_fwd_task(&call, t);
     for (int i = 0; i < (int)dst_floats(&p); i++) {
@@ -188,8 +190,11 @@ static void check_backward_weight(gn_check *c, const gn_conv *p, bool has_bias)
 
 static void check_shape(gn_check *c, const gn_conv *p, int i)
 {
-    const fused with = {i % 2 == 0, i % 3 == 0, i % 5 == 0,
-                        i % 4 < 2 ? (gn_clamp){-INFINITY, INFINITY} : (gn_clamp){0, 0.5F}};
+    const fused with = {i % 2 == 0,
+                        i % 3 == 0,
+                        i % 5 == 0,
+                        i % 4 < 2 ? (gn_clamp){-INFINITY, INFINITY} : (gn_clamp){0, 0.5F},
+                        {(gn_curve_kind)(i % 7 < GN_CURVE_KINDS ? i % 7 : 0), 0.125F}};
     if (begin(c, p, "forward"))
         check_forward(c, p, with);
     if (begin(c, p, "data"))
@@ -268,7 +273,7 @@ static void bench(gn_check *c, gn_conv p)
     void *packed = check_scratch(c, gn_dw_pack_bytes(&p));
     gn_dw_pack(&p, w, NULL, NULL, packed);
     bench_call k = {
-        {p, src, packed, NULL, dst, {0, 6}},
+        {p, src, packed, NULL, dst, {0, 6}, {0}},
         {p, dst, packed, src, false},
         {p, src, dst, w, check_random(c, (size_t)p.C, 0, 1), check_scratch(c, gn_dw_bwd_weight_partial_bytes(&p))}};
     const double bytes = 4.0 * (double)(src_floats(&p) + dst_floats(&p)),

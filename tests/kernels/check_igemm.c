@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "check_curve.h"
 #include "kernels/igemm.h"
 
 enum { TAPS_MAX = 3, KC_MAX = 9, K_MAX = TAPS_MAX * KC_MAX, N_MAX = 32, ROW_FLOATS = 80 };
@@ -13,6 +14,7 @@ typedef struct tile_case {
     int m, n, taps, kc;
     bool has_residual, has_bias, bypass, is_aligned;
     gn_clamp clamp;
+    gn_curve curve;
 } tile_case;
 
 /* Operands of one tile; a[k][i] and b[k][j] as the contracts call them. */
@@ -54,6 +56,7 @@ static void compare_tile(gn_check *c, const tile_case *t, const gn_igemm *set, c
             double sum = o->bias ? (double)o->bias[j] : 0.0;
             for (int k = 0; k < o->k; k++)
                 sum += (double)o->a_values[k * set->mr + i] * (double)o->b_values[k * o->ldb + j];
+            sum = is_clamped ? check_curve(t->curve, sum) : sum;
             sum += o->residual ? (double)o->residual[o->row_off[i] + j] : 0.0;
             if (is_clamped)
                 sum = fmin(fmax(sum, (double)t->clamp.lo), (double)t->clamp.hi);
@@ -65,7 +68,7 @@ static void compare_tile(gn_check *c, const tile_case *t, const gn_igemm *set, c
 
 static gn_igemm_tile tile_get(const tile_case *t, const operands *o)
 {
-    return (gn_igemm_tile){o->dst, o->residual, o->bias, o->row_off, t->clamp, t->m, t->n, t->bypass};
+    return (gn_igemm_tile){o->dst, o->residual, o->bias, o->row_off, t->clamp, t->m, t->n, t->bypass, t->curve};
 }
 
 /* rows: A(i, tap*kc + k) lies kc values in a row per (tap, i). */
@@ -131,10 +134,16 @@ void check_igemm(gn_check *c)
     for (int m = 1; m <= set->mr && !c->bench; m++)
         for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
             for (size_t j = 0; j < sizeof sums / sizeof *sums; j++, variant += 5) {
-                const tile_case t = {
-                    m,           columns[i],  sums[j][0],
-                    sums[j][1],  variant & 1, variant & 2,
-                    variant & 4, variant & 8, {variant & 16 ? -0.5F : -INFINITY, variant & 16 ? 0.75F : INFINITY}};
+                const tile_case t = {m,
+                                     columns[i],
+                                     sums[j][0],
+                                     sums[j][1],
+                                     variant & 1,
+                                     variant & 2,
+                                     variant & 4,
+                                     variant & 8,
+                                     {variant & 16 ? -0.5F : -INFINITY, variant & 16 ? 0.75F : INFINITY},
+                                     {(gn_curve_kind)(variant / 5 % 7 < GN_CURVE_KINDS ? variant / 5 % 7 : 0), 0.125F}};
                 if (check_case(c, "%dx%d, %d taps of %d%s%s%s%s", t.m, t.n, t.taps, t.kc,
                                t.has_residual ? ", residual" : "", t.has_bias ? ", bias" : "",
                                t.bypass ? ", bypass" : "", t.is_aligned ? ", aligned" : ""))

@@ -53,6 +53,18 @@ const op_case op_cases[] = {
      .given = "x 1 2 3 4; w 2 -1; b 1 0.5; r 0 1 -9 2 3 0 0 10; s 0.5 2",
      /* 0.5*2x + 1 + r and 2*-x + 0.5 + r, clamped to 0..6 */
      .expect = "2 4 0 6 1.5 0 0 2.5"},
+    {.name = "FusedConv/activation",
+     .graph = "input 'x' f32 [1,1,2,2]\ninput 'w' f32 [1,1,1,1]\ninput 'b' f32 [1]\ninput 'r' f32 [1,1,2,2]\n"
+              "node 'FusedConv' 'gannet' 'conv' ('x' 'w' 'b' 'r') -> ('y') "
+              "{activation: string 'leaky_relu'; alpha: float 0.25; hi: float 6}\noutput 'y'\n",
+     .given = "x 1 -2 3 4; w 2; b 1; r 1 1 -9 2",
+     /* 2x + 1, negative ones a quarter, then + r, then at most 6 */
+     .expect = "4 0.25 -2 6"},
+    {.name = "FusedConv/silu",
+     .graph = "input 'x' f32 [1,1,2,2]\ninput 'w' f32 [1,1,1,1]\n"
+              "node 'FusedConv' 'gannet' 'conv' ('x' 'w') -> ('y') {activation: string 'silu'}\noutput 'y'\n",
+     .given = "x -2 -0.5 0 1.25; w 2",
+     .expect = "-0.071944839848 -0.268941421370 0 2.310354549742"},
     {.name = "FusedConv/without options",
      .graph = "input 'x' f32 [1,2,4,3]\ninput 'w' f32 [3,2,2,2]\n"
               "node 'FusedConv' 'gannet' 'conv' ('x' 'w') -> ('y')\noutput 'y'\n"},

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "backend/cpu/cpu_internal.h"
 #include "kernels/depthwise.h"
+#include "ops/curve_rules.h"
 
 /* Sizes from attributes; x: [N,C,H,W], w: [K,C/g,R,S], y: [N,K,P,Q]. */
 static gn_conv conv_sizes(const gn_node *node, const gn_shape *x, const gn_shape *w, const gn_shape *y)
@@ -168,11 +169,11 @@ static void run_forward(gn_exec *exec, const gn_cpu_step *step)
     float *dst = gn_cpu_out(exec, step, 0);
     forward_job job = {.exec = exec};
     if (step->is_depthwise) {
-        job.depthwise = (gn_dw_fwd){*p, src, packed, residual, dst, step->clamp};
+        job.depthwise = (gn_dw_fwd){*p, src, packed, residual, dst, step->clamp, gn_op_curve(step->node)};
         gn_pool_run(exec->device->pool, gn_dw_fwd_tasks(p), depthwise_task, &job);
         return;
     }
-    job.call = (gn_conv_fwd){*p, src, packed, residual, dst, step->clamp, exec->device->zeros};
+    job.call = (gn_conv_fwd){*p, src, packed, residual, dst, step->clamp, exec->device->zeros, gn_op_curve(step->node)};
     gn_pool_run(exec->device->pool, gn_conv_fwd_tasks(p), step->src_is_plain ? plain_task : dense_task, &job);
 }
 

@@ -261,7 +261,7 @@ static void run_abt_few(gn_exec *exec, const gn_cpu_step *step)
     linear_job job = {.exec = exec, .p = p, .w = gn_cpu_in(exec, step, 0), .packed = scratch};
     gn_pool_run(exec->device->pool, gn_conv_pack_panels(p), pack_forward_task, &job);
     job.forward =
-        (gn_conv_fwd){*p, gn_cpu_in(exec, step, 1), scratch, NULL, turned, {-INFINITY, INFINITY}, exec->device->zeros};
+        (gn_conv_fwd){*p, gn_cpu_in(exec, step, 1), scratch, NULL, turned, {-INFINITY, INFINITY}, exec->device->zeros, {0}};
     gn_pool_run(exec->device->pool, gn_conv_fwd_tasks(p), forward_task, &job);
     turn_job turn = {turned,     gn_cpu_in(exec, step, 2), gn_cpu_out(exec, step, 0), (size_t)p->K, (size_t)p->N,
                      step->clamp};
@@ -281,7 +281,7 @@ static void run(gn_exec *exec, const gn_cpu_step *step)
         pack(exec, step, kind, b, packed);
     switch (kind) {
     case PRODUCT_ABT:
-        job.forward = (gn_conv_fwd){*p, a, packed, NULL, y, step->clamp, zeros};
+        job.forward = (gn_conv_fwd){*p, a, packed, NULL, y, step->clamp, zeros, {0}};
         gn_pool_run(pool, gn_conv_fwd_tasks(p), forward_task, &job);
         break;
     case PRODUCT_AB:

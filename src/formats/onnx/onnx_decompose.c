@@ -29,7 +29,7 @@ static const char *binary(gn_onnx_build *b, const gn_node *node, const char *op,
     return gn_onnx_step(b, node, op, part, x, y, NULL, 0);
 }
 
-/* ---- gannet.FusedConv: Conv, then Add, then Relu or Clip ---- */
+/* ---- gannet.FusedConv: Conv, then an activation, then Add, then Relu or Clip ---- */
 
 static bool is_conv_attr(const char *name)
 {
@@ -72,18 +72,45 @@ static const char *fused_weight(gn_onnx_build *b, const gn_node *node)
     return gn_onnx_put_tensor(b, node->name, "folded_weight", &w->shape, scaled, GN_ONNX_ROLE_TRAINED);
 }
 
+/* The activation of src into `out`. */
+static void write_curve(gn_onnx_build *b, const gn_node *node, const char *src, const char *out)
+{
+    const char *kind = gn_node_string(node, "activation", ""), *gate = gn_onnx_name(b, node->name, "gate");
+    const bool is_silu = strcmp(kind, "silu") == 0;
+    const gn_attr slope = gn_attr_float("alpha", 1.0f / 6), offset = gn_attr_float("beta", 0.5f);
+    if (strcmp(kind, "leaky_relu") == 0) {
+        const gn_attr alpha = gn_attr_float("alpha", gn_node_float(node, "alpha", 0.01f));
+        gn_onnx_put_attr(b, gn_onnx_emit(b, "LeakyRelu", gn_onnx_name(b, node->name, "leaky"), &src, 1, &out, 1),
+                         &alpha);
+        return;
+    }
+    Onnx__NodeProto *made = gn_onnx_emit(b, is_silu ? "Sigmoid" : "HardSigmoid", gate, &src, 1, &gate, 1);
+    if (!is_silu) {
+        gn_onnx_put_attr(b, made, &slope);
+        gn_onnx_put_attr(b, made, &offset);
+    }
+    const char *factors[2] = {src, gate};
+    gn_onnx_emit(b, "Mul", gn_onnx_name(b, node->name, "bent"), factors, 2, &out, 1);
+}
+
 static gn_status write_fused_conv(gn_onnx_build *b, const gn_node *node)
 {
     float lo = gn_node_float(node, "lo", -INFINITY), hi = gn_node_float(node, "hi", INFINITY);
-    bool has_add = gn_has_in(node, 3), has_clamp = !isinf(lo) || !isinf(hi);
+    bool has_add = gn_has_in(node, 3), has_clamp = !isinf(lo) || !isinf(hi), bends = gn_node_attr(node, "activation");
     const char *in[3] = {gn_onnx_in(b, node, 0), fused_weight(b, node), gn_onnx_in(b, node, 2)};
     if (!*in[1] && !b->failed)
         return gn_onnx_cannot(b, node, "its weights are not constant f32 numbers");
-    const char *conv_out = has_add || has_clamp ? gn_onnx_name(b, node->name, "conv") : gn_onnx_out(b, node, 0);
+    const char *conv_out =
+        bends || has_add || has_clamp ? gn_onnx_name(b, node->name, "conv") : gn_onnx_out(b, node, 0);
     Onnx__NodeProto *conv = gn_onnx_emit(b, "Conv", node->name, in, gn_has_in(node, 2) ? 3 : 2, &conv_out, 1);
     for (int i = 0; i < node->n_attrs; i++)
         if (is_conv_attr(node->attrs[i].name))
             gn_onnx_put_attr(b, conv, &node->attrs[i]);
+    if (bends) {
+        const char *bent = has_add || has_clamp ? gn_onnx_name(b, node->name, "activation") : gn_onnx_out(b, node, 0);
+        write_curve(b, node, conv_out, bent);
+        conv_out = bent;
+    }
     const char *sum = conv_out;
     if (has_add) {
         const char *terms[2] = {conv_out, gn_onnx_in(b, node, 3)};

@@ -1,5 +1,6 @@
 /* Depthwise convolution, plain C: the specification of depthwise.h, for a range of rows.
  * SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/ref/curve_ref.h"
 #include "kernels/vec_tables.h"
 
 static void gn_f32_dw_fwd__ref(const gn_dw_fwd *call, gn_rows rows)
@@ -19,6 +20,7 @@ static void gn_f32_dw_fwd__ref(const gn_dw_fwd *call, gn_rows rows)
                     sum += (double)call->src[((n * p->H + h) * p->W + w) * p->C + c] *
                            (double)weight[(int64_t)t * p->C + c];
             }
+            sum = gn_curve_ref(call->curve, sum);
             if (call->residual)
                 sum += (double)call->residual[at];
             const float y = (float)sum;

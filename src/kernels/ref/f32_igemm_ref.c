@@ -2,6 +2,7 @@
  * summed in double.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/igemm.h"
+#include "kernels/ref/curve_ref.h"
 
 enum { MR = 4, NR = 16 };
 
@@ -18,7 +19,8 @@ static void tile_end(const gn_igemm_tile *tile, double acc[MR][NR], bool is_fina
         float *dst = tile->dst + tile->row_off[i];
         const float *residual = tile->residual ? tile->residual + tile->row_off[i] : NULL;
         for (int j = 0; j < tile->n; j++) {
-            float y = (float)(acc[i][j] + (residual ? (double)residual[j] : 0.0));
+            const double sum = is_final ? gn_curve_ref(tile->curve, acc[i][j]) : acc[i][j];
+            float y = (float)(sum + (residual ? (double)residual[j] : 0.0));
             if (!is_final) {
                 dst[j] = y;
                 continue;

@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include "kernels/igemm.h"
+#include "kernels/vec_curves.h"
 
 #define VF                   __m256
 #define VEC                  8

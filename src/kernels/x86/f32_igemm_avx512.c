@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include "kernels/igemm.h"
+#include "kernels/vec_curves.h"
 
 #define VF                   __m512
 #define VEC                  16
