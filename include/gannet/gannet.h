@@ -31,11 +31,15 @@ typedef struct gn_message {
     char text[1024];
 } gn_message;
 
-/* All zero: all cores, the model's own size, one picture at a time. */
+/* All zero: all cores, the model's own size and limits, one picture at a time. */
 typedef struct gn_model_options {
     int threads;          /* 1..256 */
     int imgsz_w, imgsz_h; /* pixels */
     int batch; /* 1..4096: pictures that gn_model_run takes at once; more than one keeps a second copy of the weights */
+    float conf; /* above 0 to 1: objects with a lower score are left out; 0: the model's own limit */
+    float
+        iou; /* above 0 to 1: of two boxes of a class that overlap more the better one stays; 0: the model's own limit */
+    int max_det; /* 1..300 objects of a picture; 0: 300 */
 } gn_model_options;
 
 /* One object.  x1 y1 x2 y2: pixels of the upright picture.  score: 0..1.  cls: class number. */
@@ -69,11 +73,12 @@ GN_API int gn_model_predict_rgb(gn_model *model, const uint8_t *rgb, int width, 
                                 gn_found *found, int max_found, int *n_found_out, gn_message *message);
 
 /* Runs on numbers: input f32 [n,C,H,W], normalised; n 1..4096, which is cut into pieces of the options' batch, the rest into single
- * pictures.  *output_out: the first output, valid until the next call; *n_per_item_out: its numbers per picture. */
+ * pictures.  *output_out: the first output, valid until the next call; *n_per_item_out: its numbers per picture.  A detector's first output
+ * is all its candidates' boxes. */
 GN_API int gn_model_run(gn_model *model, const float *input, int n, const float **output_out, int64_t *n_per_item_out,
                         gn_message *message);
 
-/* Nanoseconds that the last predict took: [0] decoding and resizing, [1] the network, [2] reading its output. */
+/* Nanoseconds that the last predict took: [0] decoding and resizing, [1] the network, [2] reading its output (of a detector: from candidates to objects). */
 GN_API void gn_model_times(const gn_model *model, int64_t ns_out[3]);
 
 #ifdef __cplusplus

@@ -3,6 +3,7 @@
 #ifndef GANNET_RUN_API_H
 #define GANNET_RUN_API_H
 
+#include "run/detector_tail.h"
 #include "run/model_info.h"
 #include "run/session.h"
 

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "gannet/formats_api.h"
+#include "gannet/run_api.h"
 #include "gannet/zoo_api.h"
 
 #define MIN_SIDE 8
@@ -87,7 +88,9 @@ gn_status gn_cli_model_load(const char *model, const gn_args *args, gn_graph **g
     }
     gn_graph *graph = NULL;
     GN_TRY(gn_onnx_read(model, NULL, &graph, err));
-    gn_status status = size.width ? resize(graph, size, err) : GN_OK;
+    gn_status status = gn_detector_restore_tail(graph, err);
+    if (status == GN_OK && size.width)
+        status = resize(graph, size, err);
     if (status == GN_OK)
         *graph_out = graph;
     else

@@ -52,7 +52,14 @@ static int open_model(const char *path, const void *bytes, size_t n, const gn_mo
     gn_error err = {0};
     gn_session_options o = {0};
     if (options)
-        o = (gn_session_options){.threads = options->threads, .imgsz_w = options->imgsz_w, .imgsz_h = options->imgsz_h};
+        o = (gn_session_options){.threads = options->threads,
+                                 .imgsz_w = options->imgsz_w,
+                                 .imgsz_h = options->imgsz_h,
+                                 .has_conf = options->conf > 0,
+                                 .conf = options->conf,
+                                 .has_iou = options->iou > 0,
+                                 .iou = options->iou,
+                                 .max_det = options->max_det};
     gn_model *model = gn_calloc(1, sizeof *model);
     gn_status status = model ? GN_OK : gn_fail(&err, GN_ENOMEM, "no memory to open the model");
     if (status == GN_OK)

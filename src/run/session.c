@@ -9,6 +9,7 @@
 #include "formats/onnx/onnx_format.h"
 #include "formats/onnx/onnx_reader.h"
 #include "graph/passes.h"
+#include "run/detector_tail.h"
 #include "run/session_detect.h"
 
 #define MAX_THREADS 256
@@ -105,7 +106,7 @@ static gn_status setup(gn_session *s, const gn_session_options *options, gn_erro
         s->info.conf = options->conf;
     const bool is_detector = s->info.decode == GN_DECODE_DETECT;
     if (is_detector)
-        GN_TRY(gn_session_cut_detector(s->graph, &s->info, err));
+        GN_TRY(gn_detector_restore_tail(s->graph, err));
     gn_status status = make_inference_form(s, err);
     if (status != GN_OK)
         return is_detector && status == GN_ESHAPE ? gn_session_explain_size(&s->info, err) : status;

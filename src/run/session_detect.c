@@ -1,65 +1,8 @@
-/* Detectors in a session: the graph ends behind the raw maps and is decoded by Gannet's own operator; what that finds is thinned out and
- * placed in the picture.
+/* Detectors in a session: what the graph finds is thinned out and placed in the picture.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "run/session_detect.h"
 
-#include <string.h>
-
-#include "graph/op.h"
-#include "graph/passes.h"
-
 /* ---- opening ---- */
-
-static bool ends_in_decode(const gn_graph *graph)
-{
-    const int value = gn_graph_output_count(graph) == 2 ? gn_graph_output(graph, 0) : -1;
-    const int producer = value >= 0 ? gn_graph_value(graph, value)->producer : -1;
-    return producer >= 0 && strcmp(gn_graph_node(graph, producer)->op->name, "DetectDecode") == 0;
-}
-
-/* Values named in "raw0,raw1"; how many, or -1 when one is not there or there are more than `most`. */
-static int find_maps(const gn_graph *graph, const char *names, int *map, int most)
-{
-    int n = 0;
-    for (char name[64]; *names; n++) {
-        const size_t length = strcspn(names, ",");
-        if (length == 0 || length >= sizeof name || n >= most)
-            return -1;
-        memcpy(name, names, length);
-        name[length] = '\0';
-        map[n] = gn_graph_find_value(graph, name);
-        if (map[n] < 0)
-            return -1;
-        names += length + (names[length] == ',');
-    }
-    return n;
-}
-
-gn_status gn_session_cut_detector(gn_graph *graph, const gn_model_info *info, gn_error *err)
-{
-    const char *names = gn_graph_meta_get(graph, "gannet.raw"), *line = gn_graph_meta_get(graph, "gannet.detector");
-    int in[GN_DETECTOR_MAX_MAPS + 1];
-    if (!names || !line || ends_in_decode(graph))
-        return GN_OK;
-    int n = find_maps(graph, names, in, GN_DETECTOR_MAX_MAPS);
-    if (n < 0)
-        return GN_OK; /* the file has lost them: its own tail decodes */
-    if (n != info->detector.n_maps)
-        return gn_fail(err, GN_EFORMAT, "the model's metadata gannet.raw is '%.80s'; %d names were expected", names,
-                       info->detector.n_maps);
-    if (info->detector.kind == GN_DETECTOR_YOLOV1)
-        in[n++] = gn_graph_input(graph, 0);
-    const gn_attr attr = gn_attr_string("detector", line);
-    const int node = gn_graph_add_node(graph, "DetectDecode", "gannet", "decode", in, n, 2, &attr, 1);
-    if (node < 0)
-        return gn_graph_error(graph, err);
-    gn_graph_clear_outputs(graph);
-    for (int i = 0; i < 2; i++)
-        if (gn_graph_add_output(graph, gn_graph_node(graph, node)->out[i]) != GN_OK)
-            return gn_graph_error(graph, err);
-    const gn_status status = gn_pass_prune(graph);
-    return status == GN_OK ? status : gn_fail(err, status, "no memory to prepare the model");
-}
 
 gn_status gn_session_explain_size(const gn_model_info *info, gn_error *err)
 {

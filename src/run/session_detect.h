@@ -5,10 +5,6 @@
 
 #include "run/session_internal.h"
 
-/* Where the metadata name a detector's raw maps, cuts the graph off behind them and appends Gannet's own decoding: whatever a file says
- * there, in operators for other runtimes and for one size of the input, boxes come from the same code, at any size.  A graph that ends in
- * that operator, or names no maps, stays as it is.  GN_ESHAPE, GN_EFORMAT, GN_ENOMEM. */
-gn_status gn_session_cut_detector(gn_graph *graph, const gn_model_info *info, gn_error *err);
 /* Takes the options over and makes room; the graph is in its form for inference.  GN_EINVAL: an option out of its range;
  * GN_EUNSUPPORTED: the outputs are no boxes and scores. */
 gn_status gn_session_setup_detector(gn_session *session, const gn_session_options *options, gn_error *err);
