@@ -176,6 +176,12 @@ static gn_status show(const gn_args *args, const char *split, const gn_val_resul
     if (r->has_objects) {
         gn_jsonw_num(&j, "voc_ap11", r->voc_ap11);
         gn_jsonw_num(&j, "voc_ap", r->voc_ap);
+        if (gn_args_has(args, "predictions")) {
+            gn_jsonw_object(&j, "seconds");
+            gn_jsonw_num(&j, "read", r->read_s);
+            gn_jsonw_num(&j, "score", r->score_s);
+            gn_jsonw_end(&j);
+        }
         gn_jsonw_object(&j, "speed_ms");
         gn_jsonw_num(&j, "preprocess", r->preprocess_ms);
         gn_jsonw_num(&j, "infer", r->scored.infer_ms);
@@ -210,9 +216,13 @@ static gn_status score_predictions(const gn_args *args, gn_val_result *r, gn_err
 {
     gn_coco_scoring s;
     const gn_accuracy_options o = accuracy_options(args);
+    const int64_t begin = gn_now_ns();
     GN_TRY(gn_coco_scoring_read(gn_args_str(args, "data"), gn_args_str(args, "predictions"), &s, err));
+    const int64_t ready = gn_now_ns();
     warn_of_truth(&s, gn_args_str(args, "data"));
     gn_status status = gn_val_result_take(r, &s.scored, s.class_name, (int)s.scored.n_classes, &o, err);
+    r->read_s = (double)(ready - begin) * 1e-9;
+    r->score_s = (double)(gn_now_ns() - ready) * 1e-9;
     if (status == GN_OK)
         status = show(args, NULL, r, err);
     gn_coco_scoring_deinit(&s);
@@ -271,9 +281,13 @@ static void time_preprocess(gn_session *session, const gn_dataset *dataset, gn_s
     r->preprocess_ms = n > 0 ? (double)ns * 1e-6 / (double)n : (double)NAN;
 }
 
-static gn_session_options session_options(const gn_args *args)
+static gn_session_options session_options(const gn_args *args, const gn_graph *model)
 {
-    gn_session_options o = gn_accuracy_session_options((gn_session_options){.threads = gn_cli_threads(args)});
+    const gn_session_options plain = {.threads = gn_cli_threads(args)};
+    const char *decode = gn_graph_meta_get(model, "gannet.decode");
+    if (!decode || strcmp(decode, "detect") != 0)
+        return plain;
+    gn_session_options o = gn_accuracy_session_options(plain);
     if (gn_args_has(args, "conf"))
         o.conf = (float)gn_args_double(args, "conf");
     if (gn_args_has(args, "iou"))
@@ -290,12 +304,14 @@ static gn_status validate_model(const gn_args *args, gn_val_result *r, gn_error 
     gn_dataset *dataset = NULL;
     gn_split split = GN_SPLIT_VAL;
     gn_dataset_options data = gn_dataset_default_options();
-    const gn_session_options options_of_session = session_options(args);
+    gn_session_options opened = {0};
     data.coarse_labels = strcmp(gn_args_str(args, "labels"), "coarse") == 0;
     gn_split_parse(gn_args_str(args, "split"), &split);
     gn_status status = gn_cli_model_load(gn_args_positional(args, 0), args, &graph, err);
-    if (status == GN_OK)
-        status = gn_session_take_graph(&graph, &options_of_session, &session, err);
+    if (status == GN_OK) {
+        opened = session_options(args, graph);
+        status = gn_session_take_graph(&graph, &opened, &session, err);
+    }
     if (status == GN_OK)
         status = gn_dataset_open(gn_args_str(args, "data"), &data, &dataset, err);
     if (status == GN_OK)

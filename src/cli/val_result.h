@@ -13,8 +13,9 @@ typedef struct gn_val_result {
     gn_coco_class *classes; /* [scored.n_classes] owned */
     gn_voc_class *voc;      /* [scored.n_classes] owned */
     double voc_ap11, voc_ap;
-    const char **names;   /* [scored.n_classes] owned array; the strings are borrowed, or lie in `arena` */
-    double preprocess_ms; /* per picture; NaN: nothing was run */
+    const char **names;     /* [scored.n_classes] owned array; the strings are borrowed, or lie in `arena` */
+    double preprocess_ms;   /* per picture; NaN: nothing was run */
+    double read_s, score_s; /* of somebody else's detections: to read the files, to count everything */
     gn_arena *arena;
 } gn_val_result;
 
