@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/cpu.h"
 #include "base/status.h"
 #include "image/resize.h"
 
@@ -23,7 +24,7 @@ static inline float luma(const uint8_t *p)
 #define BLOCK 64
 
 typedef struct planes {
-    float r[BLOCK], g[BLOCK], b[BLOCK];
+    uint8_t r[BLOCK], g[BLOCK], b[BLOCK];
 } planes;
 
 static inline float at_most(float x, float most) /* 0..most */
@@ -34,7 +35,7 @@ static inline float at_most(float x, float most) /* 0..most */
 
 /* The hexcone: hue as turns from 0 to 1, saturation 0..1, value 0..255; changed, and back.  The channels lie between `none` and v; which of
  * them falls or rises follows from the sixth of the circle, 0..6. */
-static void change_hsv(planes *p, float hue_shift, float sat_gain, float val_gain)
+static inline __attribute__((always_inline)) void change_hsv(planes *p, float hue_shift, float sat_gain, float val_gain)
 {
     for (int i = 0; i < BLOCK; i++) {
         const float r = p->r[i], g = p->g[i], b = p->b[i];
@@ -59,11 +60,38 @@ static void change_hsv(planes *p, float hue_shift, float sat_gain, float val_gai
         const float g0 = sixth < 1.0f ? rising : v, g3 = sixth == 3.0f ? falling : none;
         const float b2 = sixth == 2.0f ? rising : v, b5 = sixth == 5.0f ? falling : none;
         const float r23 = sixth < 1.0f ? v : r1, g12 = sixth < 3.0f ? g0 : g3, b34 = sixth < 5.0f ? b2 : b5;
-        p->r[i] = sixth > 3.0f ? r4 : r23;
-        p->g[i] = sixth == 6.0f ? rising : g12;
+        const float red = sixth > 3.0f ? r4 : r23, green = sixth == 6.0f ? rising : g12;
         const float b25 = sixth == 6.0f ? none : b34;
-        p->b[i] = sixth < 2.0f ? none : b25;
+        const float blue = sixth < 2.0f ? none : b25;
+        p->r[i] = (uint8_t)(int)(red + 0.5f);
+        p->g[i] = (uint8_t)(int)(green + 0.5f);
+        p->b[i] = (uint8_t)(int)(blue + 0.5f);
     }
+}
+
+/* The same for longer vectors, with the same bits: nothing is fused. */
+typedef void change_fn(planes *p, float hue_shift, float sat_gain, float val_gain);
+
+static void change_hsv_plain(planes *p, float hue_shift, float sat_gain, float val_gain)
+{
+    change_hsv(p, hue_shift, sat_gain, val_gain);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void change_hsv_avx2(planes *p, float hue_shift, float sat_gain, float val_gain)
+{
+    change_hsv(p, hue_shift, sat_gain, val_gain);
+}
+#endif
+
+static change_fn *choose_change(void)
+{
+#if defined(__x86_64__)
+    const gn_cpu_level level = gn_cpu_current();
+    if (level >= GN_CPU_AVX2 && level < GN_CPU_NEON)
+        return change_hsv_avx2;
+#endif
+    return change_hsv_plain;
 }
 
 void gn_image_hsv(gn_image *image, float hue_shift, float sat_gain, float val_gain)
@@ -71,6 +99,7 @@ void gn_image_hsv(gn_image *image, float hue_shift, float sat_gain, float val_ga
     GN_ASSERT(image->channels == 3);
     if (!(fabsf(hue_shift) < 2.0f))
         hue_shift -= floorf(hue_shift);
+    change_fn *change = choose_change();
     planes p = {{0}, {0}, {0}};
     for (int y = 0; y < image->height; y++) {
         uint8_t *row = image->data + (size_t)y * image->stride_bytes;
@@ -81,11 +110,11 @@ void gn_image_hsv(gn_image *image, float hue_shift, float sat_gain, float val_ga
                 p.g[i] = row[3 * i + 1];
                 p.b[i] = row[3 * i + 2];
             }
-            change_hsv(&p, hue_shift, sat_gain, val_gain);
+            change(&p, hue_shift, sat_gain, val_gain);
             for (int i = 0; i < n; i++) {
-                row[3 * i] = (uint8_t)(int)(p.r[i] + 0.5f);
-                row[3 * i + 1] = (uint8_t)(int)(p.g[i] + 0.5f);
-                row[3 * i + 2] = (uint8_t)(int)(p.b[i] + 0.5f);
+                row[3 * i] = p.r[i];
+                row[3 * i + 1] = p.g[i];
+                row[3 * i + 2] = p.b[i];
             }
         }
     }
