@@ -61,20 +61,21 @@ static const id_place *find_id(const id_place *list, int64_t n, int64_t id)
 
 /* --- which files ---------------------------------------------------------------------------------------------------- */
 
-static bool is_coco_file(const gn_dataset *d, const char *path)
+static gn_status is_coco_file(const gn_dataset *d, const char *path, bool *is_out)
 {
-    if (!gn_has_suffix(path, ".json"))
-        return false;
-    if (d->archive != NULL) /* what it is, is seen when it is read */
-        return true;
+    *is_out = gn_has_suffix(path, ".json");
+    if (!*is_out || d->archive != NULL) /* what a member is, is seen when it is read */
+        return GN_OK;
     char *bytes = gn_alloc(LOOK_BYTES);
-    FILE *file = bytes != NULL ? fopen(path, "rb") : NULL;
+    if (bytes == NULL)
+        return GN_ENOMEM;
+    FILE *file = fopen(path, "rb");
     const size_t n = file != NULL ? fread(bytes, 1, LOOK_BYTES, file) : 0;
     if (file != NULL)
         fclose(file);
-    const bool is = n > 0 && gn_coco_file_is(bytes, n);
+    const gn_status status = gn_coco_file_is(bytes, n, is_out);
     gn_free(bytes);
-    return is;
+    return status;
 }
 
 static gn_status add_source(coco_set *set, const char *path, gn_split split, gn_error *err)
@@ -94,13 +95,18 @@ static gn_status find_in_annotations(coco_set *set, const char *folder, gn_error
     const char **names;
     size_t n;
     if (gn_path_join(folder, "annotations", annotations, sizeof annotations) != GN_OK ||
-        !gn_data_is_dir(set->d, annotations) || gn_data_list(set->d, annotations, &names, &n, NULL) != GN_OK)
+        !gn_data_is_dir(set->d, annotations))
         return GN_OK;
+    GN_TRY(gn_data_names(set->d, annotations, &names, &n));
     for (int pass = 0; pass < 2 && set->n == 0; pass++)
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
+            bool is = false;
             if (names[i][0] != '.' && (pass == 1 || gn_has_prefix(names[i], "instances")) &&
-                gn_path_join(annotations, names[i], path, sizeof path) == GN_OK && is_coco_file(set->d, path))
+                gn_path_join(annotations, names[i], path, sizeof path) == GN_OK)
+                GN_TRY(is_coco_file(set->d, path, &is));
+            if (is)
                 GN_TRY(add_source(set, path, gn_data_split_of_name(names[i]), err));
+        }
     return GN_OK;
 }
 
@@ -127,17 +133,17 @@ static gn_status find_files(coco_set *set, const char *path, gn_error *err)
     return set->n > 0 ? GN_OK : find_beside_pictures(set, path, err);
 }
 
-bool gn_coco_is(const gn_dataset *d, const char *path)
+gn_status gn_coco_is(gn_dataset *d, const char *path, bool *is_out)
 {
     if (!gn_data_is_dir(d, path))
-        return is_coco_file(d, path);
-    gn_dataset *borrowed = (gn_dataset *)(uintptr_t)d; /* finding files changes nothing of it but its arena */
-    coco_set set = {.d = borrowed, .source = gn_calloc(MAX_FILES, sizeof *set.source)};
+        return is_coco_file(d, path, is_out);
+    coco_set set = {.d = d, .source = gn_calloc(MAX_FILES, sizeof *set.source)};
     if (set.source == NULL)
-        return false;
-    const bool is = find_files(&set, path, NULL) == GN_OK && set.n > 0;
+        return GN_ENOMEM;
+    const gn_status status = find_files(&set, path, NULL);
     gn_free(set.source);
-    return is;
+    *is_out = set.n > 0;
+    return status == GN_ENOMEM ? status : GN_OK;
 }
 
 /* --- categories ----------------------------------------------------------------------------------------------------- */

@@ -306,12 +306,11 @@ void gn_coco_file_deinit(gn_coco_file *file)
     memset(file, 0, sizeof *file);
 }
 
-bool gn_coco_file_is(const char *bytes, size_t n)
+gn_status gn_coco_file_is(const char *bytes, size_t n, bool *is_out)
 {
     gn_json_pull *p = NULL;
     bool is = false;
-    if (gn_pull_open_memory(bytes, n, "", &p, NULL) != GN_OK)
-        return false;
+    GN_TRY(gn_pull_open_memory(bytes, n, "", &p, NULL));
     if (gn_pull_peek(p) == GN_PULL_OBJECT) {
         gn_pull_enter(p, GN_PULL_OBJECT);
         while (!is && gn_pull_more(p)) {
@@ -321,8 +320,10 @@ bool gn_coco_file_is(const char *bytes, size_t n)
                 gn_pull_skip(p);
         }
     }
+    const gn_status status = gn_pull_status(p);
     gn_pull_close(&p);
-    return is;
+    *is_out = is;
+    return status == GN_ENOMEM ? status : GN_OK;
 }
 
 /* --- detections ----------------------------------------------------------------------------------------------------- */

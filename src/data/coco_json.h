@@ -96,7 +96,7 @@ gn_status gn_coco_detections_parse(const char *bytes, size_t n, const char *name
 void gn_coco_detections_deinit(gn_coco_detections *detections);
 
 /* Whether a file looks like COCO's ground truth: the first thing in its top object's keys that is known is one of images, annotations
- * and categories.  False for anything that is no such JSON. */
-bool gn_coco_file_is(const char *bytes, size_t n);
+ * and categories.  False for anything that is no such JSON.  GN_ENOMEM. */
+gn_status gn_coco_file_is(const char *bytes, size_t n, bool *is_out);
 
 #endif

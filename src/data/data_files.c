@@ -49,6 +49,13 @@ gn_status gn_data_list(const gn_dataset *d, const char *path, const char ***name
     return gn_archive_list(d->archive, name, d->arena, names_out, n_out, err);
 }
 
+gn_status gn_data_names(const gn_dataset *d, const char *path, const char ***names_out, size_t *n_out)
+{
+    *n_out = 0;
+    const gn_status status = gn_data_list(d, path, names_out, n_out, NULL);
+    return status == GN_ENOMEM ? status : GN_OK;
+}
+
 gn_status gn_data_read(const gn_dataset *d, const char *path, size_t max_bytes, char **data_out, size_t *bytes_out,
                        gn_error *err)
 {

@@ -78,7 +78,9 @@ static gn_status check_options(const gn_dataset_options *o, gn_error *err)
 
 static gn_status read_csv(gn_dataset *d, const char *path, gn_error *err)
 {
-    if (gn_open_images_is(d, path)) {
+    bool is = false;
+    GN_TRY(gn_open_images_is(d, path, &is));
+    if (is) {
         d->format = "Open Images";
         return gn_open_images_read(d, path, err);
     }
@@ -95,15 +97,19 @@ static gn_status read_folder(gn_dataset *d, const char *path, gn_error *err)
         d->format = "data.yaml";
         return gn_data_yaml_read(d, yaml, err);
     }
-    if (gn_coco_is(d, path)) {
+    bool is = false;
+    GN_TRY(gn_coco_is(d, path, &is));
+    if (is) {
         d->format = "COCO";
         return gn_coco_read(d, path, err);
     }
-    if (gn_voc_is(d, path)) {
+    GN_TRY(gn_voc_is(d, path, &is));
+    if (is) {
         d->format = "VOC";
         return gn_voc_read(d, path, err);
     }
-    if (gn_wider_is(d, path)) {
+    GN_TRY(gn_wider_is(d, path, &is));
+    if (is) {
         d->format = "WIDER FACE";
         return gn_wider_read(d, path, err);
     }
@@ -193,7 +199,9 @@ static gn_status read_entries(gn_dataset *d, const char *path, gn_error *err)
         d->format = "Darknet .data";
         return gn_darknet_data_read(d, path, err);
     }
-    if (gn_wider_is(d, path)) {
+    bool is = false;
+    GN_TRY(gn_wider_is(d, path, &is));
+    if (is) {
         d->format = "WIDER FACE";
         return gn_wider_read(d, path, err);
     }

@@ -90,6 +90,8 @@ gn_status gn_dataset_add_entry(gn_dataset *d, const char *path, gn_split split, 
 bool gn_data_exists(const gn_dataset *d, const char *path);
 bool gn_data_is_dir(const gn_dataset *d, const char *path);
 gn_status gn_data_list(const gn_dataset *d, const char *path, const char ***names_out, size_t *n_out, gn_error *err);
+/* The same, where a folder that cannot be listed counts as an empty one.  GN_ENOMEM. */
+gn_status gn_data_names(const gn_dataset *d, const char *path, const char ***names_out, size_t *n_out);
 gn_status gn_data_read(const gn_dataset *d, const char *path, size_t max_bytes, char **data_out, size_t *bytes_out,
                        gn_error *err);
 /* Adds a source of records to the set; bytes: owned by it from then on, or NULL to read the open file `fd`. */
@@ -111,18 +113,18 @@ gn_status gn_box_csv_read(gn_dataset *d, const char *csv_path, gn_error *err);
 /* Folders per class, and CIFAR's binary files; is, is_out: whether the folder looks like that.  GN_ENOMEM. */
 gn_status gn_class_folder_is(gn_dataset *d, const char *folder, bool *is_out);
 gn_status gn_class_folder_read(gn_dataset *d, const char *folder, gn_error *err);
-/* COCO's JSON: one file, or a folder with annotations/instances_*.json or SPLIT/_annotations.coco.json.  file_out: the file that
- * shows it. */
-bool gn_coco_is(const gn_dataset *d, const char *path);
+/* The readers below: is_out tells whether the path looks like that.  GN_ENOMEM.
+ * COCO's JSON: one file, or a folder with annotations/instances_*.json or SPLIT/_annotations.coco.json. */
+gn_status gn_coco_is(gn_dataset *d, const char *path, bool *is_out);
 gn_status gn_coco_read(gn_dataset *d, const char *path, gn_error *err);
 /* PASCAL VOC: a folder with Annotations/, SPLIT/ or itself full of XML files. */
-bool gn_voc_is(const gn_dataset *d, const char *folder);
+gn_status gn_voc_is(gn_dataset *d, const char *folder, bool *is_out);
 gn_status gn_voc_read(gn_dataset *d, const char *folder, gn_error *err);
 /* WIDER FACE: a list of boxes, or a folder that holds such lists. */
-bool gn_wider_is(const gn_dataset *d, const char *path);
+gn_status gn_wider_is(gn_dataset *d, const char *path, bool *is_out);
 gn_status gn_wider_read(gn_dataset *d, const char *path, gn_error *err);
 /* Open Images: a CSV whose header has ImageID and XMin. */
-bool gn_open_images_is(const gn_dataset *d, const char *csv_path);
+gn_status gn_open_images_is(gn_dataset *d, const char *csv_path, bool *is_out);
 gn_status gn_open_images_read(gn_dataset *d, const char *csv_path, gn_error *err);
 /* Darknet's .data file. */
 gn_status gn_darknet_data_read(gn_dataset *d, const char *path, gn_error *err);

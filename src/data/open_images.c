@@ -81,26 +81,29 @@ static char *next_line(char **at, char *end)
     return from;
 }
 
-bool gn_open_images_is(const gn_dataset *d, const char *csv_path)
+gn_status gn_open_images_is(gn_dataset *d, const char *csv_path, bool *is_out)
 {
+    *is_out = false;
     char head[HEAD_BYTES + 1], *text = NULL, *at = head;
     size_t n = 0;
     int column[COL_COUNT], columns;
     if (d->archive != NULL) {
-        if (gn_data_read(d, csv_path, GN_LIST_MAX_BYTES, &text, &n, NULL) != GN_OK)
-            return false;
+        const gn_status status = gn_data_read(d, csv_path, GN_LIST_MAX_BYTES, &text, &n, NULL);
+        if (status != GN_OK)
+            return status == GN_ENOMEM ? status : GN_OK;
         n = n < HEAD_BYTES ? n : HEAD_BYTES;
         memcpy(head, text, n);
         gn_free(text);
     } else {
         FILE *file = fopen(csv_path, "rb");
         if (file == NULL)
-            return false;
+            return GN_OK;
         n = fread(head, 1, HEAD_BYTES, file);
         fclose(file);
     }
     char *line = next_line(&at, head + n);
-    return line != NULL && take_header(line, column, &columns);
+    *is_out = line != NULL && take_header(line, column, &columns);
+    return GN_OK;
 }
 
 static void add_place(oi_reader *r, const char *base, const char *name)
@@ -257,9 +260,9 @@ static gn_status find_names(oi_reader *r, const char **name)
     for (size_t k = 0; k < sizeof above / sizeof *above; k++) {
         const char **names;
         size_t n;
-        if (gn_path_join(here, above[k], folder, sizeof folder) != GN_OK || !gn_data_is_dir(r->d, folder) ||
-            gn_data_list(r->d, folder, &names, &n, NULL) != GN_OK)
+        if (gn_path_join(here, above[k], folder, sizeof folder) != GN_OK || !gn_data_is_dir(r->d, folder))
             continue;
+        GN_TRY(gn_data_names(r->d, folder, &names, &n));
         for (size_t i = 0; i < n; i++)
             if ((strstr(names[i], "class-descriptions") != NULL || strcmp(names[i], "classes.csv") == 0) &&
                 gn_has_suffix(names[i], ".csv") && gn_path_join(folder, names[i], path, sizeof path) == GN_OK)

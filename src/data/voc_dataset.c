@@ -40,24 +40,27 @@ typedef struct voc_set {
 /* --- which folders -------------------------------------------------------------------------------------------------- */
 
 /* Whether a folder holds XML files, the first of which is an annotation. */
-static bool holds_annotations(gn_dataset *d, const char *folder)
+static gn_status holds_annotations(gn_dataset *d, const char *folder, bool *holds_out)
 {
     const char **names;
     size_t n;
     char path[GN_DATA_PATH_BYTES], *text = NULL;
-    if (!gn_data_is_dir(d, folder) || gn_data_list(d, folder, &names, &n, NULL) != GN_OK)
-        return false;
+    *holds_out = false;
+    if (!gn_data_is_dir(d, folder))
+        return GN_OK;
+    GN_TRY(gn_data_names(d, folder, &names, &n));
     for (size_t i = 0; i < n; i++) {
         if (names[i][0] == '.' || !gn_has_suffix(names[i], ".xml") ||
             gn_path_join(folder, names[i], path, sizeof path) != GN_OK)
             continue;
-        if (gn_data_read(d, path, GN_VOC_MAX_BYTES, &text, &n, NULL) != GN_OK)
-            return false;
-        const bool is = strstr(text, "<annotation") != NULL;
+        const gn_status status = gn_data_read(d, path, GN_VOC_MAX_BYTES, &text, &n, NULL);
+        if (status != GN_OK)
+            return status == GN_ENOMEM ? status : GN_OK;
+        *holds_out = strstr(text, "<annotation") != NULL;
         gn_free(text);
-        return is;
+        return GN_OK;
     }
-    return false;
+    return GN_OK;
 }
 
 static void add_place(const gn_dataset *d, voc_folder *f, const char *base, const char *name)
@@ -67,15 +70,18 @@ static void add_place(const gn_dataset *d, voc_folder *f, const char *base, cons
         f->n_places++;
 }
 
-static void add_folder(voc_set *set, const char *base, const char *xml, gn_split split)
+static gn_status add_folder(voc_set *set, const char *base, const char *xml, gn_split split)
 {
     static const char *const pictures[] = {"JPEGImages", "images", "Images", "."};
     if (set->n >= MAX_FOLDERS)
-        return;
+        return GN_OK;
     voc_folder *f = &set->folder[set->n];
+    bool holds = false;
     memset(f, 0, sizeof *f);
-    if (gn_path_join(base, xml, f->xml, sizeof f->xml) != GN_OK || !holds_annotations(set->d, f->xml))
-        return;
+    if (gn_path_join(base, xml, f->xml, sizeof f->xml) == GN_OK)
+        GN_TRY(holds_annotations(set->d, f->xml, &holds));
+    if (!holds)
+        return GN_OK;
     if (strcmp(xml, ".") == 0)
         snprintf(f->xml, sizeof f->xml, "%s", base);
     f->split = split;
@@ -85,10 +91,11 @@ static void add_folder(voc_set *set, const char *base, const char *xml, gn_split
     if (gn_path_join(base, "ImageSets/Main", f->lists, sizeof f->lists) != GN_OK || !gn_data_is_dir(set->d, f->lists))
         f->lists[0] = '\0';
     set->n++;
+    return GN_OK;
 }
 
 /* BASE/Annotations, or BASE/train and its kin. */
-static void find_at(voc_set *set, const char *base)
+static gn_status find_at(voc_set *set, const char *base)
 {
     static const struct {
         const char *name;
@@ -97,33 +104,34 @@ static void find_at(voc_set *set, const char *base)
                  {"val", GN_SPLIT_VAL},           {"valid", GN_SPLIT_VAL},         {"test", GN_SPLIT_TEST}};
     const int before = set->n;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        add_folder(set, base, kinds[i].name, kinds[i].split);
+        GN_TRY(add_folder(set, base, kinds[i].name, kinds[i].split));
         if (i < 2 && set->n > before)
-            return;
+            return GN_OK;
     }
+    return GN_OK;
 }
 
 /* BASE as it is, or the VOC20xx folders in it or in its VOCdevkit. */
-static void find_folders(voc_set *set, const char *base)
+static gn_status find_folders(voc_set *set, const char *base)
 {
     static const char *const kits[] = {".", "VOCdevkit"};
-    find_at(set, base);
+    GN_TRY(find_at(set, base));
     for (size_t k = 0; k < 2 && set->n == 0; k++) {
         char kit[GN_DATA_PATH_BYTES], path[GN_DATA_PATH_BYTES];
         const char **names;
         size_t n;
-        if (gn_path_join(base, kits[k], kit, sizeof kit) != GN_OK || !gn_data_is_dir(set->d, kit) ||
-            gn_data_list(set->d, kit, &names, &n, NULL) != GN_OK)
+        if (gn_path_join(base, kits[k], kit, sizeof kit) != GN_OK || !gn_data_is_dir(set->d, kit))
             continue;
+        GN_TRY(gn_data_names(set->d, kit, &names, &n));
         for (size_t i = 0; i < n; i++)
             if (gn_has_prefix(names[i], "VOC") && strcmp(names[i], "VOCdevkit") != 0 &&
                 gn_path_join(kit, names[i], path, sizeof path) == GN_OK && gn_data_is_dir(set->d, path))
-                find_at(set, path);
+                GN_TRY(find_at(set, path));
     }
     if (set->n > 0)
-        return;
+        return GN_OK;
     /* XML files alone: the pictures lie among them, or in a folder beside. */
-    add_folder(set, base, ".", GN_SPLIT_TRAIN);
+    GN_TRY(add_folder(set, base, ".", GN_SPLIT_TRAIN));
     if (set->n > 0) {
         char above[GN_DATA_PATH_BYTES];
         gn_path_dir(set->folder[0].xml, above, sizeof above);
@@ -131,17 +139,18 @@ static void find_folders(voc_set *set, const char *base)
         add_place(set->d, &set->folder[0], above, "JPEGImages");
         add_place(set->d, &set->folder[0], above, ".");
     }
+    return GN_OK;
 }
 
-bool gn_voc_is(const gn_dataset *d, const char *folder)
+gn_status gn_voc_is(gn_dataset *d, const char *folder, bool *is_out)
 {
-    voc_set set = {.d = (gn_dataset *)(uintptr_t)d, /* finding changes nothing of it but its arena */
-                   .folder = gn_calloc(MAX_FOLDERS, sizeof *set.folder)};
+    voc_set set = {.d = d, .folder = gn_calloc(MAX_FOLDERS, sizeof *set.folder)};
     if (set.folder == NULL)
-        return false;
-    find_folders(&set, folder);
+        return GN_ENOMEM;
+    const gn_status status = find_folders(&set, folder);
     gn_free(set.folder);
-    return set.n > 0;
+    *is_out = set.n > 0;
+    return status;
 }
 
 /* --- one annotation ------------------------------------------------------------------------------------------------- */
@@ -411,8 +420,9 @@ gn_status gn_voc_read(gn_dataset *d, const char *folder, gn_error *err)
     voc_set set = {.d = d, .folder = gn_calloc(MAX_FOLDERS, sizeof *set.folder)};
     gn_status status = set.folder != NULL ? GN_OK : GN_ENOMEM;
     if (status == GN_OK) {
-        find_folders(&set, folder);
-        status = read_class_list(&set, folder, err);
+        status = find_folders(&set, folder);
+        if (status == GN_OK)
+            status = read_class_list(&set, folder, err);
     }
     for (int i = 0; i < set.n && status == GN_OK; i++)
         status = read_folder(&set, &set.folder[i], err);

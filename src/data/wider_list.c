@@ -77,47 +77,59 @@ static bool looks_like_list(const char *text, size_t n)
     return box != NULL && parse_numbers(box, v, COLUMNS) >= 4;
 }
 
-static bool is_list(const gn_dataset *d, const char *path)
+static gn_status is_list(const gn_dataset *d, const char *path, bool *is_out)
 {
     char *text = NULL;
     size_t n = 0;
-    if (!gn_has_suffix(path, ".txt") || gn_data_read(d, path, GN_LIST_MAX_BYTES, &text, &n, NULL) != GN_OK)
-        return false;
-    const bool is = looks_like_list(text, n);
+    *is_out = false;
+    if (!gn_has_suffix(path, ".txt"))
+        return GN_OK;
+    const gn_status status = gn_data_read(d, path, GN_LIST_MAX_BYTES, &text, &n, NULL);
+    if (status != GN_OK)
+        return status == GN_ENOMEM ? status : GN_OK;
+    *is_out = looks_like_list(text, n);
     gn_free(text);
-    return is;
+    return GN_OK;
 }
 
 /* The lists of a folder: FOLDER/wider_face_split/... or FOLDER/... named *_bbx_gt.txt. */
-static int find_lists(const gn_dataset *d, const char *path, char list[MAX_LISTS][GN_DATA_PATH_BYTES])
+static gn_status find_lists(gn_dataset *d, const char *path, char list[MAX_LISTS][GN_DATA_PATH_BYTES], int *found_out)
 {
     static const char *const folders[] = {"wider_face_split", "."};
     if (!gn_data_is_dir(d, path)) {
         snprintf(list[0], GN_DATA_PATH_BYTES, "%s", path);
-        return 1;
+        *found_out = 1;
+        return GN_OK;
     }
     int found = 0;
     for (size_t k = 0; k < 2 && found == 0; k++) {
         char folder[GN_DATA_PATH_BYTES];
         const char **names;
         size_t n;
-        if (gn_path_join(path, folders[k], folder, sizeof folder) != GN_OK || !gn_data_is_dir(d, folder) ||
-            gn_data_list(d, folder, &names, &n, NULL) != GN_OK)
+        if (gn_path_join(path, folders[k], folder, sizeof folder) != GN_OK || !gn_data_is_dir(d, folder))
             continue;
-        for (size_t i = 0; i < n && found < MAX_LISTS; i++)
+        GN_TRY(gn_data_names(d, folder, &names, &n));
+        for (size_t i = 0; i < n && found < MAX_LISTS; i++) {
+            bool is = false;
             if (gn_has_suffix(names[i], "_bbx_gt.txt") &&
-                gn_path_join(folder, names[i], list[found], GN_DATA_PATH_BYTES) == GN_OK && is_list(d, list[found]))
-                found++;
+                gn_path_join(folder, names[i], list[found], GN_DATA_PATH_BYTES) == GN_OK)
+                GN_TRY(is_list(d, list[found], &is));
+            found += is;
+        }
     }
-    return found;
+    *found_out = found;
+    return GN_OK;
 }
 
-bool gn_wider_is(const gn_dataset *d, const char *path)
+gn_status gn_wider_is(gn_dataset *d, const char *path, bool *is_out)
 {
     char list[MAX_LISTS][GN_DATA_PATH_BYTES];
     if (!gn_data_is_dir(d, path))
-        return is_list(d, path);
-    return find_lists(d, path, list) > 0;
+        return is_list(d, path, is_out);
+    int n = 0;
+    GN_TRY(find_lists(d, path, list, &n));
+    *is_out = n > 0;
+    return GN_OK;
 }
 
 static void add_place(wider_reader *r, const char *base, const char *name)
@@ -256,7 +268,8 @@ gn_status gn_wider_read(gn_dataset *d, const char *path, gn_error *err)
     char list[MAX_LISTS][GN_DATA_PATH_BYTES];
     gn_box_rows rows = {0};
     gn_status status = GN_OK;
-    const int n = find_lists(d, path, list);
+    int n = 0;
+    GN_TRY(find_lists(d, path, list, &n));
     d->class_name = gn_arena_alloc(d->arena, sizeof *d->class_name);
     if (d->class_name == NULL)
         return GN_ENOMEM;

@@ -175,11 +175,19 @@ static void test_detections(void **state)
 static void test_looks_like(void **state)
 {
     (void)state;
-    assert_true(gn_coco_file_is("{\"info\": {}, \"images\": [", 24));
-    assert_true(gn_coco_file_is("{\"categories\": 5", 16));
-    assert_false(gn_coco_file_is("{\"shapes\": []}", 14));
-    assert_false(gn_coco_file_is("[{\"images\": []}]", 16));
-    assert_false(gn_coco_file_is("images", 6));
+    static const struct {
+        const char *text;
+        bool is;
+    } cases[] = {{"{\"info\": {}, \"images\": [", true},
+                 {"{\"categories\": 5", true},
+                 {"{\"shapes\": []}", false},
+                 {"[{\"images\": []}]", false},
+                 {"images", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bool is = !cases[i].is;
+        assert_int_equal(gn_coco_file_is(cases[i].text, strlen(cases[i].text), &is), GN_OK);
+        assert_int_equal(is, cases[i].is);
+    }
 }
 
 /* The numbers were counted with Python's json. */
