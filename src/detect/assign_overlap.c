@@ -32,17 +32,16 @@ void gn_overlap_anchor(const gn_detection *d, const gn_candidate *c, double box[
     }
 }
 
-static void visit_pair(matcher *m, const gn_candidate *c, int64_t index, int t)
+static inline void visit_pair(matcher *m, const double anchor[4], int64_t index, int t)
 {
-    double box[4];
-    gn_overlap_anchor(m->d, c, box);
-    const double overlap = gn_overlap(box, m->p->truth[t].box);
+    const double overlap = gn_overlap(anchor, m->p->truth[t].box);
     if (m->is_second) {
         if (overlap > 0 && overlap == m->of_truth[t])
             m->of_anchor[index] = FORCED;
         return;
     }
-    m->of_truth[t] = fmax(m->of_truth[t], overlap);
+    if (overlap > m->of_truth[t])
+        m->of_truth[t] = overlap;
     if (overlap > m->of_anchor[index]) {
         m->of_anchor[index] = overlap;
         m->p->slot[index] = t;
@@ -60,8 +59,9 @@ static void visit_cells(matcher *m, int map, int64_t first, int a, int t)
     gn_cells_between((box[1] - h) / stride, (box[3] + h) / stride, d->map[map].height, &y0, &y1);
     for (int64_t y = y0; y < y1; y++)
         for (int64_t x = x0; x < x1; x++) {
-            const gn_candidate c = {.map = map, .anchor = a, .x = x, .y = y};
-            visit_pair(m, &c, first + (y * d->map[map].width + x) * d->detector.anchors + a, t);
+            const double cx = ((double)x + 0.5) * stride, cy = ((double)y + 0.5) * stride;
+            const double anchor[4] = {cx - w, cy - h, cx + w, cy + h};
+            visit_pair(m, anchor, first + (y * d->map[map].width + x) * d->detector.anchors + a, t);
         }
 }
 

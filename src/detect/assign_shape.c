@@ -15,19 +15,29 @@ static double shape_overlap(const double side[2], const float anchor[2])
     return gn_overlap(a, b);
 }
 
-/* Background, but for candidates that overlap a truth by more than the rule's `ignore`. */
+/* Whether a box overlaps some truth by more than the rule's `ignore`.  Areas tell the most that an overlap can be. */
+static bool overlaps_some(const gn_detection *d, const gn_picture *p, const double box[4])
+{
+    const double area = (box[2] - box[0]) * (box[3] - box[1]);
+    for (int t = 0; t < p->sums->n_truths; t++) {
+        const double *b = p->truth[t].box, other = (b[2] - b[0]) * (b[3] - b[1]);
+        if (other >= d->rule.ignore * area && area >= d->rule.ignore * other && gn_overlap(box, b) > d->rule.ignore)
+            return true;
+    }
+    return false;
+}
+
 static void mark_background(const gn_detection *d, int64_t n, const gn_picture *p)
 {
     const int64_t candidates = gn_detection_candidates(d);
     for (int64_t i = 0; i < candidates; i++) {
-        const gn_candidate c = gn_detection_candidate(d, n, i);
         p->slot[i] = GN_SLOT_BACKGROUND;
         if (p->sums->n_truths == 0)
             continue;
+        const gn_candidate c = gn_detection_candidate(d, n, i);
         const gn_anchor_box b = gn_anchor_decode(d, &c);
-        for (int t = 0; t < p->sums->n_truths && p->slot[i] == GN_SLOT_BACKGROUND; t++)
-            if (gn_overlap(b.box, p->truth[t].box) > d->rule.ignore)
-                p->slot[i] = GN_SLOT_IGNORED;
+        if (overlaps_some(d, p, b.box))
+            p->slot[i] = GN_SLOT_IGNORED;
     }
 }
 

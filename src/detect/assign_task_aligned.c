@@ -92,7 +92,8 @@ static const double *box_of(aligner *a, int64_t index, const gn_candidate *c)
 /* At least the overlap of two boxes, without CIoU's arc tangents: IoU, less the distance of the centres where that counts. */
 static double overlap_bound(gn_iou_kind kind, const double p[4], const double t[4])
 {
-    const double w = fmin(p[2], t[2]) - fmax(p[0], t[0]), h = fmin(p[3], t[3]) - fmax(p[1], t[1]);
+    const double w = (p[2] < t[2] ? p[2] : t[2]) - (p[0] > t[0] ? p[0] : t[0]);
+    const double h = (p[3] < t[3] ? p[3] : t[3]) - (p[1] > t[1] ? p[1] : t[1]);
     if (!(w > 0 && h > 0))
         return 0;
     const double inter = w * h,

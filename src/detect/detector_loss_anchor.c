@@ -38,13 +38,3 @@ double gn_anchor_iou_loss(const gn_detection *d, const gn_candidate *c, gn_iou_k
     }
     return factor * value;
 }
-
-double gn_overlap(const double a[4], const double b[4])
-{
-    const double w = fmin(a[2], b[2]) - fmax(a[0], b[0]), h = fmin(a[3], b[3]) - fmax(a[1], b[1]);
-    if (!(w > 0 && h > 0))
-        return 0;
-    const double inter = w * h;
-    const double iou = inter / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - inter);
-    return iou > 0 ? iou : 0;
-}

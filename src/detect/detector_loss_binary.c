@@ -5,6 +5,17 @@
 
 #include "detect/detector_loss_private.h"
 
+/* log(1 + e) of 0 <= e <= 1 to the last bit or two: 2 artanh(e / (2 + e)), whose argument is at most 1/3.  Many times faster than log1p
+ * where many are computed side by side. */
+static inline double log_one_plus(double e)
+{
+    const double z = e / (2 + e), y = z * z;
+    double sum = 1.0 / 33;
+    for (int k = 31; k >= 1; k -= 2)
+        sum = sum * y + 1.0 / k;
+    return 2 * z * sum;
+}
+
 double gn_logistic(double x)
 {
     const double e = exp(-fabs(x));
@@ -29,7 +40,7 @@ double gn_binary_loss(const gn_detection_rule *rule, double x, double t, double 
 {
     const double e = exp(-fabs(x)), near = 1 / (1 + e), far = e / (1 + e);
     const double p = x >= 0 ? near : far, q = x >= 0 ? far : near;
-    const double b = (x > 0 ? x : 0) - (t != 0 ? x * t : 0) + log1p(e);
+    const double b = (x > 0 ? x : 0) - (t != 0 ? x * t : 0) + log_one_plus(e);
     if (rule->focal_gamma > 0)
         return focal_loss(rule, t, p, q, b, dx);
     *dx = p - t;
@@ -55,6 +66,8 @@ gn_background gn_background_begin(const gn_detection *d, bool is_classes)
     for (int c = 0; c < d->detector.classes && is_classes; c++)
         sum.is_weighted = sum.is_weighted || gn_class_weight(d, c) != 1;
     sum.is_plain = !sum.is_weighted && d->rule.focal_gamma <= 0;
+    sum.is_focal = !sum.is_weighted && d->rule.focal_gamma == 2;
+    sum.alpha = d->rule.focal_alpha > 0 ? 1 - d->rule.focal_alpha : 1;
     return sum;
 }
 
@@ -99,10 +112,38 @@ static void add_plain(gn_background *sum, bool is_f64, const gn_detection_map *m
     sum->n = n;
 }
 
+/* With p = sigmoid(x) and the cross entropy b: alpha p^2 b, whose derivative is alpha p^2 (p + 2 (1 - p) b). */
+#define ADD_FOCAL(type)                                                                                                \
+    for (int64_t c = 0; c < count; c++) {                                                                              \
+        const double x = (double)((const type *)map->raw)[at + c * step];                                              \
+        const double e = exp(-fabs(x)), near = 1 / (1 + e), p = x >= 0 ? near : e * near;                              \
+        const double q = x >= 0 ? e * near : near, b = (x > 0 ? x : 0) + log_one_plus(e), scale = sum->alpha * p * p;  \
+        linear += scale * b;                                                                                           \
+        if (map->grad)                                                                                                 \
+            ((type *)map->grad)[at + c * step] = (type)(factor * scale * (p + 2 * q * b));                             \
+    }
+
+static void add_focal(gn_background *sum, bool is_f64, const gn_detection_map *map, int64_t at, int count,
+                      double factor)
+{
+    const int64_t step = map->channel_step;
+    double linear = sum->linear;
+    if (is_f64) {
+        ADD_FOCAL(double)
+    } else {
+        ADD_FOCAL(float)
+    }
+    sum->linear = linear;
+}
+
 void gn_background_add(gn_background *sum, const gn_detection *d, int map, int64_t at, int count, double factor)
 {
     if (sum->is_plain) {
         add_plain(sum, d->is_f64, &d->map[map], at, count, factor);
+        return;
+    }
+    if (sum->is_focal) {
+        add_focal(sum, d->is_f64, &d->map[map], at, count, factor);
         return;
     }
     for (int c = 0; c < count; c++, at += d->map[map].channel_step) {

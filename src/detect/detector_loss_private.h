@@ -129,7 +129,9 @@ typedef struct gn_background {
     double linear, product; /* the sum is linear + log(product) */
     int n;                  /* factors in product */
     bool is_plain;          /* neither focal nor weighted */
+    bool is_focal;          /* with the power 2, and not weighted */
     bool is_weighted;       /* by classes */
+    double alpha;           /* of focal: what targets 0 are multiplied by */
 } gn_background;
 gn_background gn_background_begin(const gn_detection *d, bool is_classes);
 /* `count` channels from element `at` on; their derivatives times `factor` are added to the gradients, which are 0 there. */
@@ -152,7 +154,16 @@ gn_anchor_box gn_anchor_decode(const gn_detection *d, const gn_candidate *c);
 /* factor * (1 - iou) with the truth; adds its gradient. */
 double gn_anchor_iou_loss(const gn_detection *d, const gn_candidate *c, gn_iou_kind iou, const double truth[4],
                           double factor);
-/* IoU of boxes of doubles; 0 where there is no overlap or a number is NaN. */
-double gn_overlap(const double a[4], const double b[4]);
+/* IoU of boxes of doubles; 0 where there is no overlap or a number is NaN.  Comparisons instead of fmin and fmax, which are calls. */
+static inline double gn_overlap(const double a[4], const double b[4])
+{
+    const double w = (a[2] < b[2] ? a[2] : b[2]) - (a[0] > b[0] ? a[0] : b[0]);
+    const double h = (a[3] < b[3] ? a[3] : b[3]) - (a[1] > b[1] ? a[1] : b[1]);
+    if (!(w > 0 && h > 0))
+        return 0;
+    const double inter = w * h;
+    const double iou = inter / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - inter);
+    return iou > 0 ? iou : 0;
+}
 
 #endif
