@@ -17,6 +17,7 @@
 #include "gannet/formats_api.h"
 #include "gannet/graph_api.h"
 #include "gannet/measure_api.h"
+#include "gannet/run_api.h"
 #include "gannet/zoo_api.h"
 
 /* ---- the model ---- */
@@ -98,6 +99,8 @@ static gn_status open_file(const gn_args *args, gn_graph **model_out, gn_error *
     gn_status status = GN_OK;
     if (!gn_graph_meta_get(model, "gannet.task") && strcmp(gn_args_str(args, "head"), "classify") == 0)
         status = gn_graph_meta_set(model, "gannet.task", "classify");
+    if (status == GN_OK)
+        status = gn_detector_restore_tail(model, err);
     if (status == GN_OK)
         *model_out = model;
     else
@@ -331,7 +334,9 @@ static gn_status open_model(training *t, gn_error *err)
     }
     GN_TRY(gn_train_options_of(args, &t->options, err));
     GN_TRY(class_weights(t, err));
-    return is_file ? GN_OK : build_model(args, &t->options, t->dataset, is_detector, &t->model, err);
+    const gn_cli_size size = {t->options.loader.imgsz_w, t->options.loader.imgsz_h};
+    return is_file ? gn_cli_model_resize(t->model, size, err)
+                   : build_model(args, &t->options, t->dataset, is_detector, &t->model, err);
 }
 
 static gn_status prepare(training *t, gn_error *err)

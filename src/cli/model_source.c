@@ -41,8 +41,7 @@ bool gn_cli_is_model_file(const char *model)
     return strchr(model, '/') || gn_has_suffix(model, ".onnx") || gn_path_exists(model);
 }
 
-/* A file's model at another size: the first input and the metadata change, everything else follows. */
-static gn_status resize(gn_graph *graph, gn_cli_size size, gn_error *err)
+gn_status gn_cli_model_resize(gn_graph *graph, gn_cli_size size, gn_error *err)
 {
     char text[32];
     snprintf(text, sizeof text, "%d,%d", size.width, size.height);
@@ -90,7 +89,7 @@ gn_status gn_cli_model_load(const char *model, const gn_args *args, gn_graph **g
     GN_TRY(gn_onnx_read(model, NULL, &graph, err));
     gn_status status = gn_detector_restore_tail(graph, err);
     if (status == GN_OK && size.width)
-        status = resize(graph, size, err);
+        status = gn_cli_model_resize(graph, size, err);
     if (status == GN_OK)
         *graph_out = graph;
     else

@@ -52,6 +52,8 @@ bool gn_cli_is_model_file(const char *model);
 /* What --head, --activation and --classes of `args` say of a network of the zoo; a detector's head, size and number of classes (80) come by
  * themselves.  size: {0} for the network's own. */
 gn_zoo_options gn_cli_zoo_options(const char *model, const gn_args *args, gn_cli_size size);
+/* A file's model at another size: the first input and the metadata change, everything else follows. */
+gn_status gn_cli_model_resize(gn_graph *graph, gn_cli_size size, gn_error *err);
 /* Reads the file, or builds the network with --head, --classes and --imgsz of `args` (the three rows above).  A
  * size given for a file becomes the model's.  The caller owns the graph. */
 gn_status gn_cli_model_load(const char *model, const gn_args *args, gn_graph **graph_out, gn_error *err);
