@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "cli/augment_pictures.h"
 #include "cli/cli_args.h"
 #include "cli/cli_json.h"
 #include "gannet/data_api.h"
@@ -446,6 +447,16 @@ static const gn_opt options[] = {
      .group = "Output",
      .help = "write the splits as lists and a data.yaml into DIR"},
     {.name = "all", .type = GN_OPT_FLAG, .help = "list every problem, not only the first 20"},
+    {.name = "show-augment",
+     .type = GN_OPT_STRING,
+     .metavar = "NAME",
+     .choices = GN_AUGMENT_CHOICES,
+     .help = "write a picture of what the augmentation NAME of training does to this set, into the file of --out"},
+    {.name = "out",
+     .short_name = 'o',
+     .type = GN_OPT_STRING,
+     .metavar = "FILE",
+     .help = ".jpg or .png of --show-augment"},
     GN_OPT_ROW_JSON,
 };
 
@@ -465,6 +476,16 @@ static const gn_args_spec spec = {
     .examples = "  gannet data faces/data.yaml\n  gannet data photos/ --split photos_split --val-frac 0.2\n",
 };
 
+static gn_status show_augment(const gn_args *args, const gn_dataset *set, gn_error *err)
+{
+    if (!gn_args_has(args, "out"))
+        return gn_fail(err, GN_EINVAL, "--show-augment needs a file to write: -o FILE.jpg");
+    const char *name = gn_args_str(args, "show-augment"), *path = gn_args_str(args, "out");
+    GN_TRY(gn_cli_show_augment(set, name, (uint64_t)gn_args_int(args, "seed"), path, err));
+    gn_cli_print("%s: %s\n", path, name);
+    return GN_OK;
+}
+
 static gn_status show(const gn_args *args, gn_error *err)
 {
     gn_dataset_options o = gn_dataset_default_options();
@@ -475,6 +496,11 @@ static gn_status show(const gn_args *args, gn_error *err)
     o.coarse_labels = strcmp(gn_args_str(args, "labels"), "coarse") == 0;
     gn_dataset *set = NULL;
     GN_TRY(gn_dataset_open(gn_args_positional(args, 0), &o, &set, err));
+    if (gn_args_has(args, "show-augment")) {
+        const gn_status shown = show_augment(args, set, err);
+        gn_dataset_close(&set);
+        return shown;
+    }
     set_facts facts;
     gn_status status = collect(set, &facts);
     if (status != GN_OK)
