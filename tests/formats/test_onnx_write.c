@@ -167,7 +167,7 @@ static void test_fused_conv_is_taken_apart(void **ctx)
         {true, false, -0.5f, 0.25f, "Clip", NULL},
         {true, false, -1e30f, 1e30f, "Sigmoid", "silu"},
         {true, true, -0.5f, 0.25f, "Sigmoid", "silu"},
-        {false, true, -1e30f, 1e30f, "HardSigmoid", "hard_swish"},
+        {false, true, -1e30f, 1e30f, "HardSwish", "hard_swish"},
         {true, true, -1e30f, 1e30f, "LeakyRelu", "leaky_relu"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -8,6 +8,9 @@
 
 #include "formats/onnx/onnx_build.h"
 
+/* Opset that has HardSwish. */
+#define HARD_SWISH_SINCE 14
+
 static bool is_op(const gn_node *node, const char *domain, const char *name)
 {
     return strcmp(node->op->domain, domain) == 0 && strcmp(node->op->name, name) == 0;
@@ -82,6 +85,10 @@ static void write_curve(gn_onnx_build *b, const gn_node *node, const char *src, 
         const gn_attr alpha = gn_attr_float("alpha", gn_node_float(node, "alpha", 0.01f));
         gn_onnx_put_attr(b, gn_onnx_emit(b, "LeakyRelu", gn_onnx_name(b, node->name, "leaky"), &src, 1, &out, 1),
                          &alpha);
+        return;
+    }
+    if (!is_silu && !b->decompose && b->opset >= HARD_SWISH_SINCE) {
+        gn_onnx_emit(b, "HardSwish", gn_onnx_name(b, node->name, "bent"), &src, 1, &out, 1);
         return;
     }
     Onnx__NodeProto *made = gn_onnx_emit(b, is_silu ? "Sigmoid" : "HardSigmoid", gate, &src, 1, &gate, 1);
@@ -306,7 +313,7 @@ static const struct {
     {"gannet", "ChannelsFirst", 0, false, write_channels},
     {"gannet", "DetectDecode", 0, false, gn_onnx_write_detect_decode},
     {"gannet", "Silu", 0, false, write_silu},
-    {"", "HardSwish", 14, false, write_hardswish},
+    {"", "HardSwish", HARD_SWISH_SINCE, false, write_hardswish},
     {"", "Mish", 18, false, write_mish},
     {"", "Gelu", 20, false, write_gelu},
     {"", "LayerNormalization", 17, false, write_layernorm},
@@ -338,6 +345,9 @@ int gn_onnx_opset_of(const gn_graph *graph)
         for (size_t k = 0; k < sizeof rules / sizeof *rules; k++)
             if (is_op(gn_graph_node(graph, i), rules[k].domain, rules[k].name) && rules[k].since > opset)
                 opset = rules[k].since;
+    for (int i = 0; i < gn_graph_node_count(graph) && opset < HARD_SWISH_SINCE; i++)
+        if (strcmp(gn_node_string(gn_graph_node(graph, i), "activation", ""), "hard_swish") == 0)
+            opset = HARD_SWISH_SINCE;
     return opset;
 }
 
