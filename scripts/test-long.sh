@@ -72,6 +72,7 @@ if wants models; then
   stage "models in ONNX Runtime"
   gn_build build-long/release "gannet run_numbers zoo_numbers onnx_node_runner test_step test_backend_step" -DCMAKE_BUILD_TYPE=Release || exit 1
   check "check_onnx.py" "$python" tests/oracle/check_onnx.py build-long/release
+  check "check_detectors.py" "$python" tests/oracle/check_detectors.py build-long/release
   check "check_torch_weights.py" "$python" tests/oracle/check_torch_weights.py build-long/release
   check "onnx_models.py" "$python" tests/oracle/onnx_models.py build-long/release
   check "learning_bars.py" "$python" tests/oracle/learning_bars.py build-long/release

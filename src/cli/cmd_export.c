@@ -5,6 +5,7 @@
 #include "cli/cli_args.h"
 #include "cli/cli_json.h"
 #include "cli/export_check.h"
+#include "cli/export_nms.h"
 #include "cli/model_source.h"
 #include "gannet/formats_api.h"
 #include "gannet/graph_api.h"
@@ -33,6 +34,7 @@ static const gn_opt options[] = {
      .max = GN_ONNX_BATCH_MAX,
      .implied = "1",
      .help = "a fixed batch (of 1 unless =N is given) instead of the free dimension N"},
+    GN_OPT_ROWS_NMS,
     {.name = "check",
      .type = GN_OPT_STRING,
      .metavar = "TARGET",
@@ -59,6 +61,7 @@ static const gn_args_spec spec = {
     .max_positional = 1,
     .examples = "  gannet export runs/train/best.onnx -o face.onnx\n"
                 "  gannet export runs/train/best.onnx --imgsz 96 --fixed-batch -o small.onnx\n"
+                "  gannet export runs/train/best.onnx --nms --conf 0.4 -o faces.onnx\n"
                 "  gannet export runs/train/best.onnx -o face.safetensors\n"
                 "  gannet export --check trt82 other.onnx\n",
 };
@@ -100,7 +103,9 @@ static gn_status export_model(const gn_args *args, const char *path, gn_error *e
     gn_graph *graph = NULL;
     GN_TRY(gn_cli_model_load(gn_args_positional(args, 0), args, &graph, err));
     const gn_onnx_write_options o = write_options(args);
-    gn_status status = is_onnx ? gn_onnx_write(graph, path, &o, err) : write_weights(graph, path, err);
+    gn_status status = is_onnx ? gn_cli_export_limits(args, graph, err) : GN_OK;
+    if (status == GN_OK)
+        status = is_onnx ? gn_onnx_write(graph, path, &o, err) : write_weights(graph, path, err);
     gn_graph_destroy(&graph);
     return status;
 }
@@ -113,7 +118,9 @@ static gn_status check_network(const gn_args *args, outcome *result, gn_error *e
     size_t n = 0;
     GN_TRY(gn_cli_model_load(gn_args_positional(args, 0), args, &graph, err));
     const gn_onnx_write_options o = write_options(args);
-    gn_status status = gn_onnx_pack(graph, &o, &bytes, &n, err);
+    gn_status status = gn_cli_export_limits(args, graph, err);
+    if (status == GN_OK)
+        status = gn_onnx_pack(graph, &o, &bytes, &n, err);
     if (status == GN_OK)
         status = gn_onnx_check_trt82_bytes(bytes, n, result->looked_at, &result->check, err);
     gn_free(bytes);

@@ -161,12 +161,59 @@ static void test_weights(void **ctx)
     expect("export folded.onnx -o lost.safetensors 2>&1", 2, "folded into the convolutions");
 }
 
+/* Outputs of a file, "boxes scores", and the size of the second dimension of the last. */
+static void check_outputs(const char *name, const char *names, int64_t last)
+{
+    char path[300], all[200] = "";
+    gn_graph *graph = NULL;
+    gn_error err = {0};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (gn_onnx_read(path, NULL, &graph, &err) != GN_OK)
+        fail_msg("%s", err.message);
+    for (int i = 0; i < gn_graph_output_count(graph); i++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), i ? " %s" : "%s",
+                 gn_graph_value(graph, gn_graph_output(graph, i))->name);
+    assert_string_equal(all, names);
+    assert_int_equal(
+        gn_graph_set_input_shape(graph, gn_graph_input(graph, 0), &(gn_shape){.rank = 4, .dim = {1, 3, 64, 64}}),
+        GN_OK);
+    assert_int_equal(gn_graph_infer(graph, &err), GN_OK);
+    const gn_shape *shape = &gn_graph_value(graph, gn_graph_output(graph, gn_graph_output_count(graph) - 1))->shape;
+    assert_int_equal(shape->dim[shape->rank - 1], last);
+    assert_true(gn_graph_find_value(graph, "raw0") >= 0 && gn_graph_find_value(graph, "raw2") >= 0);
+    gn_graph_destroy(&graph);
+}
+
+/* A detector with and without suppression; written again it is as new, at another size, too. */
+static void test_detectors(void **ctx)
+{
+    (void)ctx;
+    expect(
+        "export yolov8n --imgsz 64 --classes 2 --nms --conf 0.125 --iou 0.5 --max-det 9 -o nms.onnx --check trt82 2>&1",
+        0, "(NonMaxSuppression): experimental");
+    check_outputs("nms.onnx", "boxes scores detections", 7);
+    expect("export nms.onnx -o plain.onnx --quiet 2>&1", 0, "");
+    check_outputs("plain.onnx", "boxes scores", 2);
+    expect("export nms.onnx --imgsz 96,64 -o wide.onnx 2>&1", 0, "wrote wide.onnx");
+    expect("export nms.onnx --imgsz 70 -o odd.onnx 2>&1", 3, "Concat");
+    char path[300];
+    snprintf(path, sizeof path, "%s/plain.onnx", folder);
+    gn_graph *graph = NULL;
+    assert_int_equal(gn_onnx_read(path, NULL, &graph, NULL), GN_OK);
+    assert_string_equal(gn_graph_meta_get(graph, "gannet.conf"), "0.125");
+    assert_string_equal(gn_graph_meta_get(graph, "gannet.iou"), "0.5");
+    gn_graph_destroy(&graph);
+    expect("export mobilenet_v2@0.1 --imgsz 64 --nms -o none.onnx 2>&1", 2, "--nms: the model is no detector");
+    expect("export yolov8n --imgsz 64 --conf 1.5 -o none.onnx 2>&1", 2, "conf");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batches_and_opsets),
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_detectors),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

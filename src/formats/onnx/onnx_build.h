@@ -21,6 +21,8 @@ typedef struct gn_onnx_build {
     const char **output_names; /* per output of the graph */
     const gn_tensor **fixed;   /* per value: contents that the file stores; NULL: a node or the caller gives them */
     bool *needs;               /* per node: is it written? */
+    /* Per value: rows of a result whose number depends on data (NonMaxSuppression), or of what is made of it, at most; 0: none. */
+    int64_t *rows;
     Onnx__NodeProto **nodes;
     size_t n_nodes, cap_nodes;
     Onnx__TensorProto **initializers;

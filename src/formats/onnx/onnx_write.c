@@ -31,6 +31,24 @@ static gn_status name_values(gn_onnx_build *b, const gn_graph *model)
     return GN_OK;
 }
 
+/* Finds the values that have as many rows as there are objects. */
+static gn_status find_counted(gn_onnx_build *b)
+{
+    b->rows = gn_onnx_take(b, ((size_t)gn_graph_value_count(b->graph) + 1) * sizeof *b->rows);
+    for (int i = 0; b->rows && i < gn_graph_node_count(b->graph); i++) {
+        const gn_node *node = gn_graph_node(b->graph, i);
+        int64_t rows = 0;
+        for (int k = 0; k < node->n_in; k++)
+            rows = node->in[k] >= 0 && b->rows[node->in[k]] > rows ? b->rows[node->in[k]] : rows;
+        if (!*node->op->domain && strcmp(node->op->name, "NonMaxSuppression") == 0)
+            rows = gn_graph_value(b->graph, node->out[0])->shape.dim[0];
+        for (int k = 0; k < node->n_out; k++)
+            if (node->out[k] >= 0)
+                b->rows[node->out[k]] = rows;
+    }
+    return b->rows ? GN_OK : GN_ENOMEM;
+}
+
 static Onnx__ValueInfoProto *make_info(gn_onnx_build *b, int value, const char *name)
 {
     const gn_value *v = gn_graph_value(b->graph, value);
@@ -59,7 +77,9 @@ static Onnx__ValueInfoProto *make_info(gn_onnx_build *b, int value, const char *
         if (!d)
             return NULL;
         onnx__tensor_shape_proto__dimension__init(d);
-        bool is_fixed = v->shape.dim[i] == at2->dim[i], is_batch = v->shape.dim[i] == 1 && at2->dim[i] == 2;
+        const bool is_counted = b->rows[value] > 0 && v->shape.dim[i] % b->rows[value] == 0;
+        bool is_fixed = !is_counted && v->shape.dim[i] == at2->dim[i],
+             is_batch = !is_counted && v->shape.dim[i] == 1 && at2->dim[i] == 2;
         if (is_fixed) {
             d->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
             d->dim_value = v->shape.dim[i];
@@ -277,6 +297,7 @@ static gn_status build_model(gn_onnx_build *b, const gn_graph *model, const gn_o
     if (gn_graph_update_count(b->graph) > 0)
         return gn_fail(b->err, GN_EUNSUPPORTED, "this graph is a training step, not a model: ONNX cannot hold it");
     GN_TRY(name_values(b, model));
+    GN_TRY(find_counted(b));
     GN_TRY(gn_onnx_choose(b));
     for (int i = 0; i < gn_graph_node_count(b->graph); i++)
         if (b->needs[i])
