@@ -219,6 +219,12 @@ static void tell_best(const gn_train_result *r)
     if (a->is_classifier)
         gn_cli_say("best epoch %d: top-1 %.4f [%.4f, %.4f], top-5 %.4f; %.0f pictures/s; %s\n", r->best_epoch,
                    a->top1.value, a->top1.low, a->top1.high, a->top5.value, r->images_per_s, r->best_path);
+    else if (a->is_detector)
+        gn_cli_say(
+            "best epoch %d: mAP50-95 %.4f [%.4f, %.4f], mAP50 %.4f [%.4f, %.4f], precision %.3f and recall %.3f at "
+            "confidence %.3f; %.0f pictures/s; %s\n",
+            r->best_epoch, a->map50_95.value, a->map50_95.low, a->map50_95.high, a->map50.value, a->map50.low,
+            a->map50.high, a->coco.precision, a->coco.recall, a->coco.confidence, r->images_per_s, r->best_path);
     else
         gn_cli_say("best epoch %d: mean IoU %.4f [%.4f, %.4f], precision50 %.4f, mAP50 %.4f; %.0f pictures/s; %s\n",
                    r->best_epoch, a->mean_iou.value, a->mean_iou.low, a->mean_iou.high, a->box_precision50.value,

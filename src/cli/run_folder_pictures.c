@@ -80,31 +80,55 @@ static bool series_of(const table *t, const char *column, const char *label, gn_
     return false;
 }
 
+typedef struct figure {
+    const char *column, *label;
+} figure;
+
+#define MAX_SERIES 6
+
+/* The columns that the table has, in this order; returns how many. */
+static size_t series_list(const table *t, const figure *figures, size_t n, gn_plot_series *out)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++)
+        found += series_of(t, figures[i].column, figures[i].label, &out[found]);
+    return found;
+}
+
+#define SERIES(t, list, out) series_list(t, list, sizeof list / sizeof list[0], out)
+
 static gn_status draw_curves(const char *run_dir, gn_error *err)
 {
-    static const char *const figures[][2] = {{"val/mean_iou", "mean IoU"},
-                                             {"val/box_precision50", "box precision@50"},
-                                             {"val/map50", "mAP50"},
-                                             {"val/top1", "top-1"},
-                                             {"val/top5", "top-5"}};
+    static const figure losses[] = {{"train/loss", "training"}, {"val/loss", "validation"}};
+    static const figure terms[] = {{"train/box_loss", "boxes"},
+                                   {"train/obj_loss", "objectness"},
+                                   {"train/cls_loss", "classes"},
+                                   {"train/dfl_loss", "sides"}};
+    static const figure figures[] = {{"val/mean_iou", "mean IoU"},   {"val/box_precision50", "box precision@50"},
+                                     {"val/precision", "precision"}, {"val/recall", "recall"},
+                                     {"val/map50", "mAP50"},         {"val/top1", "top-1"},
+                                     {"val/top5", "top-5"}};
+    static const figure rates[] = {{"lr", NULL}};
     char csv[1100], png[1100];
     table t;
     snprintf(csv, sizeof csv, "%s/results.csv", run_dir);
     snprintf(png, sizeof png, "%s/curves.png", run_dir);
     GN_TRY(read_table(csv, &t, err));
-    gn_plot_series loss[2], quality[5], rate = {0};
-    size_t n_loss = 0, n_quality = 0;
-    n_loss += series_of(&t, "train/loss", "training", &loss[n_loss]);
-    n_loss += series_of(&t, "val/loss", "validation", &loss[n_loss]);
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
-        n_quality += series_of(&t, figures[i][0], figures[i][1], &quality[n_quality]);
-    const bool has_rate = series_of(&t, "lr", NULL, &rate);
-    const gn_plot panels[3] = {
-        {.title = "loss", .x_label = "epoch", .series = loss, .n_series = n_loss, .has_y_zero = true},
-        {.title = "validation", .x_label = "epoch", .series = quality, .n_series = n_quality, .has_y_zero = true},
-        {.title = "learning rate", .x_label = "epoch", .series = &rate, .n_series = has_rate, .has_y_zero = true},
+    gn_plot_series loss[MAX_SERIES], term[MAX_SERIES], quality[MAX_SERIES + 2], rate[1];
+    gn_plot panels[4] = {
+        {.title = "loss", .series = loss, .n_series = SERIES(&t, losses, loss)},
+        {.title = "validation", .series = quality, .n_series = SERIES(&t, figures, quality)},
+        {.title = "learning rate", .series = rate, .n_series = SERIES(&t, rates, rate)},
+        {.title = "terms of the loss", .series = term, .n_series = SERIES(&t, terms, term)},
     };
-    gn_status status = t.n > 0 ? gn_plot_save(png, panels, 3, 3, 420, 320, err) : GN_OK;
+    if (panels[3].n_series > 0) /* of detectors alone, which have one mAP more to show */
+        panels[1].n_series += series_of(&t, "val/map50_95", "mAP50-95", &quality[panels[1].n_series]);
+    const int n_panels = panels[3].n_series > 0 ? 4 : 3;
+    for (int i = 0; i < n_panels; i++) {
+        panels[i].x_label = "epoch";
+        panels[i].has_y_zero = true;
+    }
+    gn_status status = t.n > 0 ? gn_plot_save(png, panels, n_panels, n_panels == 4 ? 2 : 3, 420, 320, err) : GN_OK;
     table_deinit(&t);
     return status;
 }
