@@ -10,6 +10,9 @@
 #include "draw/canvas.h"
 #include "image/resize.h"
 
+/* Letters are not made smaller than this to fit. */
+#define MIN_FONT_PX 6.0
+
 gn_colour gn_colour_nth(int k)
 {
     /* dark enough for white text and told apart by people who confuse red and green: neighbours differ in lightness */
@@ -37,24 +40,66 @@ static double clamp(double x, double low, double high)
     return x < low ? low : x > high ? high : x;
 }
 
-/* The label stands above the box, or inside its upper edge when there is no room, and never leaves the picture. */
-static void draw_label(cairo_t *cr, const gn_image *image, const gn_draw_box *box, gn_colour colour, const char *label,
-                       double font_px)
+/* Where a label stands, in pixels; width 0: there is none. */
+typedef struct place {
+    double x, y, width, height, font_px;
+} place;
+
+static double overlap(const place *a, const place *b)
+{
+    const double w = fmin(a->x + a->width, b->x + b->width) - fmax(a->x, b->x);
+    const double h = fmin(a->y + a->height, b->y + b->height) - fmax(a->y, b->y);
+    return w > 0.0 && h > 0.0 ? w * h : 0.0;
+}
+
+/* Of the places around the box's corners the first that covers no label of `placed`, else the one that covers least; inside the picture. */
+static void choose_place(const gn_image *image, const gn_draw_box *box, place *label, const place *placed, size_t n)
+{
+    const double x1 = (double)box->x1, y1 = (double)box->y1, x2 = (double)box->x2 - label->width, y2 = (double)box->y2;
+    const double h = label->height;
+    const double corners[6][2] = {{x1, y1 - h}, {x1, y1}, {x1, y2}, {x2, y1 - h}, {x1, y2 - h}, {x2, y1}};
+    double least = INFINITY;
+    for (int i = 0; i < 6; i++) {
+        place here = *label;
+        double covered = 0.0;
+        here.x = clamp(corners[i][0], 0.0, fmax(0.0, image->width - here.width));
+        here.y = clamp(corners[i][1], 0.0, fmax(0.0, image->height - here.height));
+        for (size_t k = 0; k < n; k++)
+            covered += overlap(&here, &placed[k]);
+        if (here.y != corners[i][1]) /* pushed into the picture: the next place is better */
+            covered += 0.5;
+        if (covered < least) {
+            least = covered;
+            *label = here;
+        }
+    }
+}
+
+/* Size of a label; its letters become smaller where it would be wider than the picture. */
+static place measure_label(cairo_t *cr, const gn_image *image, const char *label, double font_px)
 {
     cairo_text_extents_t extents;
-    cairo_set_font_size(cr, font_px);
-    cairo_text_extents(cr, label, &extents);
-    const double pad = font_px * 0.25;
-    const double width = extents.x_advance + 2.0 * pad;
-    const double height = font_px + 2.0 * pad;
-    const double x = clamp((double)box->x1, 0.0, fmax(0.0, image->width - width));
-    double y = (double)box->y1 - height;
-    if (y < 0.0)
-        y = clamp((double)box->y1, 0.0, fmax(0.0, image->height - height));
-    cairo_rectangle(cr, x, y, width, height);
+    place p = {.font_px = font_px};
+    for (int i = 0; i < 2; i++) {
+        cairo_set_font_size(cr, p.font_px);
+        cairo_text_extents(cr, label, &extents);
+        p.width = extents.x_advance + 0.5 * p.font_px;
+        p.height = 1.5 * p.font_px;
+        if (p.width <= image->width)
+            break;
+        p.font_px = fmax(MIN_FONT_PX, p.font_px * image->width / p.width);
+    }
+    return p;
+}
+
+static void draw_label(cairo_t *cr, const place *p, gn_colour colour, const char *label)
+{
+    const double pad = p->font_px * 0.25;
+    cairo_rectangle(cr, p->x, p->y, p->width, p->height);
     set_colour(cr, colour, 0.9);
     cairo_fill(cr);
-    cairo_move_to(cr, x + pad, y + pad + font_px * 0.82);
+    cairo_set_font_size(cr, p->font_px);
+    cairo_move_to(cr, p->x + pad, p->y + pad + p->font_px * 0.82);
     set_ink_on(cr, colour);
     cairo_show_text(cr, label);
 }
@@ -76,6 +121,32 @@ static bool is_drawable(const gn_draw_box *box)
     return isfinite(box->x1) && isfinite(box->y1) && isfinite(box->x2) && isfinite(box->y2);
 }
 
+static gn_colour colour_of(const gn_colour *colours, size_t i)
+{
+    return colours == NULL ? gn_colour_nth((int)(i % 12)) : colours[i];
+}
+
+/* After all frames, so that no frame crosses a label.  Later boxes choose their place first, and are drawn on top. */
+static gn_status draw_labels(cairo_t *cr, const gn_image *image, const gn_draw_box *boxes, size_t n,
+                             const gn_colour *colours, const char *const *labels, double font_px)
+{
+    place *placed = gn_calloc(n + 1, sizeof *placed);
+    size_t n_placed = 0;
+    if (placed == NULL)
+        return GN_ENOMEM;
+    for (size_t i = n; i-- > 0; n_placed++) {
+        if (labels[i] == NULL || labels[i][0] == '\0' || !is_drawable(&boxes[i]))
+            continue;
+        placed[n_placed] = measure_label(cr, image, labels[i], font_px);
+        choose_place(image, &boxes[i], &placed[n_placed], placed, n_placed);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (placed[n - 1 - i].width > 0.0)
+            draw_label(cr, &placed[n - 1 - i], colour_of(colours, i), labels[i]);
+    gn_free(placed);
+    return GN_OK;
+}
+
 gn_status gn_draw_boxes(gn_image *image, const gn_draw_box *boxes, size_t n, const gn_colour *colours,
                         const char *const *labels, float line_px)
 {
@@ -86,18 +157,17 @@ gn_status gn_draw_boxes(gn_image *image, const gn_draw_box *boxes, size_t n, con
     GN_TRY(gn_canvas_init(&canvas, image->width, image->height));
     gn_canvas_put(&canvas, image, 0, 0);
     const double side = fmin(image->width, image->height);
-    const double line = line_px > 0.0f ? (double)line_px : clamp(side / 160.0, 1.5, 8.0);
-    const double font_px = clamp(side / 22.0, 9.0, 48.0);
+    const double line = line_px > 0.0f ? (double)line_px : clamp(side / 180.0, 1.5, 8.0);
+    const double font_px = clamp(side / 28.0, 9.0, 48.0);
+    gn_status status = GN_OK;
     cairo_select_font_face(canvas.cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
     for (size_t i = 0; i < n; i++)
         if (is_drawable(&boxes[i]))
-            draw_frame(canvas.cr, &boxes[i], colours == NULL ? gn_colour_nth((int)(i % 12)) : colours[i], line);
-    /* labels after all frames, so that no frame crosses a label */
-    for (size_t i = 0; labels != NULL && i < n; i++)
-        if (labels[i] != NULL && labels[i][0] != '\0' && is_drawable(&boxes[i]))
-            draw_label(canvas.cr, image, &boxes[i], colours == NULL ? gn_colour_nth((int)(i % 12)) : colours[i],
-                       labels[i], font_px);
-    const gn_status status = gn_canvas_take(&canvas, &drawn);
+            draw_frame(canvas.cr, &boxes[i], colour_of(colours, i), line);
+    if (labels != NULL)
+        status = draw_labels(canvas.cr, image, boxes, n, colours, labels, font_px);
+    if (status == GN_OK)
+        status = gn_canvas_take(&canvas, &drawn);
     gn_canvas_deinit(&canvas);
     if (status != GN_OK)
         return status;

@@ -21,7 +21,8 @@ typedef struct gn_colour {
 /* A distinct, readable colour for class or series k >= 0 (repeats after 12). */
 gn_colour gn_colour_nth(int k);
 
-/* Draws n boxes on an RGB picture, in place; each label stands on a filled ground of the box's colour, inside the picture.
+/* Draws n boxes on an RGB picture, in place; each label stands on a filled ground of the box's colour, inside the picture, where it covers
+ * no other label as far as there is room.  Later boxes go first in that, and lie on top.
  * colours: n, NULL: by number.  labels: n strings (UTF-8, NULL entries allowed), NULL: none.
  * line_px: 0 chooses by the picture's size.  GN_EINVAL: not RGB.  GN_ENOMEM. */
 gn_status gn_draw_boxes(gn_image *image, const gn_draw_box *boxes, size_t n, const gn_colour *colours,
