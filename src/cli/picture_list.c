@@ -31,7 +31,7 @@ static gn_status add_folder(gn_picture_list *list, const char *folder, int depth
             return gn_fail(err, GN_ENOMEM, "no memory for the list of pictures");
         if (gn_path_is_dir(path))
             GN_TRY(add_folder(list, path, depth + 1, err));
-        else if (gn_image_has_known_extension(path))
+        else if (gn_image_has_known_extension(path) || gn_video_has_known_extension(path))
             GN_TRY(append(list, path, err));
     }
     return GN_OK;
@@ -42,13 +42,13 @@ gn_status gn_picture_list_add(gn_picture_list *list, const char *source, gn_erro
     if (!list->arena && !(list->arena = gn_arena_create(0)))
         return gn_fail(err, GN_ENOMEM, "no memory for the list of pictures");
     if (!gn_path_exists(source))
-        return gn_fail_at(err, GN_ENOENT, source, 0, "no such picture or folder");
+        return gn_fail_at(err, GN_ENOENT, source, 0, "no such picture, video or folder");
     if (!gn_path_is_dir(source))
         return append(list, source, err);
     size_t before = list->n;
     GN_TRY(add_folder(list, source, 1, err));
     if (list->n == before)
-        return gn_fail_at(err, GN_EDATA, source, 0, "no picture (.jpg .jpeg .png .webp) is in this folder");
+        return gn_fail_at(err, GN_EDATA, source, 0, "no picture (.jpg .jpeg .png .webp) or video is in this folder");
     return GN_OK;
 }
 

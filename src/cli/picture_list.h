@@ -1,4 +1,4 @@
-/* SOURCE... on the command line: pictures and folders of pictures, as one list of files.
+/* SOURCE... on the command line: pictures, videos and folders of them, as one list of files.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GN_CLI_PICTURE_LIST_H
 #define GN_CLI_PICTURE_LIST_H
@@ -14,9 +14,9 @@ typedef struct gn_picture_list {
     size_t n, capacity;
 } gn_picture_list;
 
-/* Appends a file as it is, or the pictures of a folder and of the folders in it (by their extension, in order of
+/* Appends a file as it is, or the pictures and videos of a folder and of the folders in it (by their extension, in order of
  * names).
- * GN_ENOENT: no such file or folder; GN_EDATA: a folder without a picture; GN_ELIMIT: folders nested more than 16
+ * GN_ENOENT: no such file or folder; GN_EDATA: a folder without any; GN_ELIMIT: folders nested more than 16
  * deep; GN_ENOMEM. */
 gn_status gn_picture_list_add(gn_picture_list *list, const char *source, gn_error *err);
 /* A name that need not be a file: of a picture that a data set holds. */
