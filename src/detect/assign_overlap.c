@@ -15,6 +15,8 @@ typedef struct matcher {
 
 /* What of_anchor holds of an anchor that is the best of a truth: more than any overlap. */
 #define FORCED 2.0
+/* Many anchors that hold a small truth overlap it alike but for the last bits: all are its best. */
+#define TIE 1e-9
 
 size_t gn_overlap_work_bytes(const gn_detection *d)
 {
@@ -36,7 +38,7 @@ static inline void visit_pair(matcher *m, const double anchor[4], int64_t index,
 {
     const double overlap = gn_overlap(anchor, m->p->truth[t].box);
     if (m->is_second) {
-        if (overlap > 0 && overlap == m->of_truth[t])
+        if (overlap > 0 && overlap >= m->of_truth[t] * (1 - TIE))
             m->of_anchor[index] = FORCED;
         return;
     }
