@@ -15,6 +15,9 @@
 #include "data/sample_prepare.h"
 #include "data/sample_scene.h"
 
+/* Of the cache: what is left for the latest pictures when entries are made of several. */
+#define RECENT_SHARE 4
+
 typedef struct batch_slot {
     float *images, *boxes, *has_box, *weight, *truth;
     int64_t *sample, *label, *n_truth;
@@ -57,11 +60,12 @@ struct gn_loader {
 
 /* --- one batch ------------------------------------------------------------------------------------------------------ */
 
-/* The pictures of one entry while it is made.  loaded: those that this entry had to decode; data NULL: none, or the cache has it. */
+/* The pictures of one entry while it is made.  loaded: those that this entry had to decode, data NULL: none; is_cached: the cache's. */
 typedef struct entry_pictures {
     gn_scene_source source[GN_SCENE_SOURCES];
     gn_image loaded[GN_SCENE_SOURCES];
     int64_t index[GN_SCENE_SOURCES];
+    bool is_cached[GN_SCENE_SOURCES];
     int n;
 } entry_pictures;
 
@@ -86,6 +90,7 @@ static gn_status add_picture(gn_loader *l, const gn_sample_plan *plan, entry_pic
     *source = (gn_scene_source){.sample = gn_dataset_sample(l->dataset, l->options.split, index)};
     bool is_broken;
     source->base = gn_picture_cache_find(l->cache, index, &is_broken);
+    p->is_cached[at] = source->base != NULL;
     if (source->base != NULL || is_broken)
         return GN_OK;
     for (int i = 0; i < at; i++)
@@ -101,6 +106,9 @@ static gn_status add_picture(gn_loader *l, const gn_sample_plan *plan, entry_pic
 /* Gives what was decoded to the cache, or back to the memory. */
 static void release_pictures(gn_loader *l, entry_pictures *p)
 {
+    for (int i = 0; i < p->n; i++)
+        if (p->is_cached[i])
+            gn_picture_cache_release(l->cache, p->index[i]);
     for (int i = 0; i < p->n; i++)
         if (p->loaded[i].data != NULL && !gn_picture_cache_keep(l->cache, p->index[i], &p->loaded[i]))
             gn_image_deinit(&p->loaded[i]);
@@ -294,7 +302,9 @@ static gn_status create_buffers(gn_loader *l)
     l->worker = gn_calloc((size_t)n_scratch, sizeof *l->worker);
     if (l->order == NULL || l->slot == NULL || l->worker == NULL)
         return GN_ENOMEM;
-    GN_TRY(gn_picture_cache_create(l->n_pictures, l->options.cache_bytes, &l->cache));
+    const bool has_partners = l->options.augment.mosaic > 0 || l->options.augment.mixup > 0;
+    const size_t recent = has_partners ? l->options.cache_bytes / RECENT_SHARE : 0;
+    GN_TRY(gn_picture_cache_create(l->n_pictures, l->options.cache_bytes, recent, &l->cache));
     for (int i = 0; i < l->n_slots; i++)
         GN_TRY(create_slot(l, &l->slot[i]));
     const size_t scratch = scratch_bytes(l);

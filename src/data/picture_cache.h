@@ -13,12 +13,15 @@
 
 typedef struct gn_picture_cache gn_picture_cache;
 
-/* n pictures, of which at most `limit_bytes` are kept.  GN_ENOMEM. */
-gn_status gn_picture_cache_create(int64_t n, size_t limit_bytes, gn_picture_cache **cache_out);
+/* n pictures, of which at most `limit_bytes` are kept: the first ones for good, and when these fill the limit less `recent_bytes`, the latest
+ * ones in turn, each until newer ones need its place.  recent_bytes: 0..limit_bytes.  GN_ENOMEM. */
+gn_status gn_picture_cache_create(int64_t n, size_t limit_bytes, size_t recent_bytes, gn_picture_cache **cache_out);
 void gn_picture_cache_destroy(gn_picture_cache **cache);
 
-/* The kept picture, or NULL; borrowed, it stays as long as the cache.  *is_broken_out: it cannot be decoded, as was noted before. */
+/* The kept picture, or NULL; it stays until gn_picture_cache_release is called once for it.  *is_broken_out: it cannot be decoded, as was noted
+ * before. */
 const gn_image *gn_picture_cache_find(gn_picture_cache *cache, int64_t index, bool *is_broken_out);
+void gn_picture_cache_release(gn_picture_cache *cache, int64_t index);
 /* Keeps an owned picture when there is room and no other thread was first: then true, and the cache owns it. */
 bool gn_picture_cache_keep(gn_picture_cache *cache, int64_t index, const gn_image *picture);
 /* Notes why a picture cannot be decoded; the first note stays.  GN_ENOMEM. */

@@ -13,8 +13,9 @@
 #define GN_ZOOM_MIN 0.1
 /* Pictures of a mosaic. */
 #define GN_MOSAIC_TILES 4
-/* The partners of a mosaic or of mixup are drawn among so many pictures before the sample in the epoch's order (round the end). */
-#define GN_PARTNER_WINDOW 1000
+/* The partners of a mosaic or of mixup are drawn among so many pictures before the sample in the epoch's order (round the end): as many as a
+ * quarter of the usual cache holds, so that they were decoded a moment ago, however large the set is. */
+#define GN_PARTNER_WINDOW 256
 
 typedef struct gn_draws {
     bool flip, flip_v;
