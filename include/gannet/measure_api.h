@@ -4,6 +4,7 @@
 #define GANNET_MEASURE_API_H
 
 #include "measure/accuracy.h"
+#include "measure/class_map.h"
 #include "measure/coco_scoring.h"
 #include "measure/latency.h"
 #include "measure/machine_lock.h"

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -13,8 +14,10 @@
 #include "cli/cli_progress.h"
 #include "cli/model_source.h"
 #include "cli/prediction_sheet.h"
+#include "cli/val_files.h"
 #include "cli/val_result.h"
 #include "gannet/data_api.h"
+#include "gannet/formats_api.h"
 #include "gannet/measure_api.h"
 #include "gannet/run_api.h"
 
@@ -88,6 +91,22 @@ static const gn_opt options[] = {
      .type = GN_OPT_STRING,
      .metavar = "FILE",
      .help = "contact sheet with true and predicted boxes or classes (.jpg or .png)"},
+    {.name = "curves",
+     .type = GN_OPT_STRING,
+     .metavar = "FOLDER",
+     .group = "Files about detections",
+     .help = "curves over confidence and recall, and the confusion matrix (.png)"},
+    {.name = "worst",
+     .type = GN_OPT_INT,
+     .metavar = "N",
+     .min = 1,
+     .max = 1000,
+     .help = "draw the N worst pictures, with true boxes (green) and detections (orange)"},
+    {.name = "worst-dir", .type = GN_OPT_STRING, .metavar = "FOLDER", .init = "worst", .help = "where they go"},
+    {.name = "save-json", .type = GN_OPT_STRING, .metavar = "FILE", .help = "all detections as COCO's list of results"},
+    {.name = "write-conf",
+     .type = GN_OPT_FLAG,
+     .help = "write the confidence with the best F1 into the model file, where predict finds it"},
     {.name = "min-map50",
      .type = GN_OPT_DOUBLE,
      .metavar = "X",
@@ -193,6 +212,14 @@ static gn_status show(const gn_args *args, const char *split, const gn_val_resul
     return status == GN_OK ? status : gn_fail(err, status, "the result cannot be written to standard output");
 }
 
+static gn_status refuse(const gn_args *args, const char *const *names, size_t n, const char *why, gn_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (gn_args_is_set(args, names[i]))
+            return gn_fail(err, GN_EUSAGE, "--%s %s", names[i], why);
+    return GN_OK;
+}
+
 /* ---- detections of another program ---- */
 
 static void warn_of_truth(const gn_coco_scoring *s, const char *path)
@@ -214,6 +241,9 @@ static void warn_of_truth(const gn_coco_scoring *s, const char *path)
 
 static gn_status score_predictions(const gn_args *args, gn_val_result *r, gn_error *err)
 {
+    static const char *const of_models[] = {"worst", "save-json", "write-conf", "sheet"};
+    GN_TRY(refuse(args, of_models, sizeof of_models / sizeof *of_models, "goes with a MODEL, not with --predictions",
+                  err));
     gn_coco_scoring s;
     const gn_accuracy_options o = accuracy_options(args);
     const int64_t begin = gn_now_ns();
@@ -223,6 +253,8 @@ static gn_status score_predictions(const gn_args *args, gn_val_result *r, gn_err
     gn_status status = gn_val_result_take(r, &s.scored, s.class_name, (int)s.scored.n_classes, &o, err);
     r->read_s = (double)(ready - begin) * 1e-9;
     r->score_s = (double)(gn_now_ns() - ready) * 1e-9;
+    if (status == GN_OK && gn_args_has(args, "curves"))
+        status = gn_val_write_curves(r, gn_args_str(args, "curves"), err);
     if (status == GN_OK)
         status = show(args, NULL, r, err);
     gn_coco_scoring_deinit(&s);
@@ -297,6 +329,44 @@ static gn_session_options session_options(const gn_args *args, const gn_graph *m
     return o;
 }
 
+/* The file as it is, with another confidence among its metadata. */
+static gn_status write_confidence(const gn_args *args, double confidence, gn_error *err)
+{
+    const char *path = gn_args_positional(args, 0);
+    char text[32];
+    gn_graph *model = NULL;
+    if (!gn_cli_is_model_file(path))
+        return gn_fail(err, GN_EUSAGE, "--write-conf: %s is no model file", path);
+    snprintf(text, sizeof text, "%.6g", confidence);
+    GN_TRY(gn_onnx_read(path, gn_ops_registry(), &model, err));
+    gn_status status = gn_graph_meta_set(model, "gannet.conf", text);
+    if (status == GN_OK)
+        status = gn_onnx_write(model, path, NULL, err);
+    else
+        gn_fail(err, status, "%s: %s", path, gn_status_sentence(status));
+    if (status == GN_OK)
+        gn_cli_say("  %-18s %s, in %s\n", "confidence", text, path);
+    gn_graph_destroy(&model);
+    return status;
+}
+
+static gn_status write_files(const gn_args *args, const gn_session *session, const gn_dataset *dataset, gn_split split,
+                             const gn_val_result *r, gn_error *err)
+{
+    static const char *const of_detectors[] = {"curves", "worst", "save-json", "write-conf"};
+    if (!r->has_objects)
+        return refuse(args, of_detectors, sizeof of_detectors / sizeof *of_detectors, "is for detectors", err);
+    if (gn_args_has(args, "curves"))
+        GN_TRY(gn_val_write_curves(r, gn_args_str(args, "curves"), err));
+    if (gn_args_has(args, "worst"))
+        GN_TRY(gn_val_write_worst(r, dataset, split, gn_args_int(args, "worst"), gn_args_str(args, "worst-dir"), err));
+    if (gn_args_has(args, "save-json"))
+        GN_TRY(gn_val_write_json(r, gn_session_info(session), dataset, split, gn_args_str(args, "save-json"), err));
+    if (gn_args_flag(args, "write-conf"))
+        GN_TRY(write_confidence(args, r->accuracy.coco.confidence, err));
+    return GN_OK;
+}
+
 static gn_status validate_model(const gn_args *args, gn_val_result *r, gn_error *err)
 {
     gn_graph *graph = NULL;
@@ -318,6 +388,8 @@ static gn_status validate_model(const gn_args *args, gn_val_result *r, gn_error 
         status = measure(args, session, dataset, split, r, err);
     if (status == GN_OK && r->has_objects)
         time_preprocess(session, dataset, split, r);
+    if (status == GN_OK)
+        status = write_files(args, session, dataset, split, r, err);
     if (status == GN_OK && gn_args_has(args, "sheet"))
         status = gn_cli_prediction_sheet(session, dataset, split, 16, gn_args_str(args, "sheet"), err);
     if (status == GN_OK)

@@ -165,6 +165,14 @@ typedef struct gn_coco_curves {
 /* cls: a class; -1: the mean over classes with a true box.  All NaN for a class without one.  GN_EINVAL: cls out of range. */
 gn_status gn_coco_curves_of(const gn_coco *coco, int32_t cls, gn_coco_curves *curves_out);
 
+/* What a picture's detections at or above a confidence are at IoU 0.5. */
+typedef struct gn_coco_picture {
+    int32_t hits, wrong, missed;
+} gn_coco_picture;
+
+/* pictures_out: [n_images]. */
+void gn_coco_pictures(const gn_coco *coco, double confidence, gn_coco_picture *pictures_out);
+
 /* Confusion matrix: counts of [predicted][true] class, [n_classes + 1] squared, the last row and column standing for background.
  * Detections with a score above conf; pairs with IoU above iou_min, of any classes, by falling IoU: each detection keeps its best true
  * box, then each true box its best detection.  Crowds and ignored boxes do not count, nor do detections that are left with one of these.

@@ -148,6 +148,23 @@ double gn_coco_class_lrp(const gn_coco *c, int32_t cls, double *confidence_out)
     return best;
 }
 
+void gn_coco_pictures(const gn_coco *c, double confidence, gn_coco_picture *pictures_out)
+{
+    for (int64_t i = 0; i < c->n_images; i++)
+        pictures_out[i] = (gn_coco_picture){0};
+    for (int64_t i = 0; i < c->n_truth; i++)
+        pictures_out[c->truth_image[i]].missed += (c->truth_ignored[i] & 1) == 0;
+    for (int64_t i = 0; i < c->n; i++) {
+        gn_coco_picture *p = &pictures_out[c->image[i]];
+        if (c->score[i] < confidence || (c->ignored[GN_COCO_ALL][i] & 1) != 0)
+            continue;
+        const bool is_hit = (c->hit[GN_COCO_ALL][i] & 1) != 0;
+        p->hits += is_hit;
+        p->missed -= is_hit;
+        p->wrong += !is_hit;
+    }
+}
+
 /* ---- curves ---- */
 
 static void fill_nan(gn_coco_curves *curves)
