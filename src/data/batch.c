@@ -412,24 +412,34 @@ int64_t gn_loader_truth_dropped(const gn_loader *loader)
     return atomic_load(&((gn_loader *)(uintptr_t)loader)->truth_dropped);
 }
 
-gn_status gn_loader_batch_size(const gn_loader *l, int64_t epoch, int64_t batch, int *width_out, int *height_out)
+/* Only shapes ask for the order. */
+static gn_status size_by_shape(const gn_loader *l, int64_t epoch, int64_t batch, gn_batch_size *size_out)
 {
-    if (epoch < 0 || batch < 0 || batch >= l->n_batches)
-        return GN_EINVAL;
     int64_t *order = gn_calloc((size_t)l->n_pictures, sizeof *order);
     if (order == NULL)
         return GN_ENOMEM;
     const gn_loader_options *o = &l->options;
     const int64_t first = batch * o->batch, left = l->n_images - first;
     const gn_status status = gn_epoch_order(l->dataset, o, epoch, l->n_pictures, order);
-    if (status == GN_OK) {
-        const gn_batch_size size =
+    if (status == GN_OK)
+        *size_out =
             gn_batch_size_of(l->dataset, o, epoch, batch, order + first, (int)(left < o->batch ? left : o->batch));
-        *width_out = size.width;
-        *height_out = size.height;
-    }
     gn_free(order);
     return status;
+}
+
+gn_status gn_loader_batch_size(const gn_loader *l, int64_t epoch, int64_t batch, int *width_out, int *height_out)
+{
+    if (epoch < 0 || batch < 0 || batch >= l->n_batches)
+        return GN_EINVAL;
+    gn_batch_size size;
+    if (l->options.rect)
+        GN_TRY(size_by_shape(l, epoch, batch, &size));
+    else
+        size = gn_batch_size_of(l->dataset, &l->options, epoch, batch, NULL, 0);
+    *width_out = size.width;
+    *height_out = size.height;
+    return GN_OK;
 }
 
 gn_status gn_loader_begin_epoch(gn_loader *loader, int64_t epoch, int64_t first_batch)

@@ -434,6 +434,45 @@ static void test_broken_partner(void **state)
     gn_dataset_close(&d);
 }
 
+/* Pictures of one pixel, one line, one column, through everything: nothing is read or written beyond them, and what counts is finite. */
+static void test_thin_pictures(void **state)
+{
+    static const int sizes[][2] = {{1, 1}, {700, 1}, {1, 700}, {3, 2}, {900, 7}, {2, 900}};
+    for (int i = 0; i < 6; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "t%d", i);
+        const int w = sizes[i][0], h = sizes[i][1];
+        write_coloured(state, name, w, h, 1 + i % COLOUR, (gn_box){0, 0, (float)w, (float)h});
+    }
+    fixture_write(state, "data.yaml", "train: images\nnames: [a, b, c, d, e, f, g]\n");
+    gn_dataset *d = open_set(state);
+    for (int kind = 0; kind < 6; kind++) {
+        gn_loader_options o = raw_options();
+        o.fit = kind % 2 == 0 ? GN_FIT_LETTERBOX : GN_FIT_STRETCH;
+        o.augment = everything();
+        o.augment.scale = 0.9;
+        if (kind < 4)
+            o.augment.degrees = o.augment.shear = o.augment.perspective = 0;
+        if (kind < 2)
+            o.augment.mosaic = o.augment.mixup = 0;
+        o.multi_scale = kind < 2 ? 0.9 : 0;
+        gn_loader *l = make_loader(d, &o);
+        for (int epoch = 0; epoch < 6; epoch++) {
+            gn_batch b;
+            assert_int_equal(gn_loader_begin_epoch(l, epoch, 0), GN_OK);
+            while (gn_loader_next(l, &b) == GN_OK && b.n > 0) {
+                const size_t n = (size_t)b.n * 3 * (size_t)b.width * (size_t)b.height;
+                for (size_t i = 0; i < n; i++)
+                    assert_true(b.images[i] >= 0 && b.images[i] <= 1);
+                for (int i = 0; i < b.n; i++)
+                    assert_true(b.weight[i] == 1);
+            }
+        }
+        gn_loader_destroy(&l);
+    }
+    gn_dataset_close(&d);
+}
+
 static void test_multi_scale(void **state)
 {
     gn_dataset *d = coloured_set(state);
@@ -538,8 +577,15 @@ static void test_refused_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_boxes_enclose_pixels), T(test_mosaic_layout),  T(test_mixup),       T(test_same_bits),
-        T(test_close_mosaic),         T(test_broken_partner), T(test_multi_scale), T(test_rect),
+        T(test_boxes_enclose_pixels),
+        T(test_mosaic_layout),
+        T(test_mixup),
+        T(test_same_bits),
+        T(test_close_mosaic),
+        T(test_broken_partner),
+        T(test_thin_pictures),
+        T(test_multi_scale),
+        T(test_rect),
         T(test_refused_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
