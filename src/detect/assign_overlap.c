@@ -15,8 +15,8 @@ typedef struct matcher {
 
 /* What of_anchor holds of an anchor that is the best of a truth: more than any overlap. */
 #define FORCED 2.0
-/* Many anchors that hold a small truth overlap it alike but for the last bits: all are its best. */
-#define TIE 1e-9
+/* Many anchors that hold a small truth overlap it alike but for the rounding of their sides: all are its best. */
+#define TIE 1e-5
 
 size_t gn_overlap_work_bytes(const gn_detection *d)
 {

@@ -1,5 +1,5 @@
 /* Assignment by overlap: an anchor answers for the truth that it overlaps most (equals: the first) from match_high on, is background below
- * match_low, and neither between; the anchors that overlap a truth most of all (several, to 1e-9) answer for the truth that they overlap
+ * match_low, and neither between; the anchors that overlap a truth most of all (several, to 1e-5) answer for the truth that they overlap
  * most, however little.
  * Source: Lin et al. 2017 (RetinaNet), section 4; Ren et al. 2015 (Faster R-CNN) for the last rule.
  * SPDX-License-Identifier: Apache-2.0 */

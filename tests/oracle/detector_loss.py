@@ -413,7 +413,7 @@ def loss_retinanet(case, maps):
             hit = best >= high
             for row in overlap:
                 if row.max() > 0:
-                    hit |= (row >= row.max() * (1 - 1e-9))
+                    hit |= (row >= row.max() * (1 - 1e-5))
             counts[(best >= low) & ~hit] = 0
             target[hit] = smoothed(case, cls[owner[hit]])
             a, t, d = anchor[hit], truth[owner[hit]], delta[hit]
