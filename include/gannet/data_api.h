@@ -6,6 +6,7 @@
 #include "data/batch.h"
 #include "data/coco_json.h"
 #include "data/dataset.h"
+#include "data/dataset_write.h"
 #include "data/yaml_doc.h"
 
 #endif

@@ -190,6 +190,25 @@ static gn_status read_names(gn_dataset *d, const gn_yaml *yaml, gn_error *err)
     return GN_OK;
 }
 
+/* `category_ids`, which gannet writes beside `names` when it converts from COCO: the numbers that the classes had there. */
+static gn_status read_category_ids(gn_dataset *d, const gn_yaml *yaml, gn_error *err)
+{
+    const gn_yaml_node *ids = gn_yaml_find(gn_yaml_root(yaml), "category_ids");
+    if (ids == NULL)
+        return GN_OK;
+    if (gn_yaml_kind_of(ids) != GN_YAML_SEQUENCE || gn_yaml_count(ids) != d->n_classes)
+        return gn_fail_at(err, GN_EFORMAT, gn_yaml_name(yaml), gn_yaml_line(ids),
+                          "category_ids must be a list of %d numbers, one for each name", d->n_classes);
+    d->category_id = gn_arena_alloc(d->arena, (size_t)d->n_classes * sizeof *d->category_id);
+    if (d->category_id == NULL)
+        return gn_fail(err, GN_ENOMEM, "out of memory");
+    for (int c = 0; c < d->n_classes; c++)
+        if (!gn_yaml_as_i64(gn_yaml_item(ids, c), &d->category_id[c]))
+            return gn_fail_at(err, GN_EFORMAT, gn_yaml_name(yaml), gn_yaml_line(ids), "category_ids: number %d is none",
+                              c);
+    return GN_OK;
+}
+
 /* The set's root: `path`, as seen from data.yaml or else from the current folder; without one, data.yaml's folder. */
 static gn_status find_root(const gn_dataset *d, const gn_yaml *yaml, char *root, gn_error *err)
 {
@@ -238,6 +257,8 @@ gn_status gn_data_yaml_read(gn_dataset *d, const char *yaml_path, gn_error *err)
         goto cleanup;
     }
     status = read_names(d, yaml, err);
+    if (status == GN_OK)
+        status = read_category_ids(d, yaml, err);
     if (status == GN_OK)
         status = find_root(d, yaml, root, err);
     for (size_t i = 0; i < sizeof keys / sizeof *keys && status == GN_OK; i++)
