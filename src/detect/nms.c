@@ -1,5 +1,5 @@
 /* Suppression of overlapping boxes; see nms.h.
- * Kept boxes lie in blocks of 16, chained per class: a candidate is compared with a block at a time, in loops without branches that
+ * Kept boxes lie in blocks of 16, chained per class and, where there are many, per field of a grid over their centres: a candidate is compared with a block at a time, in loops without branches that
  * compilers turn into vector instructions.  Comparisons are products instead of quotients, in single precision without fused
  * multiply-add, so every vector width gives the same answer.
  * SPDX-License-Identifier: Apache-2.0 */
@@ -13,6 +13,10 @@
 #define BLOCK              16
 #define DEFAULT_CANDIDATES 30000
 #define DEFAULT_SIGMA      0.5f
+/* Fields of the grid along one side; it is laid where a class has at least so many candidates, and there are no more chains than this. */
+#define GRID_SIDE   16
+#define GRID_LEAST  256
+#define MOST_CHAINS 65536
 /* Scores that are looked at together in the first scan. */
 #define SCAN 32
 
@@ -21,6 +25,21 @@ typedef struct kept_block {
     int32_t object[BLOCK]; /* which object of the result it is */
     int32_t n, next;       /* next: of the same class, or -1 */
 } kept_block;
+
+/* Where boxes have their centres.  When IoU of two boxes is above t, each common side is longer than t times either box's side; so the
+ * sides differ by at most a factor 1/t, and the centres lie at most max(1 - t, (1/t - 1) / 2) sides apart. */
+typedef struct grid {
+    int side;                    /* 1: no grid */
+    double x0, y0, per_x, per_y; /* fields per pixel */
+    double reach;                /* in sides of the box */
+} grid;
+
+/* A candidate whose score changes. */
+typedef struct soft_item {
+    gn_box box;
+    float score;
+    int32_t cls, index;
+} soft_item;
 
 /* A candidate on its way through the sort: the score's bits above, where it lies below. */
 typedef uint64_t sort_item;
@@ -32,9 +51,10 @@ struct gn_nms {
     size_t order_room;
     kept_block *block;
     size_t n_blocks, block_room;
-    int32_t *head; /* [head_room] per class: newest block of kept boxes, or -1 */
+    grid grid;
+    int32_t *head; /* [head_room] per class and field: newest block of kept boxes, or -1 */
     size_t head_room;
-    float *soft; /* [soft_room] scores that change */
+    soft_item *soft; /* [soft_room] */
     size_t soft_room;
     double (*sum)[6]; /* [sum_room] per fused object: score * corner, score, number of boxes */
     size_t sum_room;
@@ -242,15 +262,73 @@ static int32_t class_of(const gn_nms_options *o, const gn_candidate *c)
     return o->is_agnostic ? 0 : c->cls;
 }
 
+/* Twice the centre. */
+static double twice_x(const gn_box *box)
+{
+    return (double)box->x1 + (double)box->x2;
+}
+
+static double twice_y(const gn_box *box)
+{
+    return (double)box->y1 + (double)box->y2;
+}
+
+static grid lay_grid(const gn_nms *nms, const gn_nms_options *o, size_t classes)
+{
+    const bool compares = o->kind == GN_NMS_GREEDY || o->kind == GN_NMS_DIOU; /* fused boxes move */
+    grid g = {.side = 1};
+    if (!compares || nms->n < GRID_LEAST * classes || classes * GRID_SIDE * GRID_SIDE > MOST_CHAINS ||
+        !(o->iou > 0.05f))
+        return g;
+    double x0 = INFINITY, x1 = -INFINITY, y0 = INFINITY, y1 = -INFINITY;
+    for (size_t i = 0; i < nms->n; i++) {
+        const gn_box *box = &nms->candidate[i].box;
+        x0 = fmin(x0, twice_x(box));
+        x1 = fmax(x1, twice_x(box));
+        y0 = fmin(y0, twice_y(box));
+        y1 = fmax(y1, twice_y(box));
+    }
+    if (!(x1 > x0) || !(y1 > y0))
+        return g;
+    const double t = (double)o->iou;
+    g = (grid){.side = GRID_SIDE,
+               .x0 = x0,
+               .y0 = y0,
+               .per_x = GRID_SIDE / (x1 - x0),
+               .per_y = GRID_SIDE / (y1 - y0),
+               .reach = 1.01 * fmax(1 - t, (1 / t - 1) / 2)}; /* a little more: IoU is computed in single precision */
+    return g;
+}
+
 static gn_status reset_blocks(gn_nms *nms, const gn_nms_options *o)
 {
     int32_t most = 0;
     for (size_t i = 0; i < nms->n; i++)
         most = class_of(o, &nms->candidate[i]) > most ? class_of(o, &nms->candidate[i]) : most;
-    GN_TRY(grow(&nms->head, &nms->head_room, (size_t)most + 1, sizeof *nms->head));
-    memset(nms->head, 0xff, ((size_t)most + 1) * sizeof *nms->head);
+    const size_t classes = (size_t)most + 1;
+    nms->grid = lay_grid(nms, o, classes);
+    const size_t chains = classes * (size_t)nms->grid.side * (size_t)nms->grid.side;
+    GN_TRY(grow(&nms->head, &nms->head_room, chains, sizeof *nms->head));
+    memset(nms->head, 0xff, chains * sizeof *nms->head);
     nms->n_blocks = 0;
     return GN_OK;
+}
+
+/* Field of a place along one side, outside of the grid the nearest.  Never falls as the place rises. */
+static int field_at(double offset, double per)
+{
+    const double at = offset * per;
+    return !(at > 0) ? 0 : at < GRID_SIDE - 1 ? (int)at : GRID_SIDE - 1;
+}
+
+static int32_t chain_of(const gn_nms *nms, const gn_nms_options *o, const gn_candidate *c)
+{
+    const grid *g = &nms->grid;
+    const int32_t cls = class_of(o, c);
+    if (g->side == 1)
+        return cls;
+    const int x = field_at(twice_x(&c->box) - g->x0, g->per_x), y = field_at(twice_y(&c->box) - g->y0, g->per_y);
+    return (cls * GRID_SIDE + y) * GRID_SIDE + x;
 }
 
 static void put_box(kept_block *b, int lane, const gn_box *box)
@@ -273,13 +351,13 @@ static void empty_block(kept_block *b, int32_t next)
     b->next = next;
 }
 
-static gn_status keep(gn_nms *nms, int32_t cls, const gn_box *box, int32_t object)
+static gn_status keep(gn_nms *nms, int32_t chain, const gn_box *box, int32_t object)
 {
-    int32_t at = nms->head[cls];
+    int32_t at = nms->head[chain];
     if (at < 0 || nms->block[at].n == BLOCK) {
         GN_TRY(grow(&nms->block, &nms->block_room, nms->n_blocks + 1, sizeof *nms->block));
         empty_block(&nms->block[nms->n_blocks], at);
-        at = nms->head[cls] = (int32_t)nms->n_blocks++;
+        at = nms->head[chain] = (int32_t)nms->n_blocks++;
     }
     kept_block *b = &nms->block[at];
     b->object[b->n] = object;
@@ -329,20 +407,42 @@ static bool overlaps_block_diou(const gn_box *box, float area, const kept_block 
     return any;
 }
 
+static bool overlaps_chain(const gn_nms *nms, const gn_nms_options *o, const gn_box *box, float area, int32_t chain)
+{
+    bool goes = false;
+    for (int32_t at = nms->head[chain]; at >= 0 && !goes; at = nms->block[at].next)
+        goes = o->kind == GN_NMS_DIOU ? overlaps_block_diou(box, area, &nms->block[at], o->iou)
+                                      : overlaps_block(box, area, &nms->block[at], o->iou);
+    return goes;
+}
+
+/* Does a kept box of its class suppress the candidate? */
+static bool is_suppressed(const gn_nms *nms, const gn_nms_options *o, const gn_candidate *c)
+{
+    const grid *g = &nms->grid;
+    const float area = area_of(&c->box);
+    if (g->side == 1)
+        return overlaps_chain(nms, o, &c->box, area, class_of(o, c));
+    const double x = twice_x(&c->box) - g->x0, y = twice_y(&c->box) - g->y0;
+    const double dx = 2 * g->reach * ((double)c->box.x2 - (double)c->box.x1),
+                 dy = 2 * g->reach * ((double)c->box.y2 - (double)c->box.y1);
+    const int x1 = field_at(x - dx, g->per_x), x2 = field_at(x + dx, g->per_x);
+    const int y1 = field_at(y - dy, g->per_y), y2 = field_at(y + dy, g->per_y);
+    bool goes = false;
+    for (int v = y1; v <= y2 && !goes; v++)
+        for (int u = x1; u <= x2 && !goes; u++)
+            goes = overlaps_chain(nms, o, &c->box, area, (class_of(o, c) * GRID_SIDE + v) * GRID_SIDE + u);
+    return goes;
+}
+
 static gn_status run_greedy(gn_nms *nms, const gn_nms_options *o, size_t n, gn_candidate *out, int *n_out)
 {
     int found = 0;
     for (size_t i = 0; i < n && found < o->max_det; i++) {
         const gn_candidate *c = ranked(nms, i);
-        const int32_t cls = class_of(o, c);
-        const float area = area_of(&c->box);
-        bool goes = false;
-        for (int32_t at = nms->head[cls]; at >= 0 && !goes; at = nms->block[at].next)
-            goes = o->kind == GN_NMS_DIOU ? overlaps_block_diou(&c->box, area, &nms->block[at], o->iou)
-                                          : overlaps_block(&c->box, area, &nms->block[at], o->iou);
-        if (goes)
+        if (is_suppressed(nms, o, c))
             continue;
-        GN_TRY(keep(nms, cls, &c->box, found));
+        GN_TRY(keep(nms, chain_of(nms, o, c), &c->box, found));
         out[found++] = *c;
     }
     *n_out = found;
@@ -361,37 +461,55 @@ static float iou_of(const gn_box *a, const gn_box *b)
 /* What is left of a score beside a better box. */
 static float softened(const gn_nms_options *o, float score, float iou)
 {
+    if (!(iou > 0))
+        return score;
     if (o->kind == GN_NMS_SOFT_LINEAR)
         return iou > o->iou ? score * (1 - iou) : score;
     const double sigma = (double)(o->sigma > 0 ? o->sigma : DEFAULT_SIGMA);
-    return iou > 0 ? (float)((double)score * exp(-(double)iou * (double)iou / sigma)) : score;
+    return (float)((double)score * exp(-(double)iou * (double)iou / sigma));
 }
 
-/* Again and again the best of the rest; taken ones have a score below 0.  Ranks stay, so of equal scores the earlier candidate wins. */
+static bool is_better(const soft_item *a, const soft_item *b)
+{
+    return a->score > b->score || (!(a->score < b->score) && a->index < b->index);
+}
+
+/* Lowers the scores of the rest beside `kept`, closes the gaps of those that are no longer sure enough, and finds the best: its place, or n
+ * when none is left.  *n: how many are left. */
+static size_t soften(const gn_nms_options *o, soft_item *item, size_t *n, const soft_item *kept)
+{
+    size_t left = 0, best = 0;
+    for (size_t i = 0; i < *n; i++) {
+        soft_item x = item[i];
+        if (kept && x.index == kept->index)
+            continue;
+        if (kept && (o->is_agnostic || x.cls == kept->cls))
+            x.score = softened(o, x.score, iou_of(&x.box, &kept->box));
+        if (!(x.score >= o->conf) || !(x.score > 0))
+            continue;
+        item[left] = x;
+        best = left > 0 && is_better(&item[best], &x) ? best : left;
+        left++;
+    }
+    *n = left;
+    return best;
+}
+
+/* Again and again the best of the rest. */
 static gn_status run_soft(gn_nms *nms, const gn_nms_options *o, size_t n, gn_candidate *out, int *n_out)
 {
     int found = 0;
     GN_TRY(grow(&nms->soft, &nms->soft_room, n, sizeof *nms->soft));
-    for (size_t i = 0; i < n; i++)
-        nms->soft[i] = ranked(nms, i)->score;
-    while (found < o->max_det) {
-        size_t best = n;
-        for (size_t i = 0; i < n; i++)
-            if (nms->soft[i] >= o->conf && nms->soft[i] > 0 &&
-                (best == n || nms->soft[i] > nms->soft[best] ||
-                 (!(nms->soft[i] < nms->soft[best]) && ranked(nms, i) < ranked(nms, best))))
-                best = i;
-        if (best == n)
-            break;
-        const gn_candidate *kept = ranked(nms, best);
-        out[found] = *kept;
-        out[found++].score = nms->soft[best];
-        nms->soft[best] = -1;
-        for (size_t i = 0; i < n; i++) {
-            const gn_candidate *c = ranked(nms, i);
-            if (nms->soft[i] > 0 && class_of(o, c) == class_of(o, kept))
-                nms->soft[i] = softened(o, nms->soft[i], iou_of(&c->box, &kept->box));
-        }
+    for (size_t i = 0; i < n; i++) {
+        const gn_candidate *c = ranked(nms, i);
+        nms->soft[i] = (soft_item){c->box, c->score, c->cls, (int32_t)(c - nms->candidate)};
+    }
+    size_t best = soften(o, nms->soft, &n, NULL);
+    while (n > 0 && found < o->max_det) {
+        const soft_item kept = nms->soft[best];
+        out[found] = nms->candidate[kept.index];
+        out[found++].score = kept.score;
+        best = soften(o, nms->soft, &n, &kept);
     }
     *n_out = found;
     return GN_OK;
