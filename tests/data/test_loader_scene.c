@@ -199,6 +199,45 @@ static void test_boxes_enclose_pixels(void **state)
     gn_dataset_close(&d);
 }
 
+/* A small square goes where the formula says, step by step: centre, perspective, rotation with zoom, shear, shift. */
+static void test_order_of_the_steps(void **state)
+{
+    write_coloured(state, "s", SIDE, SIDE, 1, (gn_box){50, 60, 56, 66});
+    fixture_write(state, "data.yaml", "train: images\nnames: [a, b, c, d, e, f, g]\n");
+    gn_dataset *d = open_set(state);
+    gn_loader_options o = raw_options();
+    o.augment = (gn_augment){
+        .degrees = 90, .shear = 25, .perspective = 0.001, .scale = 0.4, .translate = 0.2, .fliplr = 0.5, .flipud = 0.5};
+    gn_loader *l = make_loader(d, &o);
+    int compared = 0;
+    const double half = SIDE / 2.0, radians = acos(-1.0) / 180;
+    for (int epoch = 0; epoch < 60; epoch++) {
+        gn_batch b;
+        assert_int_equal(gn_loader_begin_epoch(l, epoch, 0), GN_OK);
+        assert_int_equal(gn_loader_next(l, &b), GN_OK);
+        const gn_draws w = gn_sample_draw(&o.augment, o.seed, epoch, 0, GN_DRAW_SAMPLE);
+        const double x = 53 - half, y = 63 - half, depth = w.bend_x * x + w.bend_y * y + 1;
+        const double c = cos(w.degrees * radians), s = sin(w.degrees * radians);
+        const double turned_x = w.zoom * (c * x + s * y), turned_y = w.zoom * (c * y - s * x);
+        const double slant_x = turned_x + tan(w.shear_x * radians) * turned_y;
+        const double slant_y = turned_y + tan(w.shear_y * radians) * turned_x;
+        double u = (slant_x / depth + half + w.shift_x * SIDE) / SIDE,
+               v = (slant_y / depth + half + w.shift_y * SIDE) / SIDE;
+        u = w.flip ? 1 - u : u;
+        v = w.flip_v ? 1 - v : v;
+        if (b.n_truth[0] == 0 || touches_border(b.truth))
+            continue;
+        const double got_u = (double)(b.truth[0] + b.truth[2]) / 2, got_v = (double)(b.truth[1] + b.truth[3]) / 2;
+        if (fabs(got_u - u) * SIDE > 0.3 || fabs(got_v - v) * SIDE > 0.3)
+            fail_msg("epoch %d: centre at %g %g instead of %g %g", epoch, got_u * SIDE, got_v * SIDE, u * SIDE,
+                     v * SIDE);
+        compared++;
+    }
+    assert_true(compared > 30);
+    gn_loader_destroy(&l);
+    gn_dataset_close(&d);
+}
+
 /* The four pictures meet where the draw says, each with the right corner: with nothing but mosaic the input is the middle of the canvas. */
 static void test_mosaic_layout(void **state)
 {
@@ -578,6 +617,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_boxes_enclose_pixels),
+        T(test_order_of_the_steps),
         T(test_mosaic_layout),
         T(test_mixup),
         T(test_same_bits),
