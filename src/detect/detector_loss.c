@@ -23,7 +23,8 @@ static const gn_detection_kind *kind_of(const gn_detection *d)
 
 gn_detection_rule gn_detection_rule_default(gn_detector_kind kind)
 {
-    gn_detection_rule r = {.box = 1, .obj = 1, .cls = 1, .noobj = 1, .ratio = 4, .top_k = 10, .iou = GN_IOU_C};
+    gn_detection_rule r = {
+        .box = 1, .obj = 1, .cls = 1, .noobj = 1, .ratio = 4, .top_k = 10, .iou = GN_IOU_C, .grad_scale = 1};
     r.score_power = 0.5;
     r.overlap = GN_IOU_C;
     r.overlap_power = 6;
@@ -79,6 +80,7 @@ gn_status gn_detection_rule_check(const gn_detection_rule *r, gn_error *err)
         {"dfl", r->dfl, 0, 1e6},
         {"focal_gamma", r->focal_gamma, 0, 100},
         {"focal_alpha", r->focal_alpha, -1, 1},
+        {"grad_scale", r->grad_scale, -1e12, 1e12},
         {"label_smoothing", r->label_smoothing, 0, 1},
         {"beta", r->beta, 0, 1e6},
         {"ignore", r->ignore, 0, 1},

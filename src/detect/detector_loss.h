@@ -49,7 +49,9 @@ typedef struct gn_detection_rule {
     double noobj;              /* yolov1, v2, v3: of the objectness of background, beside obj */
     double focal_gamma;        /* > 0: class terms that are binary cross entropies are focal */
     double focal_alpha;        /* with gamma > 0: of targets 1, 1 - alpha of targets 0; <= 0: neither */
-    double label_smoothing;    /* 0..1, of assigned candidates: 1 - e/2 and e/2; softmax: 1 - e + e/C and e/C */
+    double
+        grad_scale; /* what all gradients are multiplied by, and neither loss nor parts: a loss that is scaled later */
+    double label_smoothing; /* 0..1, of assigned candidates: 1 - e/2 and e/2; softmax: 1 - e + e/C and e/C */
     bool box_is_iou; /* the box term is 1 - iou; else that of the paper: squared errors of yolov2 and v3, smooth L1 of
                                           retinanet, CIoU of yolov5 and v8; yolov1 knows its paper's only */
     gn_iou_kind iou;

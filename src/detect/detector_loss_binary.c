@@ -139,11 +139,11 @@ static void add_focal(gn_background *sum, bool is_f64, const gn_detection_map *m
 void gn_background_add(gn_background *sum, const gn_detection *d, int map, int64_t at, int count, double factor)
 {
     if (sum->is_plain) {
-        add_plain(sum, d->is_f64, &d->map[map], at, count, factor);
+        add_plain(sum, d->is_f64, &d->map[map], at, count, factor * d->rule.grad_scale);
         return;
     }
     if (sum->is_focal) {
-        add_focal(sum, d->is_f64, &d->map[map], at, count, factor);
+        add_focal(sum, d->is_f64, &d->map[map], at, count, factor * d->rule.grad_scale);
         return;
     }
     for (int c = 0; c < count; c++, at += d->map[map].channel_step) {

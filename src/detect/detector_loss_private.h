@@ -95,15 +95,16 @@ static inline double gn_raw(const gn_detection *d, int map, int64_t at)
     return gn_real_at(d->map[map].raw, d->is_f64, at);
 }
 
+/* Adds x times the rule's scale; nothing where no gradient is asked for. */
 static inline void gn_grad_add(const gn_detection *d, int map, int64_t at, double x)
 {
     void *grad = d->map[map].grad;
     if (!grad)
         return;
     if (d->is_f64)
-        ((double *)grad)[at] += x;
+        ((double *)grad)[at] += x * d->rule.grad_scale;
     else
-        ((float *)grad)[at] += (float)x;
+        ((float *)grad)[at] += (float)(x * d->rule.grad_scale);
 }
 
 static inline double gn_class_weight(const gn_detection *d, int cls)

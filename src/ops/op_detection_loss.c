@@ -30,6 +30,7 @@ static gn_status read_rule(const gn_node *node, gn_detection *d, gn_error *err)
         {"noobj", &r.noobj},
         {"focal_gamma", &r.focal_gamma},
         {"focal_alpha", &r.focal_alpha},
+        {"grad_scale", &r.grad_scale},
         {"label_smoothing", &r.label_smoothing},
         {"beta", &r.beta},
         {"ignore", &r.ignore},
@@ -165,27 +166,41 @@ static void cost(const gn_graph *graph, const gn_node *node, gn_cost *cost_out)
 
 /* ---- gradient ---- */
 
-static bool is_one(const gn_graph *graph, int value)
+/* What a scalar is before any run. */
+static bool constant_of(const gn_graph *graph, int value, float *out)
 {
     const gn_value *v = gn_graph_value(graph, value);
-    return v->kind == GN_VALUE_CONST && gn_tensor_count(v->data) == 1 && gn_tensor_get(v->data, 0) == 1;
+    const gn_tensor *data = v->kind == GN_VALUE_CONST ? v->data : v->known;
+    if (!data || gn_tensor_count(data) != 1)
+        return false;
+    *out = (float)gn_tensor_get(data, 0);
+    return true;
 }
 
-/* The node has computed the gradients; they are multiplied by what arrives. */
+/* The node has computed the gradients.  They are multiplied by what arrives: within the node where that is known, which spares three
+ * passes over large maps. */
 static gn_status grad_rule(gn_grad *grad, const gn_node *node)
 {
+    gn_graph *graph = gn_grad_graph(grad);
     const int dl = gn_grad_of_out(grad, node, 0);
+    float scale = 1;
     if (gn_grad_of_out(grad, node, 1) >= 0) /* the parts are for reading */
         return GN_EUNSUPPORTED;
-    for (int i = GN_DETECTION_LOSS_MAPS; dl >= 0 && i < node->n_in; i++) {
+    if (dl < 0)
+        return GN_OK;
+    const bool is_known = !gn_node_attr(node, "grad_scale") && constant_of(graph, dl, &scale);
+    if (is_known && scale != 1) {
+        const gn_attr attr = gn_attr_float("grad_scale", scale);
+        GN_TRY(gn_node_set_attr(graph, gn_graph_node_mut(graph, gn_graph_value(graph, node->out[0])->producer), &attr));
+    }
+    for (int i = GN_DETECTION_LOSS_MAPS; i < node->n_in; i++) {
         const int given = GN_DETECTION_LOSS_GRADS + i - GN_DETECTION_LOSS_MAPS;
         if (!gn_grad_wants(grad, node, i))
             continue;
         if (!gn_has_out(node, given))
             return GN_EUNSUPPORTED;
         const int whole = node->out[given];
-        GN_TRY(gn_give(grad, node, i,
-                       is_one(gn_grad_graph(grad), dl) ? whole : gn_emit_binary(grad, node, "", "Mul", whole, dl)));
+        GN_TRY(gn_give(grad, node, i, is_known ? whole : gn_emit_binary(grad, node, "", "Mul", whole, dl)));
     }
     return GN_OK;
 }

@@ -85,8 +85,19 @@ static void fill(loss_graph *l)
             ((float *)l->data[i]->data)[k] = 1.5f * (float)gn_rng_normal(&rng);
 }
 
+/* A scalar: a constant, or a state, whose contents no pass can use. */
+static int add_factor(loss_graph *l, float factor, bool is_known)
+{
+    if (is_known)
+        return gn_graph_add_const_f32(l->graph, "factor", 0, &factor);
+    const gn_shape scalar = {.rank = 0};
+    const int state = gn_graph_add_state(l->graph, "factor", GN_DTYPE_F32, &scalar, false);
+    gn_tensor_set(gn_graph_value_mut(l->graph, state)->data, 0, (double)factor);
+    return state;
+}
+
 /* Truths and maps of 48 x 32 pixels; outputs: the loss, its parts, and the gradient by each map, times `factor`. */
-static void build(loss_graph *l, gn_detector_kind kind, float factor)
+static void build(loss_graph *l, gn_detector_kind kind, float factor, bool is_known)
 {
     memset(l, 0, sizeof *l);
     l->detector = detector_of(kind);
@@ -111,8 +122,7 @@ static void build(loss_graph *l, gn_detector_kind kind, float factor)
     gn_text_deinit(&text);
     must(gn_graph_error(l->graph, &err), &err);
     const int parts = gn_graph_node(l->graph, node)->out[1];
-    const int scaled[2] = {gn_graph_node(l->graph, node)->out[0],
-                           gn_graph_add_const_f32(l->graph, "factor", 0, &factor)};
+    const int scaled[2] = {gn_graph_node(l->graph, node)->out[0], add_factor(l, factor, is_known)};
     const int loss = gn_graph_add_op(l->graph, "Mul", "", "scaled", scaled, 2, NULL, 0);
     int grads[GN_DETECTOR_MAX_MAPS];
     must(gn_graph_differentiate(l->graph, loss, l->input + 4, maps, grads, &err), &err);
@@ -178,7 +188,7 @@ static float *run_on_cpu(const loss_graph *l, int threads, int64_t *count_out)
 static void check_kind(gn_detector_kind kind)
 {
     loss_graph l;
-    build(&l, kind, 2.0f);
+    build(&l, kind, 2.0f, true);
     gn_interpret *it = interpret(&l, GN_DTYPE_F32);
     float *got[3];
     int64_t count = 0;
@@ -210,6 +220,35 @@ static void bits_do_not_depend_on_threads(void **state)
     (void)state;
     for (int kind = 0; kind < GN_DETECTOR_KINDS; kind++)
         check_kind((gn_detector_kind)kind);
+}
+
+/* By a factor that is known the node scales itself; by another one the gradients are multiplied. */
+static void gradients_are_scaled(void **state)
+{
+    (void)state;
+    float *got[3];
+    int64_t count = 0;
+    const struct {
+        float factor;
+        bool is_known;
+        int more_nodes;
+    } cases[3] = {{1.0f, true, 0}, {4.0f, true, 0}, {4.0f, false, 2}};
+    int nodes = 0;
+    for (int i = 0; i < 3; i++) {
+        loss_graph l;
+        build(&l, GN_DETECTOR_YOLOV8, cases[i].factor, cases[i].is_known);
+        got[i] = run_on_cpu(&l, 2, &count);
+        nodes = i == 0 ? gn_graph_node_count(l.graph) : nodes;
+        assert_int_equal(gn_graph_node_count(l.graph), nodes + cases[i].more_nodes);
+        destroy(&l);
+    }
+    assert_true(got[1][0] == 4 * got[0][0]); /* the loss, which the graph scales */
+    for (int64_t k = 1; k < 5; k++)
+        assert_true(got[1][k] == got[0][k] && got[2][k] == got[0][k]); /* the parts stay */
+    for (int64_t k = 5; k < count; k++)
+        assert_true(got[1][k] == 4 * got[0][k] && got[2][k] == 4 * got[0][k]);
+    for (int i = 0; i < 3; i++)
+        gn_free(got[i]);
 }
 
 /* Each change of one operand or attribute is refused, in words that name it. */
@@ -256,6 +295,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_do_not_depend_on_threads),
+        cmocka_unit_test(gradients_are_scaled),
         cmocka_unit_test(what_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
