@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/memory.h"
 #include "detect/metrics.h"
 
 #define MAX_ITEMS  1000
@@ -275,9 +276,170 @@ static void test_coco_bootstrap(void **state)
     assert_memory_equal(&half, &again, sizeof half);
 }
 
+/* Two classes.  Class 0: two true boxes in picture 0, of which one is found with IoU 0.8 (score 0.9), one wrong detection (0.6) and the
+ * other box found exactly (0.3).  Class 1: one true box in picture 1, missed; a crowd there swallows a detection. */
+static const gn_truth two_truths[] = {{.image = 0, .cls = 0, .box = {0, 0, 10, 10}},
+                                      {.image = 0, .cls = 0, .box = {50, 50, 10, 10}},
+                                      {.image = 1, .cls = 1, .box = {0, 0, 20, 20}},
+                                      {.image = 1, .cls = 1, .is_crowd = true, .box = {40, 40, 40, 40}}};
+static const gn_detection two_dets[] = {{.image = 0, .cls = 0, .score = 0.9, .box = {0, 0, 10, 8}},
+                                        {.image = 0, .cls = 0, .score = 0.6, .box = {80, 80, 10, 10}},
+                                        {.image = 0, .cls = 0, .score = 0.3, .box = {50, 50, 10, 10}},
+                                        {.image = 1, .cls = 1, .score = 0.8, .box = {45, 45, 10, 10}}};
+static const gn_coco_input two_classes = {
+    .det = two_dets, .n_det = 4, .truth = two_truths, .n_truth = 4, .n_images = 2, .n_classes = 2};
+
+static void test_classes_by_hand(void **state)
+{
+    (void)state;
+    gn_coco_metrics m;
+    gn_coco_class c[2];
+    assert_int_equal(gn_coco_evaluate(&two_classes, &m, c), GN_OK);
+    /* Precision 1 up to recall 0.5, then 2/3; at IoU 0.85 and above the first is wrong: 1/3 up to 0.5. */
+    assert_near(c[0].ap[0], (51 + 50 * 2.0 / 3) / 101, 1e-12);
+    assert_near(c[0].ap[9], 51.0 / 3 / 101, 1e-12);
+    assert_near(c[1].ap[0], 0, 0);
+    assert_near(m.map50, c[0].ap[0] / 2, 1e-12);
+    /* F1 of class 0: 2/3 at 0.9, 0.5 at 0.6, 0.8 at 0.3. */
+    assert_near(m.confidence, 0.3, 0);
+    assert_near(c[0].f1, 0.8, 1e-12);
+    assert_near(m.f1, 0.4, 1e-12);
+    assert_near(c[0].precision, 2.0 / 3, 1e-12);
+    assert_near(c[0].recall, 1, 0);
+    assert_int_equal(c[0].truths, 2);
+    assert_int_equal(c[0].images, 1);
+    assert_int_equal(c[1].truths, 1);
+    /* LRP of class 0: at 0.9 (0.4 + 0 + 1) / 2; at 0.3 (0.4 + 1) / 3, which is the least. */
+    assert_near(c[0].lrp, 1.4 / 3, 1e-6);
+    assert_near(c[0].lrp_confidence, 0.3, 0);
+    assert_near(c[1].lrp, 1, 0);
+    assert_near(m.lrp, (1.4 / 3 + 1) / 2, 1e-6);
+    /* One detection per picture and class: the first one only, right at 7 of 10 thresholds. */
+    assert_near(m.ar1, 0.7 / 2 / 2, 1e-12);
+}
+
+static void test_curves(void **state)
+{
+    (void)state;
+    static gn_coco_curves one, mean;
+    gn_coco *coco = NULL;
+    assert_int_equal(gn_coco_create(&two_classes, &coco), GN_OK);
+    assert_int_equal(gn_coco_curves_of(coco, 0, &one), GN_OK);
+    assert_int_equal(gn_coco_curves_of(coco, -1, &mean), GN_OK);
+    assert_int_equal(gn_coco_curves_of(coco, 2, &mean), GN_EINVAL);
+    assert_int_equal(gn_coco_curves_of(coco, -1, &mean), GN_OK);
+    const int at95 = 950, at70 = 700, at50 = 500, at10 = 100; /* confidences of about 0.95, 0.7, ... */
+    assert_near(one.precision[at95], 1, 0);
+    assert_near(one.recall[at95], 0, 0);
+    assert_near(one.f1[at70], 2.0 / 3, 1e-12);
+    assert_near(one.precision[at50], 0.5, 0);
+    assert_near(one.recall[at10], 1, 0);
+    assert_near(one.f1[at10], 0.8, 1e-12);
+    assert_near(mean.f1[at10], 0.4, 1e-12);
+    assert_near(one.envelope[0], 1, 0);
+    assert_near(one.envelope[499], 1, 0);
+    assert_near(one.envelope[501], 2.0 / 3, 1e-12);
+    assert_near(one.envelope[999], 2.0 / 3, 1e-12);
+
+    gn_coco_picture p[2];
+    gn_coco_pictures(coco, 0.5, p);
+    assert_true(p[0].hits == 1 && p[0].wrong == 1 && p[0].missed == 1);
+    assert_true(p[1].hits == 0 && p[1].wrong == 0 && p[1].missed == 1);
+    gn_coco_destroy(&coco);
+}
+
+static void test_confusion(void **state)
+{
+    (void)state;
+    const gn_truth truth[] = {{.image = 0, .cls = 0, .box = {0, 0, 10, 10}},
+                              {.image = 0, .cls = 1, .box = {20, 20, 10, 10}},
+                              {.image = 0, .cls = 1, .box = {40, 40, 10, 10}},
+                              {.image = 1, .cls = 0, .is_crowd = true, .box = {0, 0, 10, 10}}};
+    const gn_detection det[] = {
+        {.image = 0, .cls = 0, .score = 0.5, .box = {0, 0, 10, 9}},
+        {.image = 0, .cls = 1, .score = 0.9, .box = {0, 0, 10, 8}},     /* loses to the one before */
+        {.image = 0, .cls = 0, .score = 0.3, .box = {20, 20, 10, 9}},   /* of the wrong class */
+        {.image = 0, .cls = 1, .score = 0.25, .box = {40, 40, 10, 10}}, /* not above 0.25 */
+        {.image = 1, .cls = 0, .score = 0.9, .box = {0, 0, 10, 10}},    /* on a crowd */
+        {.image = 1, .cls = 1, .score = 0.9, .box = {60, 60, 10, 10}}};
+    const gn_coco_input in = {.det = det, .n_det = 6, .truth = truth, .n_truth = 4, .n_images = 2, .n_classes = 2};
+    const int64_t expected[9] = {1, 1, 0,  /* predicted 0: a true 0, a true 1 */
+                                 0, 0, 2,  /* predicted 1: twice nothing */
+                                 0, 1, 0}; /* not seen: a 1 */
+    int64_t got[9];
+    assert_int_equal(gn_confusion_matrix(&in, 0.25, 0.45, got), GN_OK);
+    assert_memory_equal(got, expected, sizeof got);
+}
+
+/* ---- out of memory ---- */
+
+static int64_t until_failure;
+
+static void *failing_alloc(void *ctx, size_t bytes, size_t align)
+{
+    (void)ctx;
+    void *block = NULL;
+    if (--until_failure < 0 || posix_memalign(&block, align, bytes > 0 ? bytes : 1) != 0)
+        return NULL;
+    return block;
+}
+
+static void plain_free(void *ctx, void *block)
+{
+    (void)ctx;
+    free(block);
+}
+
+static gn_status everything(void)
+{
+    gn_coco *coco = NULL;
+    gn_coco_metrics m;
+    gn_coco_class c[2];
+    gn_voc_class v[2];
+    gn_interval a, b;
+    static gn_coco_curves curves;
+    double ap11, area;
+    int64_t matrix[9];
+    gn_status status = gn_coco_create(&two_classes, &coco);
+    if (status == GN_OK)
+        status = gn_coco_measure(coco, &m, c);
+    if (status == GN_OK)
+        status = gn_coco_bootstrap(coco, 3, 0, &a, &b);
+    if (status == GN_OK)
+        status = gn_coco_curves_of(coco, -1, &curves);
+    gn_coco_destroy(&coco);
+    if (status == GN_OK)
+        status = gn_voc_evaluate(&two_classes, 0.5, v, &ap11, &area);
+    if (status == GN_OK)
+        status = gn_confusion_matrix(&two_classes, 0.25, 0.45, matrix);
+    return status;
+}
+
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    const gn_allocator failing = {failing_alloc, plain_free, NULL};
+    gn_status status = GN_ENOMEM;
+    int k = 0;
+    for (; k < 500 && status != GN_OK; k++) {
+        until_failure = k;
+        gn_set_allocator(&failing);
+        status = everything();
+        assert_true(gn_memory_stats_get().live_bytes == 0);
+        gn_set_allocator(NULL);
+        assert_true(status == GN_OK || status == GN_ENOMEM);
+    }
+    assert_int_equal(status, GN_OK);
+    assert_true(k > 40);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_classes_by_hand),
+        cmocka_unit_test(test_curves),
+        cmocka_unit_test(test_confusion),
+        cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_single_box),
         cmocka_unit_test(test_single_bootstrap),
         cmocka_unit_test(test_against_pycocotools),
