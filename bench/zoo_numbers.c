@@ -1,9 +1,10 @@
-/* What a network of the zoo computes from somebody else's weights, for tests/oracle/zoo_forward.py and zoo_step.py.
+/* What a network of the zoo computes from somebody else's weights, for tests/oracle/zoo_forward.py, zoo_step.py and zoo_detect.py.
  *     zoo_numbers forward MODEL CLASSES PX WEIGHTS.safetensors IMAGES.f32 OUT.f32
  *     zoo_numbers step    MODEL CLASSES PX WEIGHTS.safetensors IMAGES.f32 TARGETS.f32 OUT.f32
- * IMAGES: N x 3 x PX x PX floats.  forward: OUT holds the logits, in the form for inference (normalisation folded).  step: one training
- * step without dropout, smooth L1 with beta 0.1 between logits and TARGETS; OUT holds the loss, then every gradient and then every
- * running statistic after the step; their names and counts are printed in this order.
+ * PX: one size, or WxH.  IMAGES: N x 3 x H x W floats.  forward: OUT holds the logits, in the form for inference (normalisation folded); of a
+ * detector the raw maps, boxes and scores, one after the other.  step: one training step without dropout, smooth L1 with beta 0.1 between
+ * logits and TARGETS; of a detector the sum over its raw maps of their mean square, and TARGETS is not read.  OUT holds the loss, then every
+ * gradient and then every running statistic after the step; their names and counts are printed in this order.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,10 +14,10 @@
 #include "backend/backend.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "detect/detector.h"
 #include "formats/weights/safetensors.h"
 #include "graph/autodiff.h"
 #include "graph/passes.h"
-#include "run/session.h"
 #include "zoo/zoo.h"
 
 #define MOST_BYTES ((size_t)4 << 30)
@@ -54,42 +55,111 @@ static gn_status load_weights(gn_graph *graph, const char *path, gn_error *err)
     return status;
 }
 
+typedef struct size {
+    int width, height;
+} size;
+
+static size size_of(const char *px)
+{
+    size s = {0, 0};
+    if (sscanf(px, "%dx%d", &s.width, &s.height) == 1)
+        s.height = s.width;
+    return s;
+}
+
 static gn_status build(char **argv, gn_graph **graph_out, gn_error *err)
 {
     gn_zoo_options options = gn_zoo_options_default();
+    gn_zoo_entry entry = {0};
+    const size px = size_of(argv[4]);
+    gn_zoo_find(argv[2], &entry);
     options.model = argv[2];
-    options.head = "classify";
+    options.head = entry.is_detector ? "detect" : "classify";
     options.classes = atoi(argv[3]);
-    options.width_px = options.height_px = atoi(argv[4]);
+    options.width_px = px.width;
+    options.height_px = px.height;
     options.no_weights = true;
     GN_TRY(gn_zoo_build(&options, graph_out, err));
     return load_weights(*graph_out, argv[5], err);
 }
 
+/* The raw maps of a detector; their number, 0 for other networks. */
+static int raw_maps(const gn_graph *graph, int *maps)
+{
+    int n = 0;
+    for (; gn_graph_meta_get(graph, "gannet.raw") && n < GN_DETECTOR_MAX_MAPS; n++) {
+        char name[16];
+        snprintf(name, sizeof name, "raw%d", n);
+        maps[n] = gn_graph_find_value(graph, name);
+        if (maps[n] < 0)
+            break;
+    }
+    return n;
+}
+
+/* The raw maps become outputs in front of the others. */
+static gn_status show_raw_maps(gn_graph *graph)
+{
+    int maps[GN_DETECTOR_MAX_MAPS], others[4];
+    const int n = raw_maps(graph, maps), n_others = gn_graph_output_count(graph);
+    for (int i = 0; i < n_others; i++)
+        others[i] = gn_graph_output(graph, i);
+    gn_graph_clear_outputs(graph);
+    for (int i = 0; i < n + n_others; i++)
+        GN_TRY(gn_graph_add_output(graph, i < n ? maps[i] : others[i - n]));
+    return GN_OK;
+}
+
 static int batch_of(const numbers *images, const char *px)
 {
-    const size_t side = (size_t)atoi(px);
-    return (int)(images->n / (3 * side * side));
+    const size s = size_of(px);
+    return (int)(images->n / (3 * (size_t)s.width * (size_t)s.height));
+}
+
+static gn_status write_outputs(const gn_graph *graph, gn_exec *exec, const char *path, gn_error *err)
+{
+    FILE *out = fopen(path, "wb");
+    if (!out)
+        return gn_fail(err, GN_EIO, "cannot write %s", path);
+    for (int i = 0; i < gn_graph_output_count(graph); i++) {
+        const gn_shape *shape = &gn_graph_value(graph, gn_graph_output(graph, i))->shape;
+        fwrite(gn_backend_cpu.output(exec, i), sizeof(float), (size_t)gn_shape_count(shape), out);
+    }
+    return fclose(out) == 0 ? GN_OK : gn_fail(err, GN_EIO, "cannot write %s", path);
+}
+
+static gn_status prepare(gn_graph *graph, int batch, size px, gn_error *err)
+{
+    const gn_shape images = gn_shape_make(4, batch, 3, px.height, px.width);
+    GN_TRY(show_raw_maps(graph));
+    GN_TRY(gn_graph_set_input_shape(graph, gn_graph_input(graph, 0), &images));
+    GN_TRY(gn_graph_infer(graph, err));
+    return gn_pass_inference(graph, err);
 }
 
 static gn_status forward(char **argv, gn_error *err)
 {
     gn_graph *graph = NULL;
-    gn_session *session = NULL;
+    gn_device *device = NULL;
+    gn_exec *exec = NULL;
     numbers images = {0};
-    gn_shape shape = {0};
     gn_status status = build(argv, &graph, err);
     if (status == GN_OK)
         status = read_numbers(argv[6], &images, err);
     if (status == GN_OK)
-        status = gn_session_open_graph(graph, &(gn_session_options){.threads = 2}, &session, err);
+        status = prepare(graph, batch_of(&images, argv[4]), size_of(argv[4]), err);
     if (status == GN_OK)
-        status = gn_session_run(session, images.x, batch_of(&images, argv[4]), err);
-    if (status == GN_OK) {
-        const float *logits = gn_session_output(session, 0, &shape);
-        status = gn_file_write(argv[7], logits, (size_t)gn_shape_count(&shape) * sizeof *logits, err);
-    }
-    gn_session_close(&session);
+        status = gn_backend_cpu.open(2, &device, err);
+    if (status == GN_OK)
+        status = gn_backend_cpu.compile(device, graph, &exec, err);
+    if (status == GN_OK)
+        status = gn_backend_cpu.bind(exec, gn_graph_input(graph, 0), images.x);
+    if (status == GN_OK)
+        status = gn_backend_cpu.run(exec, err);
+    if (status == GN_OK)
+        status = write_outputs(graph, exec, argv[7], err);
+    gn_backend_cpu.destroy(&exec);
+    gn_backend_cpu.close(&device);
     gn_graph_destroy(&graph);
     gn_free(images.x);
     return status;
@@ -112,22 +182,47 @@ static void switch_dropout_off(gn_graph *graph)
     }
 }
 
+/* Smooth L1 between logits and targets. */
+static int add_loss(step *s, int batch, int classes)
+{
+    const gn_shape targets = gn_shape_make(2, batch, classes), rows = gn_shape_make(1, batch);
+    const gn_attr beta = gn_attr_float("beta", BETA);
+    s->targets = gn_graph_add_input(s->graph, "targets", GN_DTYPE_F32, &targets);
+    s->weights = gn_graph_add_input(s->graph, "weights", GN_DTYPE_F32, &rows);
+    const int in[3] = {gn_graph_output(s->graph, 0), s->targets, s->weights};
+    return gn_graph_add_op(s->graph, "SmoothL1Loss", "gannet", "loss", in, 3, &beta, 1);
+}
+
+/* The sum of the mean squares of the raw maps; -1: there are none. */
+static int add_squares(gn_graph *graph)
+{
+    int maps[GN_DETECTOR_MAX_MAPS], sum = -1;
+    const int n = raw_maps(graph, maps);
+    const gn_attr keep = gn_attr_int("keepdims", 0);
+    for (int i = 0; i < n; i++) {
+        const int both[2] = {maps[i], maps[i]};
+        const int square = gn_graph_add_op(graph, "Mul", "", "square", both, 2, NULL, 0);
+        const int mean = gn_graph_add_op(graph, "ReduceMean", "", "mean", &square, 1, &keep, 1);
+        const int added[2] = {sum, mean};
+        sum = i == 0 ? mean : gn_graph_add_op(graph, "Add", "", "sum", added, 2, NULL, 0);
+    }
+    return sum;
+}
+
 /* Loss and gradients become the graph's outputs. */
-static gn_status make_step(step *s, int batch, int px, int classes, gn_error *err)
+static gn_status make_step(step *s, int batch, size px, int classes, gn_error *err)
 {
     gn_graph *g = s->graph;
-    const gn_shape images = gn_shape_make(4, batch, 3, px, px), targets = gn_shape_make(2, batch, classes),
-                   rows = gn_shape_make(1, batch);
-    const gn_attr beta = gn_attr_float("beta", BETA);
+    const gn_shape images = gn_shape_make(4, batch, 3, px.height, px.width);
     switch_dropout_off(g);
     s->images = gn_graph_input(g, 0);
     GN_TRY(gn_graph_set_input_shape(g, s->images, &images));
     GN_TRY(gn_graph_infer(g, err));
     GN_TRY(gn_pass_training(g, err));
-    s->targets = gn_graph_add_input(g, "targets", GN_DTYPE_F32, &targets);
-    s->weights = gn_graph_add_input(g, "weights", GN_DTYPE_F32, &rows);
-    const int in[3] = {gn_graph_output(g, 0), s->targets, s->weights};
-    s->loss = gn_graph_add_op(g, "SmoothL1Loss", "gannet", "loss", in, 3, &beta, 1);
+    s->targets = s->weights = -1;
+    s->loss = add_squares(g);
+    if (s->loss < 0)
+        s->loss = add_loss(s, batch, classes);
     GN_TRY(gn_graph_error(g, err));
     const size_t most = (size_t)gn_graph_value_count(g);
     s->params = gn_calloc(most, sizeof *s->params);
@@ -164,8 +259,10 @@ static gn_status run_step(step *s, const numbers *images, const numbers *targets
         status = gn_backend_cpu.compile(device, s->graph, &exec, err);
     if (status == GN_OK) {
         gn_backend_cpu.bind(exec, s->images, images->x);
-        gn_backend_cpu.bind(exec, s->targets, targets->x);
-        gn_backend_cpu.bind(exec, s->weights, ones);
+        if (s->targets >= 0)
+            gn_backend_cpu.bind(exec, s->targets, targets->x);
+        if (s->weights >= 0)
+            gn_backend_cpu.bind(exec, s->weights, ones);
         status = gn_backend_cpu.run(exec, err);
     }
     if (status == GN_OK) {
@@ -195,10 +292,10 @@ static gn_status train(char **argv, gn_error *err)
     gn_status status = build(argv, &s.graph, err);
     if (status == GN_OK)
         status = read_numbers(argv[6], &images, err);
-    if (status == GN_OK)
+    if (status == GN_OK && !gn_graph_meta_get(s.graph, "gannet.raw"))
         status = read_numbers(argv[7], &targets, err);
     if (status == GN_OK)
-        status = make_step(&s, batch_of(&images, argv[4]), atoi(argv[4]), atoi(argv[3]), err);
+        status = make_step(&s, batch_of(&images, argv[4]), size_of(argv[4]), atoi(argv[3]), err);
     if (status == GN_OK)
         status = run_step(&s, &images, &targets, argv[8], err);
     gn_graph_destroy(&s.graph);

@@ -331,10 +331,10 @@ gn_feature gn_block_adaptive_pool(gn_blocks *b, const char *path, gn_feature x, 
 
 /* ---- detectors ---- */
 
-/* Half a pixel of the result is on top where the sizes are not whole multiples: the size is rounded down. */
+/* Where the sizes are not whole multiples a little is on top: the size of the result is rounded down. */
 static float factor_between(int from, int to)
 {
-    return to % from == 0 ? (float)(to / from) : ((float)to + 0.5f) / (float)from;
+    return to % from == 0 ? (float)(to / from) : ((float)to + 0.01f) / (float)from;
 }
 
 gn_feature gn_block_upsample(gn_blocks *b, const char *path, gn_feature x, gn_feature like)

@@ -77,7 +77,8 @@ static void build(gn_blocks *b, gn_feature x, gn_detector_build *d)
     const int H = x.H, W = x.W, stride = x.stride;
     x = gn_block_flatten(b, "flatten", x);
     for (int k = 0; net->hidden[k] > 0; k++, i++) {
-        x = gn_block_linear(b, gn_dark_name(b, i, "linear"), x, net->hidden[k], GN_INIT_HE_FAN_IN, GN_BIAS_ZERO);
+        x = gn_block_linear(b, gn_dark_name(b, i, "linear"), x, gn_dark_channels(b, net->hidden[k]), GN_INIT_HE_FAN_IN,
+                            GN_BIAS_ZERO);
         if (k > 0 || !net->is_first_linear)
             x = gn_block_act(b, gn_dark_name(b, i, "leaky"), x, GN_LEAKY_01);
     }

@@ -63,7 +63,7 @@ def gelu_everywhere():
     """Modules and functions that ask for an activation get Gelu."""
     functions = torch.nn.functional
     gelu = lambda x, *rest, **named: functions.gelu(x)
-    places = [(functions, "relu"), (functions, "relu6"), (functions, "hardtanh"), (functions, "hardswish"), (torch, "relu")]
+    places = [(functions, "relu"), (functions, "leaky_relu"), (functions, "relu6"), (functions, "hardtanh"), (functions, "hardswish"), (torch, "relu")]
     kept = [getattr(*place) for place in places]
     for place in places:
         setattr(*place, gelu)
