@@ -12,7 +12,7 @@
 
 #define GN_SHEET_COLUMNS   4
 #define GN_SHEET_TILE_PX   240
-#define GN_SHEET_MAX_BOXES 64
+#define GN_SHEET_MAX_BOXES 400 /* of each kind */
 
 typedef struct sheet {
     int n;
@@ -45,27 +45,68 @@ static gn_draw_box in_pixels(const gn_box *b, const gn_image *image)
     return (gn_draw_box){b->x1 * w, b->y1 * h, b->x2 * w, b->y2 * h};
 }
 
-/* Draws both kinds of boxes; returns the best overlap of the first prediction with a true box, -1 without one. */
-static double draw(gn_image *image, const gn_sample *sample, const gn_prediction *p)
+static gn_box of_truth(const gn_sample *sample, int i, const gn_image *image)
 {
-    gn_draw_box box[GN_SHEET_MAX_BOXES];
-    gn_colour colour[GN_SHEET_MAX_BOXES];
+    const gn_draw_box b = in_pixels(&sample->box[i], image);
+    return (gn_box){b.x1, b.y1, b.x2, b.y2};
+}
+
+/* Both kinds of boxes: the predicted ones on top. */
+static gn_status draw(gn_image *image, const gn_sample *sample, const gn_prediction *p)
+{
+    gn_draw_box *box = gn_calloc(2 * GN_SHEET_MAX_BOXES, sizeof *box);
+    gn_colour *colour = gn_calloc(2 * GN_SHEET_MAX_BOXES, sizeof *colour);
     size_t n = 0;
-    double best = -1.0;
-    for (int b = 0; b < sample->n_boxes && n + 1 < GN_SHEET_MAX_BOXES; b++, n++) {
-        box[n] = in_pixels(&sample->box[b], image);
+    gn_status status = box && colour ? GN_OK : GN_ENOMEM;
+    for (int i = 0; status == GN_OK && i < sample->n_boxes && i < GN_SHEET_MAX_BOXES; i++, n++) {
+        box[n] = in_pixels(&sample->box[i], image);
         colour[n] = (gn_colour){60, 190, 90};
-        const gn_box truth = {box[n].x1, box[n].y1, box[n].x2, box[n].y2};
-        double iou = p->n > 0 ? gn_box_iou(&p->object[0].box, &truth) : 0.0;
+    }
+    for (int i = 0; status == GN_OK && i < p->n && i < GN_SHEET_MAX_BOXES; i++, n++) {
+        const gn_box *b = &p->object[i].box;
+        box[n] = (gn_draw_box){b->x1, b->y1, b->x2, b->y2};
+        colour[n] = (gn_colour){245, 140, 30};
+    }
+    if (status == GN_OK)
+        status = gn_draw_boxes(image, box, n, colour, NULL, 0);
+    gn_free(box);
+    gn_free(colour);
+    return status;
+}
+
+/* The best overlap of the first prediction with a true box, -1 where there is none. */
+static double best_iou(const gn_image *image, const gn_sample *sample, const gn_prediction *p)
+{
+    double best = -1.0;
+    for (int i = 0; i < sample->n_boxes; i++) {
+        const gn_box truth = of_truth(sample, i, image);
+        const double iou = p->n > 0 ? gn_box_iou(&p->object[0].box, &truth) : 0.0;
         best = iou > best ? iou : best;
     }
-    if (p->n > 0) {
-        const gn_box *b = &p->object[0].box;
-        box[n] = (gn_draw_box){b->x1, b->y1, b->x2, b->y2};
-        colour[n++] = (gn_colour){245, 140, 30};
-    }
-    gn_draw_boxes(image, box, n, colour, NULL, 0);
     return best;
+}
+
+/* How many true boxes a prediction of their class covers by half or more; each prediction counts once, the surest first. */
+static int count_found(const gn_image *image, const gn_sample *sample, const gn_prediction *p)
+{
+    bool is_taken[GN_SHEET_MAX_BOXES] = {false};
+    int n = 0;
+    for (int k = 0; k < p->n; k++) {
+        double best = 0.5;
+        int at = -1;
+        for (int i = 0; i < sample->n_boxes && i < GN_SHEET_MAX_BOXES; i++) {
+            const gn_box truth = of_truth(sample, i, image);
+            const double iou = gn_box_iou(&p->object[k].box, &truth);
+            if (!is_taken[i] && sample->cls[i] == p->object[k].cls && iou >= best) {
+                best = iou;
+                at = i;
+            }
+        }
+        if (at >= 0)
+            is_taken[at] = true;
+        n += at >= 0;
+    }
+    return n;
 }
 
 /* A frame around the picture, green when the class is right, and what it was taken for. */
@@ -101,13 +142,18 @@ static gn_status add_tile(sheet *s, gn_session *session, const gn_dataset *datas
         frame(s, session, dataset, sample, &prediction);
         return GN_OK;
     }
-    double iou = draw(image, sample, &prediction);
-    if (iou >= 0)
-        snprintf(s->caption[s->n - 1], sizeof s->caption[0], "IoU %.2f", iou);
-    else
-        snprintf(s->caption[s->n - 1], sizeof s->caption[0], "no true box");
-    s->caption_ptr[s->n - 1] = s->caption[s->n - 1];
-    return GN_OK;
+    char *caption = s->caption[s->n - 1];
+    s->caption_ptr[s->n - 1] = caption;
+    if (gn_session_info(session)->decode == GN_DECODE_DETECT) {
+        const int found = count_found(image, sample, &prediction);
+        snprintf(caption, sizeof s->caption[0], "%d of %d, %d too many", found, sample->n_boxes, prediction.n - found);
+    } else if (sample->n_boxes > 0) {
+        snprintf(caption, sizeof s->caption[0], "IoU %.2f", best_iou(image, sample, &prediction));
+    } else {
+        snprintf(caption, sizeof s->caption[0], "no true box");
+    }
+    const gn_status status = draw(image, sample, &prediction);
+    return status == GN_OK ? status : gn_fail(err, status, "boxes cannot be drawn");
 }
 
 gn_status gn_cli_prediction_sheet(gn_session *session, const gn_dataset *dataset, gn_split split, int n,

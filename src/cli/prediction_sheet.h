@@ -1,4 +1,4 @@
-/* Contact sheets of pictures with the true box (green) and the predicted one (orange).
+/* Contact sheets of pictures with the true boxes (green) and the predicted ones (orange).
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GN_CLI_PREDICTION_SHEET_H
 #define GN_CLI_PREDICTION_SHEET_H
