@@ -433,6 +433,73 @@ static void edge_runtime(void **ctx)
     gn_image_deinit(&image);
 }
 
+/* ---- memory that runs out ---- */
+
+typedef struct counter {
+    int64_t left; /* allocations until the one that fails */
+    int64_t live;
+} counter;
+
+static void *counted_alloc(void *ctx, size_t bytes, size_t align)
+{
+    counter *c = ctx;
+    if (c->left == 0)
+        return NULL;
+    c->left--;
+    void *p = aligned_alloc(align, (bytes + align - 1) / align * align);
+    c->live += p != NULL;
+    return p;
+}
+
+static void counted_free(void *ctx, void *ptr)
+{
+    ((counter *)ctx)->live -= ptr != NULL;
+    free(ptr);
+}
+
+static gn_status open_and_decode(const void *bytes, size_t n)
+{
+    static float x[3 * HEIGHT * WIDTH];
+    gn_session *session = NULL;
+    gn_prediction p;
+    const gn_session_options o = {.threads = 1, .has_conf = true, .conf = 0, .multi_label = true};
+    gn_status status = gn_session_open_bytes(bytes, n, "m.onnx", &o, &session, NULL);
+    if (status == GN_OK)
+        status = gn_session_run(session, x, 1, NULL);
+    if (status == GN_OK)
+        status = gn_session_decode(session, 0, 100, 100, &p);
+    gn_session_close(&session);
+    return status;
+}
+
+static void memory_runs_out_at_every_allocation(void **ctx)
+{
+    (void)ctx;
+    gn_graph *g = detector_graph();
+    void *packed = NULL;
+    size_t n = 0;
+    assert_int_equal(gn_onnx_pack(g, NULL, &packed, &n, NULL), GN_OK);
+    gn_graph_destroy(&g);
+    void *bytes = malloc(n);
+    memcpy(bytes, packed, n);
+    gn_free(packed);
+    counter c = {0};
+    const gn_allocator allocator = {counted_alloc, counted_free, &c};
+    gn_set_allocator(&allocator);
+    gn_status status = GN_ENOMEM;
+    for (int64_t k = 0; k < 100000 && status != GN_OK; k++) {
+        c.left = k;
+        status = open_and_decode(bytes, n);
+        if ((status != GN_OK && status != GN_ENOMEM) || c.live != 0) {
+            gn_set_allocator(NULL);
+            fail_msg("allocation %d fails: status %d, %d blocks left", (int)k, (int)status, (int)c.live);
+        }
+    }
+    gn_set_allocator(NULL);
+    free(bytes);
+    assert_int_equal(status, GN_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -445,6 +512,7 @@ int main(void)
         cmocka_unit_test(metadata),
         cmocka_unit_test(no_boxes_and_scores),
         cmocka_unit_test(edge_runtime),
+        cmocka_unit_test(memory_runs_out_at_every_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
