@@ -3,6 +3,7 @@
 #ifndef GANNET_DETECT_API_H
 #define GANNET_DETECT_API_H
 
+#include "detect/anchors.h"
 #include "detect/bootstrap.h"
 #include "detect/box.h"
 #include "detect/detector.h"

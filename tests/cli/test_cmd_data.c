@@ -119,6 +119,43 @@ static void split_writes_lists(void **state)
     assert_non_null(strstr(output, "\"test\": {\"images\": 2"));
 }
 
+/* There and back, with numbers and flags; the figures of --json tell what was written. */
+static void converts(void **state)
+{
+    (void)state;
+    assert_int_equal(call("data.yaml --no-verify --val-frac 0.25 --test-frac 0 --to coco -o as_coco --sheet sheet.png"),
+                     0);
+    assert_non_null(strstr(output, "Written as coco into as_coco: 12 pictures, 11 boxes."));
+    char path[1024];
+    gn_image_info info;
+    snprintf(path, sizeof path, "%s/sheet.png", folder);
+    assert_int_equal(gn_image_size_of_file(path, &info, NULL), GN_OK);
+    assert_true(info.width > 6 * 200 && info.height > 2 * 200); /* two rows of six */
+    assert_int_equal(call("as_coco --to voc -o as_voc --pictures copy --json"), 0);
+    assert_non_null(strstr(output, "\"format\": \"COCO\""));
+    assert_non_null(strstr(output, "\"lost_picture_ids\": 0"));
+    assert_int_equal(call("as_voc --to yolo -o as_yolo"), 0);
+    assert_non_null(strstr(output, "12  pictures lose their number"));
+    assert_int_equal(call("as_yolo --json"), 0);
+    assert_non_null(strstr(output, "\"train\": {\"images\": 9"));
+    assert_non_null(strstr(output, "\"val\": {\"images\": 3"));
+    char *text = NULL;
+    size_t n;
+    snprintf(path, sizeof path, "%s/as_yolo/labels/train/p00.txt", folder);
+    if (!gn_path_exists(path))
+        snprintf(path, sizeof path, "%s/as_yolo/labels/val/p00.txt", folder);
+    assert_int_equal(gn_file_read(path, 1000, &text, &n, NULL), GN_OK);
+    assert_string_equal(text, "0 0.5 0.5 0.25 0.5\n");
+    gn_free(text);
+    assert_int_equal(call("data.yaml --to coco -o as_coco 2>&1"), 2);
+    assert_non_null(strstr(output, "not empty"));
+    assert_int_equal(call("data.yaml --to coco 2>&1"), 2);
+    assert_int_equal(call("data.yaml -o x 2>&1"), 2);
+    assert_int_equal(call("data.yaml --to kitti -o x 2>&1"), 2);
+    assert_int_equal(call("as_coco --split lists 2>&1"), 3);
+    assert_non_null(strstr(output, "COCO"));
+}
+
 static void mistakes_have_their_exit_code(void **state)
 {
     (void)state;
@@ -137,6 +174,7 @@ int main(void)
         cmocka_unit_test(tells_what_is_there),
         cmocka_unit_test(json_holds_the_figures),
         cmocka_unit_test(split_writes_lists),
+        cmocka_unit_test(converts),
         cmocka_unit_test(mistakes_have_their_exit_code),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
