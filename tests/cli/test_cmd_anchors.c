@@ -61,7 +61,7 @@ static int setup(void **state)
                "{\"id\": 2, \"image_id\": 1, \"category_id\": 1, \"bbox\": [1, 1, 20, 20]},"
                "{\"id\": 3, \"image_id\": 1, \"category_id\": 1, \"bbox\": [0, 0, 80, 40]},"
                "{\"id\": 4, \"image_id\": 1, \"category_id\": 1, \"bbox\": [5, 5, 40, 10], \"iscrowd\": 1},"
-               "{\"id\": 5, \"image_id\": 1, \"category_id\": 1, \"bbox\": [5, 5, 0.5, 0.5]}]}");
+               "{\"id\": 5, \"image_id\": 1, \"category_id\": 1, \"bbox\": [5, 5, 0.4, 0.4]}]}");
     return 0;
 }
 
