@@ -13,6 +13,9 @@
 
 /* Lines of each list of what does not fit. */
 #define MAX_LINES 20
+/* of a detector when neither the command line nor the file says so: COCO's */
+#define DETECTOR_CLASSES     80
+#define MAX_DETECTOR_CLASSES 100000
 /* A safetensors file may hold tensors that share memory in a checkpoint; so much more than the checkpoint it may become. */
 #define MAX_GROWTH 4
 
@@ -181,9 +184,29 @@ static gn_status find_classes(const gn_graph *graph, const gn_weights *weights, 
     return GN_OK;
 }
 
+/* The classes of a detector's file, by the biases of its last layers: so many anchors times classes and other numbers. */
+static int find_detector_classes(const gn_graph *graph, const gn_weights *weights, int fallback)
+{
+    static const struct {
+        const char *name;
+        int anchors, others;
+    } layers[] = {{"model.22.cv3.0.2.bias", 1, 0}, {"model.24.m.0.bias", 3, 5},   {"head.class.output.bias", 9, 0},
+                  {"layers.105.conv.bias", 3, 5},  {"layers.22.conv.bias", 3, 5}, {"layers.30.conv.bias", 5, 5},
+                  {"layers.14.conv.bias", 5, 5}};
+    for (size_t k = 0; k < sizeof layers / sizeof *layers; k++)
+        for (size_t i = 0; i < gn_weights_count(weights) && gn_graph_find_value(graph, layers[k].name) >= 0; i++) {
+            const gn_weight *w = gn_weights_at(weights, i);
+            const int64_t each = gn_shape_count(&w->shape) / layers[k].anchors - layers[k].others;
+            if (strcmp(w->name, layers[k].name) == 0 && each >= 1 && each <= MAX_DETECTOR_CLASSES)
+                return (int)each;
+        }
+    return fallback;
+}
+
 static gn_status zoo_options(const gn_args *args, gn_zoo_options *options, gn_error *err)
 {
     gn_cli_size size;
+    gn_zoo_entry entry;
     *options = gn_zoo_options_default();
     options->model = gn_args_str(args, "model");
     options->head = gn_args_has(args, "head") ? gn_args_str(args, "head") : "classify";
@@ -192,6 +215,13 @@ static gn_status zoo_options(const gn_args *args, gn_zoo_options *options, gn_er
     options->classes = gn_args_has(args, "classes") ? gn_args_int(args, "classes") : 1000;
     options->no_weights = true;
     GN_TRY(gn_cli_parse_imgsz(gn_args_str(args, "imgsz"), &size, err));
+    if (gn_zoo_find(options->model, &entry)) {
+        options->width_px = options->height_px = entry.default_px;
+        if (entry.is_detector && !gn_args_has(args, "head"))
+            options->head = "detect";
+        if (entry.is_detector && !gn_args_has(args, "classes"))
+            options->classes = DETECTOR_CLASSES;
+    }
     if (size.width) {
         options->width_px = size.width;
         options->height_px = size.height;
@@ -205,10 +235,15 @@ static gn_status build(const gn_args *args, const gn_weights *weights, const gn_
 {
     GN_TRY(zoo_options(args, zoo, err));
     GN_TRY(gn_zoo_build(zoo, graph_out, err));
-    if (strcmp(zoo->head, "classify") != 0 || gn_args_has(args, "classes"))
+    const bool detects = strcmp(zoo->head, "detect") == 0;
+    if ((!detects && strcmp(zoo->head, "classify") != 0) || gn_args_has(args, "classes"))
         return GN_OK;
     int classes = zoo->classes;
-    const gn_status status = find_classes(*graph_out, weights, load, arena, zoo->classes, &classes);
+    gn_status status = GN_OK;
+    if (detects)
+        classes = find_detector_classes(*graph_out, weights, zoo->classes);
+    else
+        status = find_classes(*graph_out, weights, load, arena, zoo->classes, &classes);
     if (status != GN_OK)
         return gn_fail(err, status, "out of memory");
     if (classes == zoo->classes)

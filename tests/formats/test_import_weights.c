@@ -131,15 +131,17 @@ static void test_fits(void **ctx)
                                  {"bn.num_batches_tracked", 0, {0}},
                                  {"fc.weight", 2, {5, 2}},
                                  {"conv.weight", 4, {2, 3, 1, 1}},
-                                 {"aux1.fc.bias", 1, {4}}};
+                                 {"aux1.fc.bias", 1, {4}},
+                                 {"model.22.dfl.conv.weight", 4, {1, 16, 1, 1}},
+                                 {"model.24.anchors", 3, {3, 3, 2}}};
     gn_graph *g = graph_of(network, 3);
-    gn_weights *w = weights_of(file, 5);
+    gn_weights *w = weights_of(file, 7);
     gn_weights_report r;
     gn_error err = {0};
     if (gn_weights_load_into(g, w, NULL, arena, &r, &err) != GN_OK)
         fail_msg("%s", err.message);
     assert_true(r.n_loaded == 3 && r.n_missing == 0 && r.n_left_over == 0 && r.n_misfits == 0);
-    assert_true(r.n_counters == 1 && r.n_auxiliary == 1 && r.n_dropped == 0);
+    assert_true(r.n_counters == 3 && r.n_auxiliary == 1 && r.n_dropped == 0);
     assert_true(first_number(g, "bn.weight") == 1 && first_number(g, "fc.weight") == 4);
     assert_true(first_number(g, "conv.weight") == 14);
     gn_weights_close(&w);

@@ -105,7 +105,7 @@ typedef struct gn_weights_report {
     const gn_weights_pair *missing;   /* in the graph, not in the file */
     const gn_weights_pair *left_over; /* in the file, not in the graph */
     const gn_weights_pair *misfits;   /* of another shape */
-    int n_counters;                   /* num_batches_tracked, which nothing here needs */
+    int n_counters;                   /* num_batches_tracked and the constants of detectors, which nothing here needs */
     int n_auxiliary;                  /* of auxiliary heads, which training elsewhere used */
     int n_dropped;                    /* left out by a rename */
 } gn_weights_report;

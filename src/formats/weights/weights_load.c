@@ -60,6 +60,14 @@ static bool is_auxiliary(const char *name)
     return false;
 }
 
+/* Counters of PyTorch's normalisation, and numbers that detectors of YOLOv5 and YOLOv8 store but nobody trains: their anchors, which the
+ * description of a detector holds, and the distances 0..15 that decoding multiplies by. */
+static bool is_not_needed(const char *name)
+{
+    return gn_has_suffix(name, "num_batches_tracked") || gn_has_suffix(name, ".dfl.conv.weight") ||
+           gn_has_suffix(name, ".anchors") || gn_has_suffix(name, ".anchor_grid");
+}
+
 static gn_status match_one(load *l, size_t i)
 {
     match *m = &l->matches[i];
@@ -79,9 +87,7 @@ static gn_status match_one(load *l, size_t i)
         m->value = find_state(l, newer);
     }
     if (m->value < 0) {
-        m->fate = gn_has_suffix(m->name, "num_batches_tracked") ? FATE_COUNTER
-                  : is_auxiliary(m->name)                       ? FATE_AUXILIARY
-                                                                : FATE_LEFT_OVER;
+        m->fate = is_not_needed(m->name) ? FATE_COUNTER : is_auxiliary(m->name) ? FATE_AUXILIARY : FATE_LEFT_OVER;
         return GN_OK;
     }
     if (l->source[m->value] >= 0)
