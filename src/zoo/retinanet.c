@@ -2,7 +2,7 @@
  * whose convolutions all levels share; nine anchors per cell.
  * Source: Lin et al. 2017, "Focal loss for dense object detection", and "Feature pyramid networks for object detection".  Other than there,
  * pyramid and heads are normalised, the heads by level, so that they can be trained from scratch; the map at stride 64 comes from the one at
- * stride 32 of the pyramid; and small backbones get a narrower pyramid: a quarter of the channels of their map at stride 16 (as the 256 of
+ * stride 32 of the pyramid; below 640 px anchors have half the size; and small backbones get a narrower pyramid: a quarter of the channels of their map at stride 16 (as the 256 of
  * 1024 in the paper), 64 to 256, and heads of two convolutions instead of four where that is below 128.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
@@ -20,6 +20,7 @@
 #define MOST_CHANNELS  256
 #define DEEP_FROM      128 /* channels */
 #define PRIOR          0.01
+#define LARGE_PX       640
 #define NORM_EPSILON   1e-5f
 #define NORM_MOMENTUM  0.1f
 
@@ -71,7 +72,13 @@ static gn_feature head(gn_blocks *b, const char *name, int level, gn_feature x, 
     return shared_conv(b, gn_block_name(b, "head.%s.output", name), level, x, &output);
 }
 
-static void describe(gn_detector *d, const gn_feature level[LEVELS])
+/* The side of the smallest anchor in strides: the paper's 4 is for pictures of 800 px, on which things have twice as many pixels. */
+static int anchor_strides(gn_feature picture)
+{
+    return picture.W >= LARGE_PX || picture.H >= LARGE_PX ? 4 : 2;
+}
+
+static void describe(gn_detector *d, const gn_feature level[LEVELS], int strides)
 {
     d->kind = GN_DETECTOR_RETINANET;
     d->anchors = ANCHORS;
@@ -79,8 +86,8 @@ static void describe(gn_detector *d, const gn_feature level[LEVELS])
     for (int i = 0; i < LEVELS; i++) {
         d->stride[i] = level[i].stride;
         for (int a = 0; a < ANCHORS; a++) {
-            /* sides of 4 strides, 2^(1/3) and 2^(2/3) times as much; twice as wide as high, square, twice as high as wide */
-            const double side = 4 * level[i].stride * exp2((a % SIZES) / (double)SIZES),
+            /* sides of so many strides, 2^(1/3) and 2^(2/3) times as much; twice as wide as high, square, twice as high as wide */
+            const double side = strides * level[i].stride * exp2((a % SIZES) / (double)SIZES),
                          stretch = exp2((a / SIZES - 1) / 2.0);
             d->anchor[i][a][0] = (float)(side / stretch);
             d->anchor[i][a][1] = (float)(side * stretch);
@@ -106,7 +113,7 @@ static void build(gn_blocks *b, gn_feature x, gn_detector_build *d)
     const int K = d->neck_channels > 0 ? d->neck_channels : default_channels(&b->maps[FIRST_MAP + 1]);
     const int n = d->head_convs > 0 ? d->head_convs : K < DEEP_FROM ? 2 : 4;
     pyramid(b, K, level);
-    describe(&d->detector, level);
+    describe(&d->detector, level, anchor_strides(x));
     for (int i = 0; i < LEVELS; i++) {
         const gn_feature both[2] = {head(b, "box", i, level[i], n, 4 * ANCHORS),
                                     head(b, "class", i, level[i], n, ANCHORS * C)};

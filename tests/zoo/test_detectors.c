@@ -469,6 +469,22 @@ static void retinanet_stands_on_every_backbone(void **state)
     }
 }
 
+/* Of 4 strides from 640 px on, of 2 below; an area for every third of an octave, and three shapes of each. */
+static void retinanets_anchors_suit_the_picture(void **state)
+{
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        gn_graph *graph = build("retinanet_mobilenet_v2", 1, k ? 640 : 320, 320);
+        const gn_detector d = detector_of(graph);
+        for (int a = 0; a < d.anchors; a++) {
+            const double w = (double)d.anchor[1][a][0], h = (double)d.anchor[1][a][1];
+            assert_true(fabs(sqrt(w * h) - (k ? 64 : 32) * pow(2, (a % 3) / 3.0)) < 1e-3);
+            assert_true(fabs(h / w - (a < 3 ? 0.5 : a < 6 ? 1 : 2)) < 1e-4);
+        }
+        gn_graph_destroy(&graph);
+    }
+}
+
 /* The knobs of the pyramid, and their defaults. */
 static void retinanet_is_as_wide_as_asked(void **state)
 {
@@ -594,15 +610,11 @@ static void bad_requests_are_explained(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parameters_are_the_published_ones),
-        cmocka_unit_test(costs_are_pytorchs),
-        cmocka_unit_test(raw_maps_and_step_are_pytorchs),
-        cmocka_unit_test(detectors_end_in_boxes_and_scores),
-        cmocka_unit_test(retinanet_stands_on_every_backbone),
-        cmocka_unit_test(retinanet_is_as_wide_as_asked),
-        cmocka_unit_test(heads_are_told),
-        cmocka_unit_test(biases_begin_at_the_priors),
-        cmocka_unit_test(bad_requests_are_explained),
+        cmocka_unit_test(parameters_are_the_published_ones),  cmocka_unit_test(costs_are_pytorchs),
+        cmocka_unit_test(raw_maps_and_step_are_pytorchs),     cmocka_unit_test(detectors_end_in_boxes_and_scores),
+        cmocka_unit_test(retinanet_stands_on_every_backbone), cmocka_unit_test(retinanets_anchors_suit_the_picture),
+        cmocka_unit_test(retinanet_is_as_wide_as_asked),      cmocka_unit_test(heads_are_told),
+        cmocka_unit_test(biases_begin_at_the_priors),         cmocka_unit_test(bad_requests_are_explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
