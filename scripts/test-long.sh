@@ -67,6 +67,7 @@ if wants oracles; then
     check "$(basename "$script")" "$python" "$script" --check
   done
   check "voc_map.py" "$python" tests/oracle/voc_map.py --check
+  check "detector_loss.py" "$python" tests/oracle/detector_loss.py --check
 fi
 
 if wants models; then
