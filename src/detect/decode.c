@@ -7,9 +7,6 @@
 
 #include "kernels/elementwise.h"
 
-/* Girshick et al.'s box deltas: no box grows by more than 1000/16 against its anchor. */
-#define MOST_GROWTH 4.135166556742356
-
 gn_decode_map gn_decode_map_of(const gn_detector *d, int index, int64_t height, int64_t width, int64_t input_w,
                                int64_t input_h)
 {
@@ -98,7 +95,7 @@ static void retinanet_candidate(const gn_detector *d, const gn_decode_map *map, 
     const double w = (double)d->anchor[map->index][anchor][0], h = (double)d->anchor[map->index][anchor][1];
     const double *delta = raw + 4 * anchor, *classes = raw + 4 * d->anchors + (ptrdiff_t)d->classes * anchor;
     corners((x + 0.5) * map->step_x + delta[0] * w, (y + 0.5) * map->step_y + delta[1] * h,
-            w * exp(fmin(delta[2], MOST_GROWTH)), h * exp(fmin(delta[3], MOST_GROWTH)), box);
+            w * exp(fmin(delta[2], GN_DECODE_MOST_GROWTH)), h * exp(fmin(delta[3], GN_DECODE_MOST_GROWTH)), box);
     for (int c = 0; c < d->classes; c++)
         scores[c] = sigmoid(classes[c]);
 }
@@ -245,7 +242,7 @@ static void retinanet_cells(const cells_job *j)
     float *exps = j->scratch;
     for (size_t k = 0; k < 2 * n; k++) {
         const float delta = j->raw[k / 2 / A * j->channels + k / 2 % A * 4 + 2 + k % 2];
-        exps[k] = delta > (float)MOST_GROWTH ? (float)MOST_GROWTH : delta;
+        exps[k] = delta > (float)GN_DECODE_MOST_GROWTH ? (float)GN_DECODE_MOST_GROWTH : delta;
     }
     gn_f32_exp(exps, exps, 2 * n);
     class_scores(j, 4 * A, C, false);

@@ -9,6 +9,9 @@
 
 #include "detect/detector.h"
 
+/* log(1000 / 16): no box of retinanet grows by more against its anchor; larger deltas are cut off. */
+#define GN_DECODE_MOST_GROWTH 4.135166556742356
+
 /* One raw map of height x width cells. */
 typedef struct gn_decode_map {
     int index; /* 0..n_maps-1 */

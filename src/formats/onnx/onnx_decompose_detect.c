@@ -8,9 +8,6 @@
 #include "formats/onnx/onnx_build.h"
 #include "ops/detect_decode.h"
 
-/* Larger deltas of RetinaNet's sizes are cut off. */
-#define MOST_GROWTH 4.135166556742356
-
 typedef struct writer {
     gn_onnx_build *b;
     const gn_node *node;
@@ -302,7 +299,7 @@ static void write_retinanet(const writer *w)
     const char *shift = binary(w, "Mul", "shift", slice(w, "xy", all, 2, 0, 2), pairs(w, "size", fill_size));
     const char *centre = binary(w, "Add", "centre", shift, pairs(w, "anchor_centre", fill_centre));
     const char *grown =
-        unary(w, "Exp", "growth", clip(w, "bounded", slice(w, "wh", all, 2, 2, 4), -INFINITY, MOST_GROWTH));
+        unary(w, "Exp", "growth", clip(w, "bounded", slice(w, "wh", all, 2, 2, 4), -INFINITY, GN_DECODE_MOST_GROWTH));
     write_boxes(w, centre, binary(w, "Mul", "half", grown, pairs(w, "half_anchor", fill_half)));
     write_scores(w, "Sigmoid", concat(w, "logits", classes, d->n_maps, 1), NULL, NULL);
 }
