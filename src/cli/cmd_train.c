@@ -320,6 +320,9 @@ static gn_status class_weights(training *t, gn_error *err)
     return GN_OK;
 }
 
+/* Side of a detector's input where its file does not say it. */
+#define FILE_SIDE 320
+
 /* Reads a model file, or looks the name up in the zoo; defaults follow from what it is.  Then the settings, then the model. */
 static gn_status open_model(training *t, gn_error *err)
 {
@@ -332,11 +335,13 @@ static gn_status open_model(training *t, gn_error *err)
     const bool is_detector = is_file ? gn_train_is_detector(t->model) : gn_zoo_find(name, &entry) && entry.is_detector;
     if (is_detector) {
         char imgsz[64];
-        if (is_file)
-            snprintf(imgsz, sizeof imgsz, "%s", gn_graph_meta_get(t->model, "gannet.imgsz"));
-        else
-            snprintf(imgsz, sizeof imgsz, "%d", entry.default_px);
-        GN_TRY(gn_train_detector_defaults(args, imgsz, gn_dataset_classes(t->dataset), err));
+        const char *own = is_file ? gn_graph_meta_get(t->model, "gannet.imgsz") : NULL;
+        snprintf(imgsz, sizeof imgsz, "%d", is_file ? FILE_SIDE : entry.default_px);
+        if (own)
+            snprintf(imgsz, sizeof imgsz, "%s", own);
+        const char *model = is_file ? gn_graph_meta_get(t->model, "gannet.model") : name;
+        GN_TRY(gn_train_detector_defaults(args, imgsz, gn_dataset_classes(t->dataset),
+                                          model && strncmp(model, "yolov1", 6) == 0, err));
     }
     GN_TRY(gn_train_options_of(args, &t->options, err));
     GN_TRY(class_weights(t, err));

@@ -444,8 +444,12 @@ const gn_args_spec gn_train_spec = {
 
 /* ---- detectors ---- */
 
-/* Ultralytics' recipe for small sets, whose rate falls with the number of classes. */
-gn_status gn_train_detector_defaults(gn_args *args, const char *imgsz, int classes, gn_error *err)
+/* Ultralytics' recipe for small sets, whose rate falls with the number of classes.  YOLOv1's linear layers, with their many weights and linear
+ * answers, want a seventh of it. */
+#define RATE        0.002
+#define RATE_YOLOV1 0.0003
+
+gn_status gn_train_detector_defaults(gn_args *args, const char *imgsz, int classes, bool is_yolov1, gn_error *err)
 {
     static const char *const others[][2] = {
         {"epochs", "100"},   {"batch", "16"},        {"fit", "letterbox"}, {"schedule", "linear"},
@@ -454,7 +458,7 @@ gn_status gn_train_detector_defaults(gn_args *args, const char *imgsz, int class
         {"mosaic", "1"},     {"close-mosaic", "10"},
     };
     char rate[32];
-    snprintf(rate, sizeof rate, "%.6g", 0.002 * 5 / (4 + classes));
+    snprintf(rate, sizeof rate, "%.6g", (is_yolov1 ? RATE_YOLOV1 : RATE) * 5 / (4 + classes));
     GN_TRY(gn_args_set_default(args, "lr0", rate, err));
     GN_TRY(gn_args_set_default(args, "imgsz", imgsz, err));
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
