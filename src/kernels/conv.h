@@ -2,6 +2,8 @@
  * Sums are in f32 in an order fixed by the sizes and the CPU level (the ref level sums a tile in double); sums over pixels go through partial sums of at most 256
  * (of one row where C <= 4).  Packed weights belong to the CPU level at which they were packed.  Results over 16 MiB are
  * written past the caches.
+ * 3x3 filters with stride 1 go through Winograd's tiles where that is faster (conv_winograd.h): errors there are some units in the last
+ * place of the largest results of a tile of at most 4x4, and a NaN or infinity reaches all of its tile.
  * Implicit GEMM over N,H,W,C: no im2col buffer; each task gathers row pointers for its tile of output pixels, with a row of
  * zeros where the filter overlaps the padding.
  * A fully connected layer is a 1x1 convolution over N pixels (H = W = 1).

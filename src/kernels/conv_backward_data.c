@@ -3,9 +3,13 @@
 #include <math.h>
 
 #include "kernels/conv_plan.h"
+#include "kernels/conv_winograd.h"
 
 int gn_conv_bwd_data_tasks(const gn_conv *p)
 {
+    gn_wino w;
+    if (gn_wino_backward(p, &w))
+        return gn_wino_tasks(&w);
     gn_conv_taps t;
     gn_conv_taps_backward(p, &t);
     return gn_conv_taps_tasks(&t);
@@ -13,6 +17,9 @@ int gn_conv_bwd_data_tasks(const gn_conv *p)
 
 size_t gn_conv_bwd_data_scratch_bytes(const gn_conv *p)
 {
+    gn_wino w;
+    if (gn_wino_backward(p, &w))
+        return gn_wino_scratch_bytes(&w);
     gn_conv_taps t;
     gn_conv_taps_backward(p, &t);
     return gn_conv_taps_scratch_bytes(&t);
@@ -20,10 +27,15 @@ size_t gn_conv_bwd_data_scratch_bytes(const gn_conv *p)
 
 void gn_conv_bwd_data_task(const gn_conv_bwd_data *call, int task, void *scratch)
 {
-    gn_conv_taps t;
-    gn_conv_taps_backward(&call->p, &t);
     const gn_conv_taps_call taps_call = {call->ddst,  call->packed, call->accumulate ? call->dsrc : NULL,
                                          call->zeros, call->dsrc,   {-INFINITY, INFINITY},
                                          {0}};
+    gn_wino w;
+    if (gn_wino_backward(&call->p, &w)) {
+        gn_wino_task(&w, &taps_call, task, scratch);
+        return;
+    }
+    gn_conv_taps t;
+    gn_conv_taps_backward(&call->p, &t);
     gn_conv_taps_task(&t, &taps_call, task, scratch);
 }

@@ -2,11 +2,12 @@
  * Pixels are cut into `splits` parts with a partial result each, and the results of one part into taps and rows; chunks of pixels
  * stay in the second-level cache while all tiles of a task use them.  The micro-kernel vectorises over filters and broadcasts
  * channels, or the other way round, whichever wastes fewer lanes.  A second job adds the parts in order and writes [K,C,R,S]; a
- * single part of a 1x1 filter is the result as it stands.
+ * single part of a 1x1 filter is the result as it stands.  3x3 filters with stride 1 go their own way (conv_winograd_weight.c).
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
 #include "kernels/conv_few.h"
+#include "kernels/conv_winograd.h"
 #include "kernels/conv_plan.h"
 
 enum {
@@ -88,12 +89,16 @@ static weight_plan plan_get(const gn_conv *p)
 
 size_t gn_conv_bwd_weight_partial_bytes(const gn_conv *p)
 {
+    if (gn_wino_weight_fits(p))
+        return gn_wino_weight_partial_bytes(p);
     const weight_plan w = plan_get(p);
     return (size_t)w.splits * w.part_floats * sizeof(float);
 }
 
 int gn_conv_bwd_weight_tasks(const gn_conv *p)
 {
+    if (gn_wino_weight_fits(p))
+        return gn_wino_weight_tasks(p);
     const weight_plan w = plan_get(p);
     return w.splits * p->groups * w.tap_blocks * w.row_blocks;
 }
@@ -309,6 +314,8 @@ static void run_few(const gn_conv_bwd_weight *call, const weight_plan *w, const 
 
 size_t gn_conv_bwd_weight_scratch_bytes(const gn_conv *p)
 {
+    if (gn_wino_weight_fits(p))
+        return gn_wino_weight_scratch_bytes(p);
     const weight_plan w = plan_get(p);
     if (w.is_few)
         return (w.few.floats + (size_t)w.rows + (size_t)p->Q) * sizeof(float);
@@ -318,6 +325,10 @@ size_t gn_conv_bwd_weight_scratch_bytes(const gn_conv *p)
 void gn_conv_bwd_weight_task(const gn_conv_bwd_weight *call, int task, void *scratch)
 {
     GN_ASSERT(!call->is_plain || gn_conv_few_fits(&call->p));
+    if (gn_wino_weight_fits(&call->p)) {
+        gn_wino_weight_task(call, task, scratch);
+        return;
+    }
     const weight_plan w = plan_get(&call->p);
     const weight_task t = task_get(call, &w, task);
     if (w.is_few)
@@ -335,6 +346,8 @@ static int reduce_units(const gn_conv *p)
 
 int gn_conv_bwd_weight_reduce_tasks(const gn_conv *p)
 {
+    if (gn_wino_weight_fits(p))
+        return gn_wino_weight_reduce_tasks(p);
     const int units = reduce_units(p);
     return units < REDUCE_TASKS_MAX ? units : REDUCE_TASKS_MAX;
 }
@@ -396,6 +409,10 @@ static void reduce_swapped(const gn_conv_bwd_weight *call, const weight_plan *w,
 void gn_conv_bwd_weight_reduce_task(const gn_conv_bwd_weight *call, int task)
 {
     const gn_conv *p = &call->p;
+    if (gn_wino_weight_fits(p)) {
+        gn_wino_weight_reduce_task(call, task);
+        return;
+    }
     const weight_plan w = plan_get(p);
     if (w.is_direct)
         return;

@@ -1,12 +1,17 @@
-/* Convolution forward: picks between the general driver (conv_taps.c) and the one for few input channels (conv_few.c).
+/* Convolution forward: picks between the general driver (conv_taps.c), the one for few input channels (conv_few.c) and the
+ * one for 3x3 filters (conv_winograd.c).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/conv_few.h"
 #include "kernels/conv_plan.h"
+#include "kernels/conv_winograd.h"
 
 int gn_conv_fwd_tasks(const gn_conv *p)
 {
     if (gn_conv_few_fits(p))
         return gn_conv_few_tasks(p);
+    gn_wino w;
+    if (gn_wino_forward(p, &w))
+        return gn_wino_tasks(&w);
     gn_conv_taps t;
     gn_conv_taps_forward(p, &t);
     return gn_conv_taps_tasks(&t);
@@ -16,6 +21,9 @@ size_t gn_conv_fwd_scratch_bytes(const gn_conv *p)
 {
     if (gn_conv_few_fits(p))
         return gn_conv_few_scratch_bytes(p);
+    gn_wino w;
+    if (gn_wino_forward(p, &w))
+        return gn_wino_scratch_bytes(&w);
     gn_conv_taps t;
     gn_conv_taps_forward(p, &t);
     return gn_conv_taps_scratch_bytes(&t);
@@ -27,10 +35,15 @@ void gn_conv_fwd_task(const gn_conv_fwd *call, int task, void *scratch)
         gn_conv_few_task(call, false, task, scratch);
         return;
     }
-    gn_conv_taps t;
-    gn_conv_taps_forward(&call->p, &t);
     const gn_conv_taps_call taps_call = {call->src, call->packed, call->residual, call->zeros,
                                          call->dst, call->clamp,  call->curve};
+    gn_wino w;
+    if (gn_wino_forward(&call->p, &w)) {
+        gn_wino_task(&w, &taps_call, task, scratch);
+        return;
+    }
+    gn_conv_taps t;
+    gn_conv_taps_forward(&call->p, &t);
     gn_conv_taps_task(&t, &taps_call, task, scratch);
 }
 

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "kernels/conv_plan.h"
+#include "kernels/conv_winograd.h"
 
 /* Input channels that are packed together, so that the lines written stay in the first-level cache over all columns. */
 enum { PACK_CHANNELS = 16 };
@@ -17,6 +17,9 @@ static inline void ask_for(const float *p, size_t ahead)
 
 size_t gn_conv_pack_bytes(const gn_conv *p)
 {
+    gn_wino w;
+    if (gn_wino_forward(p, &w))
+        return gn_wino_pack_bytes(&w);
     gn_conv_taps t;
     gn_conv_taps_forward(p, &t);
     return gn_conv_taps_pack_bytes(&t);
@@ -24,6 +27,9 @@ size_t gn_conv_pack_bytes(const gn_conv *p)
 
 int gn_conv_pack_panels(const gn_conv *p)
 {
+    gn_wino w;
+    if (gn_wino_forward(p, &w))
+        return w.panels;
     gn_conv_taps t;
     gn_conv_taps_forward(p, &t);
     return t.groups * t.panels;
@@ -59,6 +65,11 @@ static void pack_panel(const gn_conv_taps *t, const float *w, const float *bias,
 void gn_conv_pack(const gn_conv *p, const float *w, const float *bias, const float *scale, void *packed,
                   int panel_begin, int panel_end)
 {
+    gn_wino wino;
+    if (gn_wino_forward(p, &wino)) {
+        gn_wino_pack(&wino, w, bias, scale, packed, panel_begin, panel_end);
+        return;
+    }
     gn_conv_taps t;
     gn_conv_taps_forward(p, &t);
     for (int i = panel_begin; i < panel_end; i++) {
@@ -69,6 +80,9 @@ void gn_conv_pack(const gn_conv *p, const float *w, const float *bias, const flo
 
 size_t gn_conv_bwd_data_pack_bytes(const gn_conv *p)
 {
+    gn_wino w;
+    if (gn_wino_backward(p, &w))
+        return gn_wino_pack_bytes(&w);
     gn_conv_taps t;
     gn_conv_taps_backward(p, &t);
     return gn_conv_taps_pack_bytes(&t);
@@ -76,6 +90,9 @@ size_t gn_conv_bwd_data_pack_bytes(const gn_conv *p)
 
 int gn_conv_bwd_data_pack_panels(const gn_conv *p)
 {
+    gn_wino w;
+    if (gn_wino_backward(p, &w))
+        return w.panels;
     gn_conv_taps t;
     gn_conv_taps_backward(p, &t);
     return t.groups * t.panels;
@@ -109,6 +126,11 @@ static void pack_panel_backward(const gn_conv_taps *t, const float *w, const gn_
 
 void gn_conv_bwd_data_pack(const gn_conv *p, const float *w, void *packed, int panel_begin, int panel_end)
 {
+    gn_wino wino;
+    if (gn_wino_backward(p, &wino)) {
+        gn_wino_pack(&wino, w, NULL, NULL, packed, panel_begin, panel_end);
+        return;
+    }
     gn_conv_taps t;
     gn_conv_taps_backward(p, &t);
     for (int i = panel_begin; i < panel_end; i++) {
