@@ -1,5 +1,6 @@
 /* Assignment by shape: a truth is answered for by the anchor, of all maps, whose shape overlaps its own most (both laid on one corner;
- * equals: the first), in the cell that holds the truth's centre.  Truths that share a candidate all count.
+ * equals: the first), and by those that overlap it by more than the rule's `shape`, in the cell that holds the truth's centre.  Truths
+ * that share a candidate all count.
  * Background whose box already overlaps some truth well is not asked for its objectness.
  * Sources: Redmon and Farhadi 2017 (section 2) and 2018 (section 2.1), and the released region and yolo layers.
  * SPDX-License-Identifier: Apache-2.0 */

@@ -60,6 +60,7 @@ gn_detection_rule gn_detection_rule_default(gn_detector_kind kind)
     case GN_DETECTOR_YOLOV3:
         r.box = 2;
         r.box_is_iou = true;
+        r.shape = 0.3;
         break;
     case GN_DETECTOR_KINDS:
         break;

@@ -14,8 +14,8 @@
  *              candidates of the binary cross entropy with max(CIoU, 0) - the largest where several truths share a candidate.
  *              The gains are those published for three maps, 80 classes, 640 px and are scaled: all by 3 / maps, class by C / 80,
  *              objectness by (longer side / 640)^2.
- *   yolov3     The truth's best anchor by shape is positive in the truth's cell.  box "paper": (2 - wh) times (binary cross entropy of x
- *              and y + half the squared errors of w and h), or (2 - wh)(1 - IoU); objectness: binary cross entropy, without the
+ *   yolov3     Assignment by shape (assign_shape.h).  box "paper": (2 - wh) times (binary cross entropy of x and y + half the squared
+ *              errors of w and h), or (2 - wh)(1 - IoU); objectness: binary cross entropy, without the
  *              candidates whose box overlaps some truth by more than `ignore`; class: binary cross entropy.  Sums divided by S.
  *   yolov2     The same with half of squared errors everywhere, the objectness target IoU and noobj for background; the cross entropy
  *              of softmax (or binary ones).  Sums divided by S.
@@ -59,8 +59,9 @@ typedef struct gn_detection_rule {
     double ignore;                /* yolov2, v3: overlap above which background is not asked for its objectness */
     double match_low, match_high; /* retinanet */
     double ratio;                 /* yolov5: sides differ by less than this factor */
-    double
-        shape; /* yolov2, v3: anchors whose shape overlaps the truth\'s by more than this answer for it beside the best; 1: none */
+    /* yolov2, v3: anchors whose shape overlaps the truth's by more than this answer for it beside the best; 1: none.  yolov3 begins with
+     * 0.3, which few pictures gain from. */
+    double shape;
     int top_k;                         /* yolov8: candidates of a truth, 1..GN_DETECTION_MAX_TOP_K */
     double score_power, overlap_power; /* yolov8: alpha and beta of TOOD */
     /* yolov8: the overlap that is aligned with the score, 0 where negative.  CIoU is negative for a truth whose side is below its distance
