@@ -116,7 +116,8 @@ gn_status gn_program_pipe_open(const char *const *argv, bool is_source, gn_progr
         fclose(p->log);
     gn_free(p);
     if (failed == ENOENT)
-        return gn_fail(err, GN_EUNSUPPORTED, "the program %s, which reads and writes videos, is not installed",
+        return gn_fail(err, GN_EUNSUPPORTED,
+                       "the program %s, which reads and writes videos, is not installed (it is in the package ffmpeg)",
                        argv[0]);
     return gn_fail(err, GN_EIO, "starting %s: %s", argv[0], strerror(failed));
 }

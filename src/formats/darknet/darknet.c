@@ -258,13 +258,13 @@ static gn_status check_shapes(const gn_darknet_build *b)
     return status;
 }
 
-/* Darknet's program stretches pictures of detectors, unless the network says letter_box; maps for others to decode keep the letterbox. */
+/* Darknet's program stretches pictures of detectors, unless the network says letter_box. */
 static gn_status set_metadata(const gn_darknet_build *b)
 {
     char imgsz[32];
     snprintf(imgsz, sizeof imgsz, "%d,%d", b->net_w, b->net_h);
     const bool is_classifier = b->ends_in_softmax && !b->has_detection, is_detector = b->n_maps > 0;
-    const bool is_stretched = is_classifier || (is_detector && !b->has_letter_box);
+    const bool is_stretched = is_classifier || (b->has_detection && !b->has_letter_box);
     const char *const pairs[][2] = {
         {"gannet.version", "1"},  {"gannet.imgsz", imgsz}, {"gannet.fit", is_stretched ? "stretch" : "letterbox"},
         {"gannet.mean", "0,0,0"}, {"gannet.std", "1,1,1"}, {"gannet.decode", "none"}};
