@@ -22,6 +22,7 @@
 #include "gannet/run_api.h"
 
 #define TIMED_PICTURES 16
+#define SHEET_PICTURES 16
 
 static const gn_opt options[] = {
     {.name = "data",
@@ -391,7 +392,9 @@ static gn_status validate_model(const gn_args *args, gn_val_result *r, gn_error 
     if (status == GN_OK)
         status = write_files(args, session, dataset, split, r, err);
     if (status == GN_OK && gn_args_has(args, "sheet"))
-        status = gn_cli_prediction_sheet(session, dataset, split, 16, gn_args_str(args, "sheet"), err);
+        status = gn_cli_prediction_sheet_above(session, dataset, split, SHEET_PICTURES,
+                                               r->has_objects ? r->accuracy.coco.confidence : 0,
+                                               gn_args_str(args, "sheet"), err);
     if (status == GN_OK)
         status = show(args, gn_split_name(split), r, err);
     gn_dataset_close(&dataset);

@@ -16,6 +16,7 @@
 
 typedef struct sheet {
     int n;
+    double least; /* score of an object that is drawn */
     gn_image *tile;
     char (*caption)[64];
     const char **caption_ptr;
@@ -130,6 +131,16 @@ static void frame(sheet *s, gn_session *session, const gn_dataset *dataset, cons
     s->caption_ptr[s->n - 1] = s->caption[s->n - 1];
 }
 
+/* A session that measures tells more than people want to see. */
+static void drop_unsure(gn_prediction *p, double least)
+{
+    int n = 0;
+    for (int k = 0; k < p->n; k++)
+        if ((double)p->object[k].score >= least)
+            p->object[n++] = p->object[k];
+    p->n = n;
+}
+
 static gn_status add_tile(sheet *s, gn_session *session, const gn_dataset *dataset, const gn_sample *sample,
                           gn_error *err)
 {
@@ -138,6 +149,7 @@ static gn_status add_tile(sheet *s, gn_session *session, const gn_dataset *datas
     GN_TRY(gn_sample_decode(sample, NULL, image, err));
     s->n++;
     GN_TRY(gn_session_predict(session, image, &prediction, NULL, err));
+    drop_unsure(&prediction, s->least);
     if (sample->label >= 0) {
         frame(s, session, dataset, sample, &prediction);
         return GN_OK;
@@ -159,6 +171,12 @@ static gn_status add_tile(sheet *s, gn_session *session, const gn_dataset *datas
 gn_status gn_cli_prediction_sheet(gn_session *session, const gn_dataset *dataset, gn_split split, int n,
                                   const char *path, gn_error *err)
 {
+    return gn_cli_prediction_sheet_above(session, dataset, split, n, 0, path, err);
+}
+
+gn_status gn_cli_prediction_sheet_above(gn_session *session, const gn_dataset *dataset, gn_split split, int n,
+                                        double least, const char *path, gn_error *err)
+{
     int64_t count = gn_dataset_count(dataset, split);
     if (count == 0)
         return gn_fail(err, GN_EDATA, "the split %s of %s holds no picture", gn_split_name(split),
@@ -168,6 +186,7 @@ gn_status gn_cli_prediction_sheet(gn_session *session, const gn_dataset *dataset
     sheet s;
     gn_image image = {0};
     gn_status status = sheet_init(&s, n);
+    s.least = least;
     for (int i = 0; i < n && status == GN_OK; i++) {
         gn_status one = add_tile(&s, session, dataset, gn_dataset_sample(dataset, split, i * count / n), err);
         if (one == GN_ENOMEM) /* a picture that cannot be decoded is left out */

@@ -228,7 +228,9 @@ static void worst_picture_and_confidence(void **state)
 {
     (void)state;
     char path[400];
-    expect(RUN "--worst 5 --worst-dir bad --write-conf --curves curves 2>&1", 0, "1 mistakes");
+    expect(RUN "--worst 5 --worst-dir bad --write-conf --curves curves --sheet sheet.png 2>&1", 0, "1 mistakes");
+    snprintf(path, sizeof path, "%s/sheet.png", folder);
+    assert_true(gn_path_bytes(path) > 1000);
     snprintf(path, sizeof path, "%s/bad/01_p1.jpg", folder);
     assert_true(gn_path_bytes(path) > 500);
     snprintf(path, sizeof path, "%s/bad/02_p2.jpg", folder);
