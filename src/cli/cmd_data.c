@@ -126,7 +126,7 @@ static void count_box(set_facts *f, gn_split split, const gn_sample *s, int k)
     const double told = s->area != NULL ? s->area[k] : -1;
     const double area = told >= 0 ? told : box_width(s, &s->box[k]) * s->width * box_height(s, &s->box[k]) * s->height;
     f->class_boxes[(int64_t)split * gn_dataset_classes(f->set) + s->cls[k]]++;
-    f->by_size[area < SMALL_AREA ? 0 : area < MEDIUM_AREA ? 1 : 2]++;
+    f->by_size[area <= SMALL_AREA ? 0 : area <= MEDIUM_AREA ? 1 : 2]++;
     f->split[split].crowds += (flags & GN_BOX_CROWD) != 0;
     f->split[split].difficult += (flags & GN_BOX_DIFFICULT) != 0;
 }

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "data/dataset_write.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,7 +20,8 @@
 #include "base/text.h"
 #include "data/dataset_private.h"
 
-#define MAX_DEPTH 8 /* of the folders that are written, with some to spare */
+#define MAX_DEPTH  8 /* of the folders that are written, with some to spare */
+#define TEMP_TRIES 100
 
 typedef struct set_writer {
     const gn_dataset *set;
@@ -98,26 +100,51 @@ static gn_status write_text(set_writer *w, const char *name, gn_text *t)
     return status;
 }
 
-/* Removes what this writer made; links are removed, never followed. */
+/* Removes what this writer made; links are removed, never followed.  Takes no memory of ours, for want of which it may be called. */
 static void remove_tree(const char *path, int depth)
 {
     struct stat st;
     if (lstat(path, &st) != 0)
         return;
-    gn_arena *arena = S_ISDIR(st.st_mode) && depth < MAX_DEPTH ? gn_arena_create(0) : NULL;
-    const char **names;
-    size_t n;
-    if (arena != NULL && gn_list_dir(path, arena, &names, &n, NULL) == GN_OK)
-        for (size_t i = 0; i < n; i++) {
-            char child[GN_DATA_PATH_BYTES];
-            if (gn_path_join(path, names[i], child, sizeof child) == GN_OK)
-                remove_tree(child, depth + 1);
-        }
-    gn_arena_destroy(&arena);
+    DIR *dir = S_ISDIR(st.st_mode) && depth < MAX_DEPTH ? opendir(path) : NULL;
+    for (struct dirent *entry = dir != NULL ? readdir(dir) : NULL; entry != NULL; entry = readdir(dir)) {
+        char child[GN_DATA_PATH_BYTES];
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            gn_path_join(path, entry->d_name, child, sizeof child) == GN_OK)
+            remove_tree(child, depth + 1);
+    }
+    if (dir != NULL)
+        closedir(dir);
     if (S_ISDIR(st.st_mode))
         rmdir(path);
     else
         unlink(path);
+}
+
+/* A new folder beside the one that is asked for. */
+static gn_status make_temp(set_writer *w)
+{
+    char above[GN_DATA_PATH_BYTES];
+    size_t n = strlen(w->folder);
+    while (n > 1 && w->folder[n - 1] == '/')
+        n--;
+    for (int k = 0; k < TEMP_TRIES; k++) {
+        if (snprintf(w->temp, sizeof w->temp, "%.*s.part-%ld-%d", (int)n, w->folder, (long)getpid(), k) >=
+            (int)sizeof w->temp)
+            return gn_fail_at(w->err, GN_ELIMIT, w->folder, 0, "the path is too long");
+        if (k == 0) {
+            gn_path_dir(w->temp, above, sizeof above);
+            GN_TRY(gn_make_dirs(above, w->err));
+        }
+        if (mkdir(w->temp, 0777) == 0)
+            return GN_OK;
+        if (errno != EEXIST)
+            break;
+    }
+    const int why = errno;
+    const gn_status status = gn_fail_at(w->err, GN_EIO, w->temp, 0, "the folder cannot be made: %s", strerror(why));
+    w->temp[0] = '\0';
+    return status;
 }
 
 static gn_status copy_picture(set_writer *w, const gn_sample *s, const char *name)
@@ -555,19 +582,14 @@ gn_status gn_dataset_write(const gn_dataset *dataset, gn_data_format format, gn_
                            const char *folder, gn_write_report *report_out, gn_error *err)
 {
     set_writer w = {.set = dataset, .format = format, .pictures = pictures, .folder = folder, .err = err};
-    size_t n = strlen(folder);
-    while (n > 1 && folder[n - 1] == '/')
-        n--;
     GN_TRY(check_request(dataset, folder, err));
-    if (snprintf(w.temp, sizeof w.temp, "%.*s.part-%ld", (int)n, folder, (long)getpid()) >= (int)sizeof w.temp)
-        return gn_fail_at(err, GN_ELIMIT, folder, 0, "the path is too long");
     w.arena = gn_arena_create(0);
-    gn_status status = w.arena != NULL ? gn_make_dirs(w.temp, err) : gn_fail(err, GN_ENOMEM, "out of memory");
+    gn_status status = w.arena != NULL ? make_temp(&w) : gn_fail(err, GN_ENOMEM, "out of memory");
     if (status == GN_OK)
         status = write_all(&w);
     if (status == GN_OK && rename(w.temp, folder) != 0)
         status = gn_fail_at(err, GN_EIO, folder, 0, "the folder cannot be given its name: %s", strerror(errno));
-    if (status != GN_OK && w.arena != NULL)
+    if (status != GN_OK && w.temp[0] != '\0')
         remove_tree(w.temp, 0);
     gn_string_set_deinit(&w.stems);
     gn_string_set_deinit(&w.paths);

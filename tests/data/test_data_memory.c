@@ -137,8 +137,12 @@ static gn_status evaluate(void *const *state)
     static const double ious[] = {0.5, 0.6};
     gn_coco_metrics m;
     gn_interval a, b;
+    gn_coco *coco = NULL;
     GN_TRY(gn_coco_evaluate(&in, &m, NULL));
-    GN_TRY(gn_coco_bootstrap_map50(&in, 10, 1, &a));
+    GN_TRY(gn_coco_create(&in, &coco));
+    const gn_status status = gn_coco_bootstrap(coco, 10, 1, &a, &b);
+    gn_coco_destroy(&coco);
+    GN_TRY(status);
     return gn_single_bootstrap(ious, 2, 10, 1, &a, &b);
 }
 
