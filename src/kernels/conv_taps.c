@@ -6,6 +6,8 @@
 
 /* Panels that are used together for all tiles of a task should stay in the second-level cache. */
 #define PANELS_BYTES_MAX (384 * 1024)
+/* A source larger than this comes from far away: the next pixels are asked for ahead of time. */
+#define FAR_BYTES (2.0 * 1024 * 1024)
 
 /* The pixels (h0 + i*step_h, w0 + j*step_w) of one class, i < nh, j < nw, and their taps (a, b), a < tap_rows, b < tap_cols.
  * Tap (a, b) of pixel (i, j) sees the source at (i*move_h + row_at[a], j*move_w + col_at[b]), which may lie outside. */
@@ -98,26 +100,42 @@ static void point_border(const gn_conv_taps *t, const pixel_class *c, const floa
     }
 }
 
+/* How many pixels from column j of row i on, at most `most`, see all of their taps inside the picture; 0: the first does not. */
+static int inside_run(const pixel_class *c, int i, int j, int most)
+{
+    if (i < c->i_begin || i >= c->i_end || j < c->j_begin || j >= c->j_end)
+        return 0;
+    return c->j_end - j < most ? c->j_end - j : most;
+}
+
 /* Rows and result offsets of the m pixels of class c from flat index `first` on. */
 static void point_tile(const gn_conv_taps *t, const pixel_class *c, const float *src, const float *zeros, int64_t first,
                        int m, const float **rows, int64_t *row_off)
 {
     const int64_t per_image = (int64_t)c->nh * c->nw;
     const size_t image_floats = (size_t)t->src_h * (size_t)t->src_w * (size_t)t->src_c;
+    const ptrdiff_t step = (ptrdiff_t)c->move_w * t->src_c;
+    const int64_t dst_step = (int64_t)c->step_w * t->dst_c;
     int64_t n = first / per_image;
     int i = (int)(first % per_image) / c->nw, j = (int)(first % per_image) % c->nw;
     const int taps = c->tap_rows * c->tap_cols;
-    for (int k = 0; k < m; k++) {
+    for (int k = 0; k < m;) {
         const float *image = src + (size_t)n * image_floats;
         const int y = i * c->move_h, x = j * c->move_w;
-        const ptrdiff_t at = ((ptrdiff_t)y * t->src_w + x) * t->src_c;
-        row_off[k] = ((n * t->dst_h + c->h0 + i * c->step_h) * t->dst_w + c->w0 + j * c->step_w) * t->dst_c;
-        if (i >= c->i_begin && i < c->i_end && j >= c->j_begin && j < c->j_end)
+        const int64_t off = ((n * t->dst_h + c->h0 + i * c->step_h) * t->dst_w + c->w0 + j * c->step_w) * t->dst_c;
+        const int run = inside_run(c, i, j, m - k), count = run > 0 ? run : 1;
+        for (int a = 0; a < count; a++)
+            row_off[k + a] = off + a * dst_step;
+        if (run > 0) {
+            const float *at = image + ((ptrdiff_t)y * t->src_w + x) * t->src_c;
             for (int tap = 0; tap < taps; tap++)
-                rows[tap * m + k] = image + (at + c->tap_at[tap]);
-        else
+                for (int a = 0; a < run; a++)
+                    rows[tap * m + k + a] = at + c->tap_at[tap] + a * step;
+        } else
             point_border(t, c, image, zeros, y, x, m, rows + k);
-        if (++j == c->nw) {
+        k += count;
+        j += count;
+        if (j == c->nw) {
             j = 0;
             if (++i == c->nh) {
                 i = 0;
@@ -125,6 +143,15 @@ static void point_tile(const gn_conv_taps *t, const pixel_class *c, const float 
             }
         }
     }
+}
+
+/* Asks for the pixels of the tile after this one: fourteen rows that are read side by side are more than the hardware follows. */
+static void ask_for_flat_tile(const gn_conv_taps *t, const float *src, int64_t first, int m)
+{
+    const float *next = src + (size_t)(first + m) * (size_t)t->src_c;
+    for (int k = 0; k < m; k++, next += t->src_c)
+        for (int line = 0; line < t->kc; line += 16)
+            __builtin_prefetch((const void *)((uintptr_t)next + (uintptr_t)line * sizeof(float)));
 }
 
 static void point_flat_tile(const gn_conv_taps *t, const float *src, int64_t first, int m, const float **rows,
@@ -173,6 +200,7 @@ void gn_conv_taps_task(const gn_conv_taps *t, const gn_conv_taps_call *call, int
     const int taps = c.tap_rows * c.tap_cols, panel_end = (int)gn_conv_cut(t->panels, t->panel_blocks, panel_block + 1);
     const size_t panel_bytes = (size_t)(taps + 1) * (size_t)t->kc * (size_t)t->nr * sizeof(float);
     const int together = panel_bytes < PANELS_BYTES_MAX ? (int)(PANELS_BYTES_MAX / panel_bytes) : 1;
+    const bool is_far = (double)sizeof(float) * t->N * t->src_h * t->src_w * t->src_c > FAR_BYTES;
     const float *src = call->src + (size_t)group * (size_t)t->kc;
     const float *packed = call->packed + gn_conv_taps_panel(t, group * t->panels).offset;
     int64_t row_off[GN_IGEMM_MR_MAX];
@@ -190,9 +218,11 @@ void gn_conv_taps_task(const gn_conv_taps *t, const gn_conv_taps_call *call, int
         for (int64_t i = tile_begin; i < tile_end; i++) {
             const int64_t pixel = gn_conv_cut(pixels, (int)tiles, (int)i);
             tile.m = (int)(gn_conv_cut(pixels, (int)tiles, (int)i + 1) - pixel);
-            if (c.is_flat)
+            if (c.is_flat) {
                 point_flat_tile(t, src, pixel, tile.m, rows, row_off);
-            else
+                if (is_far && i + 1 < tile_end)
+                    ask_for_flat_tile(t, src, pixel, tile.m);
+            } else
                 point_tile(t, &c, src, call->zeros, pixel, tile.m, rows, row_off);
             run_panels(t, tile, taps, (size_t)c.first_tap * (size_t)t->kc, packed, first, end, rows);
         }

@@ -11,13 +11,14 @@
 enum {
     LANES = 16,
     SKEW = 16,
-    CHUNK_TILES = 64, /* whose transformed inputs and gradients stay in the second-level cache */
+    CHUNK_TILES =
+        96, /* whose transformed inputs and gradients are at work together: many, so that parts are read seldom */
     SPLITS_MAX = 16,
     SPLIT_CHUNKS = 2, /* of a part at least */
     REDUCE_TASKS_MAX = 32,
 };
-#define CHUNK_BYTES (640 * 1024)
-#define PARTS_BYTES (8 * 1024 * 1024) /* partial results of all parts */
+#define CHUNK_BYTES (1280 * 1024)
+#define PARTS_BYTES (4 * 1024 * 1024) /* partial results of all parts */
 
 typedef struct weight_plan {
     gn_wino w;
