@@ -123,8 +123,8 @@ static gn_status draw_curves(const char *run_dir, gn_error *err)
     };
     if (panels[3].n_series > 0) /* of detectors alone, which have one mAP more to show */
         panels[1].n_series += series_of(&t, "val/map50_95", "mAP50-95", &quality[panels[1].n_series]);
-    const int n_panels = panels[3].n_series > 0 ? 4 : 3;
-    for (int i = 0; i < n_panels; i++) {
+    const size_t n_panels = panels[3].n_series > 0 ? 4 : 3;
+    for (size_t i = 0; i < n_panels; i++) {
         panels[i].x_label = "epoch";
         panels[i].has_y_zero = true;
     }
