@@ -14,7 +14,8 @@
 
 #define MAX_FILES      64
 #define LOOK_BYTES     65536
-#define TRIED_PICTURES 20 /* that tell in which folder the pictures lie */
+#define MAX_LOOKS      100 /* at JSON files of a folder; a set with a JSON per picture is another kind */
+#define TRIED_PICTURES 20  /* that tell in which folder the pictures lie */
 
 /* A number and the place of what it names. */
 typedef struct id_place {
@@ -61,20 +62,41 @@ static const id_place *find_id(const id_place *list, int64_t n, int64_t id)
 
 /* --- which files ---------------------------------------------------------------------------------------------------- */
 
+/* The beginning of a file, which is enough to see what it is.  Of an archive a member is unpacked as a whole. */
+static gn_status read_head(const gn_dataset *d, const char *path, char *head, size_t *n_out)
+{
+    *n_out = 0;
+    if (d->archive == NULL) {
+        FILE *file = fopen(path, "rb");
+        *n_out = file != NULL ? fread(head, 1, LOOK_BYTES, file) : 0;
+        if (file != NULL)
+            fclose(file);
+        return GN_OK;
+    }
+    char *bytes = NULL;
+    size_t n = 0;
+    const gn_status status = gn_data_read(d, path, GN_LIST_MAX_BYTES, &bytes, &n, NULL);
+    if (status != GN_OK)
+        return status == GN_ENOMEM ? status : GN_OK;
+    *n_out = n < LOOK_BYTES ? n : LOOK_BYTES;
+    memcpy(head, bytes, *n_out);
+    gn_free(bytes);
+    return GN_OK;
+}
+
 static gn_status is_coco_file(const gn_dataset *d, const char *path, bool *is_out)
 {
-    *is_out = gn_has_suffix(path, ".json");
-    if (!*is_out || d->archive != NULL) /* what a member is, is seen when it is read */
+    size_t n = 0;
+    *is_out = false;
+    if (!gn_has_suffix(path, ".json"))
         return GN_OK;
-    char *bytes = gn_alloc(LOOK_BYTES);
-    if (bytes == NULL)
+    char *head = gn_alloc(LOOK_BYTES);
+    if (head == NULL)
         return GN_ENOMEM;
-    FILE *file = fopen(path, "rb");
-    const size_t n = file != NULL ? fread(bytes, 1, LOOK_BYTES, file) : 0;
-    if (file != NULL)
-        fclose(file);
-    const gn_status status = gn_coco_file_is(bytes, n, is_out);
-    gn_free(bytes);
+    gn_status status = read_head(d, path, head, &n);
+    if (status == GN_OK && n > 0)
+        status = gn_coco_file_is(head, n, is_out);
+    gn_free(head);
     return status;
 }
 
@@ -88,22 +110,24 @@ static gn_status add_source(coco_set *set, const char *path, gn_split split, gn_
     return GN_OK;
 }
 
-/* FOLDER/annotations/instances_*.json, or else any file there that is COCO's. */
-static gn_status find_in_annotations(coco_set *set, const char *folder, gn_error *err)
+/* FOLDER/instances_*.json, or else any file there that is COCO's. */
+static gn_status find_in_folder(coco_set *set, const char *folder, gn_error *err)
 {
-    char annotations[GN_DATA_PATH_BYTES], path[GN_DATA_PATH_BYTES];
+    char path[GN_DATA_PATH_BYTES];
     const char **names;
     size_t n;
-    if (gn_path_join(folder, "annotations", annotations, sizeof annotations) != GN_OK ||
-        !gn_data_is_dir(set->d, annotations))
+    if (!gn_data_is_dir(set->d, folder))
         return GN_OK;
-    GN_TRY(gn_data_names(set->d, annotations, &names, &n));
-    for (int pass = 0; pass < 2 && set->n == 0; pass++)
-        for (size_t i = 0; i < n; i++) {
+    GN_TRY(gn_data_names(set->d, folder, &names, &n));
+    for (int pass = 0, looks = 0; pass < 2 && set->n == 0; pass++)
+        for (size_t i = 0; i < n && looks < MAX_LOOKS; i++) {
             bool is = false;
-            if (names[i][0] != '.' && (pass == 1 || gn_has_prefix(names[i], "instances")) &&
-                gn_path_join(annotations, names[i], path, sizeof path) == GN_OK)
+            if (names[i][0] != '.' && gn_has_suffix(names[i], ".json") &&
+                (pass == 1 || gn_has_prefix(names[i], "instances")) &&
+                gn_path_join(folder, names[i], path, sizeof path) == GN_OK) {
+                looks++;
                 GN_TRY(is_coco_file(set->d, path, &is));
+            }
             if (is)
                 GN_TRY(add_source(set, path, gn_data_split_of_name(names[i]), err));
         }
@@ -129,8 +153,12 @@ static gn_status find_files(coco_set *set, const char *path, gn_error *err)
 {
     if (!gn_data_is_dir(set->d, path))
         return add_source(set, path, gn_data_split_of_name(gn_path_name(path)), err);
-    GN_TRY(find_in_annotations(set, path, err));
-    return set->n > 0 ? GN_OK : find_beside_pictures(set, path, err);
+    char annotations[GN_DATA_PATH_BYTES];
+    GN_TRY(gn_path_join(path, "annotations", annotations, sizeof annotations));
+    GN_TRY(find_in_folder(set, annotations, err));
+    if (set->n == 0)
+        GN_TRY(find_beside_pictures(set, path, err));
+    return set->n > 0 ? GN_OK : find_in_folder(set, path, err);
 }
 
 gn_status gn_coco_is(gn_dataset *d, const char *path, bool *is_out)

@@ -80,6 +80,7 @@ static void test_layouts(void **state)
         {"four/annotations/instances_test.json", "four/images", "four", GN_SPLIT_TEST},
         {"five/valid/_annotations.coco.json", "five/valid", "five", GN_SPLIT_VAL},
         {"six/labels.json", "six/data", "six/labels.json", GN_SPLIT_TRAIN},
+        {"nine/result.json", "nine/images", "nine", GN_SPLIT_TRAIN},
         {"seven/annotations/instances_val2017.json", "seven/val2017", "seven/annotations/instances_val2017.json",
          GN_SPLIT_VAL},
         {"eight/annotations/instances_val.json", "eight/images/val", "eight", GN_SPLIT_VAL},
@@ -92,6 +93,11 @@ static void test_layouts(void **state)
         check_good(d, layouts[i].split);
         gn_dataset_close(&d);
     }
+    fixture_write(state, "nine/package.json", "{\"name\": \"no set\"}"); /* other JSON beside it is nothing to it */
+    gn_dataset *n = set_open(fixture_path(state, "nine"));
+    check_good(n, GN_SPLIT_TRAIN);
+    gn_dataset_close(&n);
+    fixture_write(state, "two/annotations/other.json", "{\"name\": \"no set\"}");
     fixture_zip_folder(state, "set.zip", "two", "wrapped/");
     gn_dataset *d = set_open(fixture_path(state, "set.zip"));
     assert_string_equal(gn_dataset_format(d), "zip of COCO");
