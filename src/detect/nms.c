@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "detect/nms.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -34,12 +35,12 @@ typedef struct grid {
     double reach;                /* in sides of the box */
 } grid;
 
-/* A candidate whose score changes. */
-typedef struct soft_item {
-    gn_box box;
-    float score;
-    int32_t cls, index;
-} soft_item;
+/* Candidates whose scores change, number by number. */
+typedef struct soft_list {
+    float *x1, *y1, *x2, *y2, *area, *score, *iou;
+    int32_t *cls, *index;
+} soft_list;
+#define SOFT_NUMBERS 9
 
 /* A candidate on its way through the sort: the score's bits above, where it lies below. */
 typedef uint64_t sort_item;
@@ -54,7 +55,7 @@ struct gn_nms {
     grid grid;
     int32_t *head; /* [head_room] per class and field: newest block of kept boxes, or -1 */
     size_t head_room;
-    soft_item *soft; /* [soft_room] */
+    float *soft; /* [soft_room] memory of a soft_list */
     size_t soft_room;
     double (*sum)[6]; /* [sum_room] per fused object: score * corner, score, number of boxes */
     size_t sum_room;
@@ -451,65 +452,110 @@ static gn_status run_greedy(gn_nms *nms, const gn_nms_options *o, size_t n, gn_c
 
 /* ---- soft ---- */
 
-static float iou_of(const gn_box *a, const gn_box *b)
+static gn_status make_soft(gn_nms *nms, const gn_nms_options *o, size_t n, soft_list *out)
 {
-    const float w = smaller(a->x2, b->x2) - larger(a->x1, b->x1), h = smaller(a->y2, b->y2) - larger(a->y1, b->y1);
-    const float common = larger(w, 0) * larger(h, 0), all = area_of(a) + area_of(b) - common;
-    return all > 0 ? common / all : 0;
-}
-
-/* What is left of a score beside a better box. */
-static float softened(const gn_nms_options *o, float score, float iou)
-{
-    if (!(iou > 0))
-        return score;
-    if (o->kind == GN_NMS_SOFT_LINEAR)
-        return iou > o->iou ? score * (1 - iou) : score;
-    const double sigma = (double)(o->sigma > 0 ? o->sigma : DEFAULT_SIGMA);
-    return (float)((double)score * exp(-(double)iou * (double)iou / sigma));
-}
-
-static bool is_better(const soft_item *a, const soft_item *b)
-{
-    return a->score > b->score || (!(a->score < b->score) && a->index < b->index);
-}
-
-/* Lowers the scores of the rest beside `kept`, closes the gaps of those that are no longer sure enough, and finds the best: its place, or n
- * when none is left.  *n: how many are left. */
-static size_t soften(const gn_nms_options *o, soft_item *item, size_t *n, const soft_item *kept)
-{
-    size_t left = 0, best = 0;
-    for (size_t i = 0; i < *n; i++) {
-        soft_item x = item[i];
-        if (kept && x.index == kept->index)
-            continue;
-        if (kept && (o->is_agnostic || x.cls == kept->cls))
-            x.score = softened(o, x.score, iou_of(&x.box, &kept->box));
-        if (!(x.score >= o->conf) || !(x.score > 0))
-            continue;
-        item[left] = x;
-        best = left > 0 && is_better(&item[best], &x) ? best : left;
-        left++;
+    GN_TRY(grow(&nms->soft, &nms->soft_room, n * SOFT_NUMBERS, sizeof *nms->soft));
+    float *at = nms->soft;
+    *out = (soft_list){at,
+                       at + n,
+                       at + 2 * n,
+                       at + 3 * n,
+                       at + 4 * n,
+                       at + 5 * n,
+                       at + 6 * n,
+                       (int32_t *)(void *)(at + 7 * n),
+                       (int32_t *)(void *)(at + 8 * n)};
+    for (size_t i = 0; i < n; i++) {
+        const gn_candidate *c = ranked(nms, i);
+        out->x1[i] = c->box.x1;
+        out->y1[i] = c->box.y1;
+        out->x2[i] = c->box.x2;
+        out->y2[i] = c->box.y2;
+        out->area[i] = area_of(&c->box);
+        out->score[i] = c->score;
+        out->cls[i] = class_of(o, c);
+        out->index[i] = (int32_t)(c - nms->candidate);
     }
-    *n = left;
+    return GN_OK;
+}
+
+/* IoU of every candidate with candidate k; 0 for those of other classes. */
+static void overlap_with(const soft_list *l, size_t n, size_t k)
+{
+    const float *restrict x1 = l->x1, *restrict y1 = l->y1, *restrict x2 = l->x2, *restrict y2 = l->y2;
+    const float *restrict area = l->area, a = l->area[k];
+    const int32_t *restrict cls = l->cls, c = l->cls[k];
+    const gn_box box = {x1[k], y1[k], x2[k], y2[k]};
+    float *restrict iou = l->iou;
+    for (size_t i = 0; i < n; i++) {
+        const float w = smaller(box.x2, x2[i]) - larger(box.x1, x1[i]),
+                    h = smaller(box.y2, y2[i]) - larger(box.y1, y1[i]);
+        const float common = larger(w, 0) * larger(h, 0);
+        /* Nothing in common is nothing, whatever it is divided by. */
+        iou[i] = common / larger(a + area[i] - common, FLT_MIN) * (float)(c == cls[i]);
+    }
+}
+
+/* Lowers the scores beside candidate k, which is taken. */
+static void soften(const gn_nms_options *o, const soft_list *l, size_t n, size_t k)
+{
+    const float *restrict iou = l->iou, limit = o->iou;
+    float *restrict score = l->score;
+    overlap_with(l, n, k);
+    if (o->kind == GN_NMS_SOFT_LINEAR) {
+        for (size_t i = 0; i < n; i++)
+            score[i] *= iou[i] > limit ? 1 - iou[i] : 1;
+    } else {
+        const double sigma = (double)(o->sigma > 0 ? o->sigma : DEFAULT_SIGMA);
+        for (size_t i = 0; i < n; i++)
+            if (iou[i] > 0)
+                score[i] = (float)((double)score[i] * exp(-(double)iou[i] * (double)iou[i] / sigma));
+    }
+    score[k] = -1;
+}
+
+static float largest(const float *x, size_t n)
+{
+    float most[8] = {0};
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (size_t k = 0; k < 8; k++)
+            most[k] = larger(x[i + k], most[k]);
+    for (; i < n; i++)
+        most[0] = larger(x[i], most[0]);
+    for (size_t k = 1; k < 8; k++)
+        most[0] = larger(most[k], most[0]);
+    return most[0];
+}
+
+/* The best candidate, of equal ones the one that was added first; n when none is sure enough. */
+static size_t best_of(const gn_nms_options *o, const soft_list *l, size_t n)
+{
+    const float most = largest(l->score, n);
+    size_t best = n;
+    if (!(most > 0) || !(most >= o->conf))
+        return n;
+    for (size_t at = 0; at < n; at += SCAN) {
+        const size_t end = at + SCAN < n ? at + SCAN : n;
+        if (end - at == SCAN && !any_at_least(l->score + at, most))
+            continue;
+        for (size_t i = at; i < end; i++)
+            if (l->score[i] >= most && (best == n || l->index[i] < l->index[best]))
+                best = i;
+    }
     return best;
 }
 
 /* Again and again the best of the rest. */
 static gn_status run_soft(gn_nms *nms, const gn_nms_options *o, size_t n, gn_candidate *out, int *n_out)
 {
+    soft_list list;
     int found = 0;
-    GN_TRY(grow(&nms->soft, &nms->soft_room, n, sizeof *nms->soft));
-    for (size_t i = 0; i < n; i++) {
-        const gn_candidate *c = ranked(nms, i);
-        nms->soft[i] = (soft_item){c->box, c->score, c->cls, (int32_t)(c - nms->candidate)};
-    }
-    size_t best = soften(o, nms->soft, &n, NULL);
-    while (n > 0 && found < o->max_det) {
-        const soft_item kept = nms->soft[best];
-        out[found] = nms->candidate[kept.index];
-        out[found++].score = kept.score;
-        best = soften(o, nms->soft, &n, &kept);
+    GN_TRY(make_soft(nms, o, n, &list));
+    for (size_t best; found < o->max_det && (best = best_of(o, &list, n)) < n;) {
+        out[found] = nms->candidate[list.index[best]];
+        out[found++].score = list.score[best];
+        soften(o, &list, n, best);
     }
     *n_out = found;
     return GN_OK;
