@@ -84,7 +84,7 @@ static void build(gn_blocks *b, gn_feature x, gn_detector_build *d)
     }
     if (net->has_dropout)
         x = gn_block_dropout(b, gn_dark_name(b, i, "dropout"), x, 0.5f);
-    x = gn_block_linear(b, "head", x, K * H * W, GN_INIT_LECUN_UNIFORM, GN_BIAS_ZERO);
+    x = gn_block_linear(b, "head", x, K * H * W, GN_INIT_NORMAL_001, GN_BIAS_ZERO);
     begin_boxes(b, H * W);
     d->raw[0] = gn_block_raster(b, "raster", x, K, H, W);
     d->raw[0].stride = stride;
