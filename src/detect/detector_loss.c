@@ -56,6 +56,9 @@ gn_detection_rule gn_detection_rule_default(gn_detector_kind kind)
     case GN_DETECTOR_RETINANET:
         r.focal_gamma = 2;
         r.focal_alpha = 0.25;
+        r.box = 2;
+        r.box_is_iou = true;
+        r.iou = GN_IOU_G;
         break;
     case GN_DETECTOR_YOLOV3:
         r.box = 2;
@@ -77,6 +80,7 @@ gn_status gn_detection_rule_check(const gn_detection_rule *r, gn_error *err)
         {"box", r->box, 0, 1e6},
         {"obj", r->obj, 0, 1e6},
         {"noobj", r->noobj, 0, 1e6},
+        {"size_power", r->size_power, -4, 4},
         {"cls", r->cls, 0, 1e6},
         {"dfl", r->dfl, 0, 1e6},
         {"focal_gamma", r->focal_gamma, 0, 100},

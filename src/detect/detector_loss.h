@@ -13,7 +13,7 @@
  *              same of the binary cross entropy (none for one class); objectness: sum over maps of balance times the mean over all
  *              candidates of the binary cross entropy with max(CIoU, 0) - the largest where several truths share a candidate.
  *              The gains are those published for three maps, 80 classes, 640 px and are scaled: all by 3 / maps, class by C / 80,
- *              objectness by (longer side / 640)^2.
+ *              objectness by (longer side / 640)^size_power.
  *   yolov3     Assignment by shape (assign_shape.h).  box "paper": (2 - wh) times (binary cross entropy of x and y + half the squared
  *              errors of w and h), or (2 - wh)(1 - IoU); objectness: binary cross entropy, without the
  *              candidates whose box overlaps some truth by more than `ignore`; class: binary cross entropy.  Sums divided by S.
@@ -21,7 +21,7 @@
  *              of softmax (or binary ones).  Sums divided by S.
  *   yolov1     The five terms of the paper: sums of squared errors, divided by S.
  *   retinanet  IoU >= match_high positive, < match_low negative, between them neither; the best anchors of each truth are positive.
- *              class: focal loss; box: smooth L1 (beta) of the deltas, or 1 - IoU.  Sums divided by max(N_pos, 1).
+ *              class: focal loss; box: 1 - GIoU, or smooth L1 (beta) of the deltas.  Sums divided by max(N_pos, 1).
  * Sources: Redmon et al. 2016, Redmon and Farhadi 2017 and 2018 and the released region and yolo layers; the YOLOv5 and YOLOv8
  * documentation; Feng et al. 2021 (TOOD); Li et al. 2020 (generalized focal loss); Lin et al. 2017 (focal loss).
  * SPDX-License-Identifier: Apache-2.0 */
@@ -46,9 +46,11 @@ typedef enum gn_detection_part {
 /* The numbers of a loss. */
 typedef struct gn_detection_rule {
     double box, obj, cls, dfl; /* gains */
-    double noobj;              /* yolov1, v2, v3: of the objectness of background, beside obj */
-    double focal_gamma;        /* > 0: class terms that are binary cross entropies are focal */
-    double focal_alpha;        /* with gamma > 0: of targets 1, 1 - alpha of targets 0; <= 0: neither */
+    /* yolov5: how objectness grows with the input.  2 is published; 0, the default, learns faster from few pictures at small sizes. */
+    double size_power;
+    double noobj;       /* yolov1, v2, v3: of the objectness of background, beside obj */
+    double focal_gamma; /* > 0: class terms that are binary cross entropies are focal */
+    double focal_alpha; /* with gamma > 0: of targets 1, 1 - alpha of targets 0; <= 0: neither */
     double
         grad_scale; /* what all gradients are multiplied by, and neither loss nor parts: a loss that is scaled later */
     double label_smoothing; /* 0..1, of assigned candidates: 1 - e/2 and e/2; softmax: 1 - e + e/C and e/C */

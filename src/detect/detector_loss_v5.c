@@ -61,7 +61,7 @@ static void loss(const gn_detection *d, int64_t n, const gn_picture *p, const gn
 {
     (void)work;
     const double size = fmax(gn_detection_width(d), gn_detection_height(d)) / GAIN_PIXELS;
-    const double gain = d->rule.obj * size * size * GAIN_MAPS / d->detector.n_maps;
+    const double gain = d->rule.obj * pow(size, d->rule.size_power) * GAIN_MAPS / d->detector.n_maps;
     int64_t first = 0;
     hit_losses(d, n, p, sums);
     for (int m = 0; m < d->detector.n_maps; m++) {

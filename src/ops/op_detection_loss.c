@@ -28,6 +28,7 @@ static gn_status read_rule(const gn_node *node, gn_detection *d, gn_error *err)
         {"cls", &r.cls},
         {"dfl", &r.dfl},
         {"noobj", &r.noobj},
+        {"size_power", &r.size_power},
         {"focal_gamma", &r.focal_gamma},
         {"focal_alpha", &r.focal_alpha},
         {"grad_scale", &r.grad_scale},

@@ -72,6 +72,7 @@ static void set_rule(gn_detection_rule *r, const char *name, const char *value)
         {"cls", &r->cls},
         {"dfl", &r->dfl},
         {"noobj", &r->noobj},
+        {"size_power", &r->size_power},
         {"focal_gamma", &r->focal_gamma},
         {"focal_alpha", &r->focal_alpha},
         {"label_smoothing", &r->label_smoothing},

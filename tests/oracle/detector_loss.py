@@ -221,7 +221,7 @@ def anchor_boxes(case, m, rows):
 
 
 def box_loss_of(case):
-    return {"ciou": ciou, "giou": giou}[case.rule.get("box_loss", "ciou")]
+    return {"ciou": ciou, "giou": giou}[case.rule.get("box_loss", "giou" if case.kind == "retinanet" else "ciou")]
 
 
 # ---- yolov5 ----
@@ -274,7 +274,7 @@ def loss_v5(case, maps):
             parts[0] = parts[0] + boxes / count
             parts[2] = parts[2] + (classes / count if C > 1 else 0)
         parts[1] = parts[1] + balance[m] * objects / sum(w for w in case.weight if w > 0)
-    return [rule.get("box", 0.05) * 3 / L * parts[0], rule.get("obj", 1.0) * size**2 * 3 / L * parts[1],
+    return [rule.get("box", 0.05) * 3 / L * parts[0], rule.get("obj", 1.0) * size ** rule.get("size_power", 0) * 3 / L * parts[1],
             rule.get("cls", 0.5) * C / 80 * 3 / L * parts[2], 0.0]
 
 
@@ -418,7 +418,7 @@ def loss_retinanet(case, maps):
             target[hit] = smoothed(case, cls[owner[hit]])
             a, t, d = anchor[hit], truth[owner[hit]], delta[hit]
             side, centre = a[:, 2:] - a[:, :2], (a[:, 2:] + a[:, :2]) / 2
-            if rule.get("box_loss", "paper") == "paper":
+            if rule.get("box_loss", "giou") == "paper":
                 want = torch.cat((((t[:, 2:] + t[:, :2]) / 2 - centre) / side, torch.log((t[:, 2:] - t[:, :2]) / side)), 1)
                 beta = rule.get("beta", 1 / 9)
                 term = F.smooth_l1_loss(d, want, beta=beta, reduction="sum") if beta > 0 else (d - want).abs().sum()
@@ -429,7 +429,7 @@ def loss_retinanet(case, maps):
             count += weight * hit.sum().item()
         cls_sum = cls_sum + weight * (binary(case, logit, target) * case.class_weights() * counts[:, None]).sum()
     norm = max(count, 1.0)
-    return [rule.get("box", 1.0) * box_sum / norm, 0.0, rule.get("cls", 1.0) * cls_sum / norm, 0.0]
+    return [rule.get("box", 2.0) * box_sum / norm, 0.0, rule.get("cls", 1.0) * cls_sum / norm, 0.0]
 
 
 LOSSES = {"yolov1": loss_v1, "yolov2": loss_v3, "yolov3": loss_v3, "yolov5": loss_v5, "yolov8": loss_v8,
@@ -529,11 +529,13 @@ def anchor_cases(kind, **more):
         yield make("scale_xy", 41, [some_boxes(35, 12, 3)], scale_xy=1.125)
         yield make("scale_xy, paper", 42, [some_boxes(35, 12, 3)], scale_xy=1.125, rule={"box_loss": "paper"})
     if kind == "retinanet":
-        yield make("giou", 43, [some_boxes(36, 12, 3)], rule={"box_loss": "giou"})
+        yield make("smooth L1", 43, [some_boxes(36, 12, 3)], rule={"box_loss": "paper", "box": 1.5})
+        yield make("ciou", 43, [some_boxes(36, 12, 3)], rule={"box_loss": "ciou"})
         yield make("L1, other thresholds", 44, [some_boxes(37, 12, 3)],
-                   rule={"beta": 0.0, "match_low": 0.2, "match_high": 0.3})
+                   rule={"box_loss": "paper", "beta": 0.0, "match_low": 0.2, "match_high": 0.3})
     if kind == "yolov5":
         yield make("giou, other ratio", 45, [some_boxes(38, 12, 3)], rule={"box_loss": "giou", "ratio": 2.0})
+        yield make("published objectness", 46, [some_boxes(39, 12, 3)], rule={"size_power": 2})
         yield Case("two maps", kind, 3, sizes[:2], strides[:2], 46, [some_boxes(39, 12, 3)], anchors=anchors[:2])
 
 
