@@ -87,6 +87,7 @@ if wants models; then
   check "test_backend_step" env GN_STEP_FOLDER=build-long/steps build-long/release/tests/test_backend_step
   check "import_torch.py" "$python" tests/oracle/import_torch.py build-long/release
   check "import_darknet.py" "$python" tests/oracle/import_darknet.py build-long/release
+  check "darknet_opencv.py" "$python" tests/oracle/darknet_opencv.py build-long/release
   check "coco_random.py" "$python" tests/oracle/coco_random.py build-long/release
   make_onnx_python || { echo "the package onnx 1.16 cannot be installed" >&2; exit 1; }
   check "onnx_nodes.py" "$onnx_python" tests/oracle/onnx_nodes.py build-long/release --check

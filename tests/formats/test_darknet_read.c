@@ -348,7 +348,8 @@ static void expect_score(const detected *d, int64_t candidate, int classes, int 
                  d->scores[classes * candidate + c], want);
 }
 
-/* yolo: pictures of 16 x 8; the coarse map (stride 8) stands first in the file, and gets its candidates last. */
+/* yolo: pictures of 16 x 8; the coarse map (stride 8) stands first in the file, and gets its candidates last.  Each layer has a scale_x_y of
+ * its own. */
 static void test_yolo(void **ctx)
 {
     (void)ctx;
@@ -357,7 +358,7 @@ static void test_yolo(void **ctx)
                               "[yolo]\nmask=2,0\nanchors=4,5, 6,3, 9,2\nnum=3\nclasses=3\nscale_x_y=1.5\n"
                               "[route]\nlayers=0\n[upsample]\nstride=2\n"
                               "[convolutional]\nfilters=16\nsize=1\nactivation=linear\n"
-                              "[yolo]\nmask=1,0\nanchors=4,5, 6,3, 9,2\nnum=3\nclasses=3\nscale_x_y=1.5\n";
+                              "[yolo]\nmask=1,0\nanchors=4,5, 6,3, 9,2\nnum=3\nclasses=3\nscale_x_y=1.1\n";
     static const double anchors[2][2][2] = {{{9, 2}, {4, 5}}, {{6, 3}, {4, 5}}};
     detected d = detect(cfg, 16 + 48 + 16 + 256, 2, 2);
     assert_true(gn_has_prefix(d.line, "{\"kind\":\"yolov3\",\"classes\":3,\"strides\":[4,8],\"anchors\":2,"
@@ -365,14 +366,15 @@ static void test_yolo(void **ctx)
     assert_int_equal(d.n_boxes, (8 + 2) * 2 * 4);
     for (int m = 0; m < 2; m++) {
         const int W = m ? 4 : 2, H = m ? 2 : 1, stride = m ? 4 : 8;
+        const double s = m ? 1.1 : 1.5;
         for (int cell = 0; cell < W * H; cell++)
             for (int a = 0; a < 2; a++) {
                 double t[8];
                 for (int i = 0; i < 8; i++)
                     t[i] = d.map[m][(a * 8 + i) * W * H + cell];
                 const int64_t candidate = (m ? 0 : 16) + cell * 2 + a;
-                const double x = (cell % W + logistic(t[0]) * 1.5 - 0.25) / W,
-                             y = (cell / W + logistic(t[1]) * 1.5 - 0.25) / H;
+                const double x = (cell % W + logistic(t[0]) * s - (s - 1) / 2) / W,
+                             y = (cell / W + logistic(t[1]) * s - (s - 1) / 2) / H;
                 expect_box(&d, candidate, x * 16, y * 8, exp(t[2]) * anchors[m][a][0], exp(t[3]) * anchors[m][a][1]);
                 for (int c = 0; c < 3; c++)
                     expect_score(&d, candidate, 3, c, logistic(t[4]) * logistic(t[5 + c]));

@@ -36,7 +36,10 @@ typedef struct gn_darknet_slot {
 /* What a detection layer reads. */
 typedef struct gn_darknet_map {
     int value;
-    int stride; /* pixels of the input per cell */
+    int index;   /* of the layer */
+    int C, H, W; /* of the map, where that matters */
+    int stride;  /* pixels of the input per cell */
+    float scale_xy;
     float anchor[GN_DETECTOR_MAX_ANCHORS][2];
 } gn_darknet_map;
 

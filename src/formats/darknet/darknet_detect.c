@@ -61,7 +61,7 @@ static int read_stride(builder *b)
 
 static bool is_same_kind(const gn_detector *a, const gn_detector *b)
 {
-    return a->kind == b->kind && a->classes == b->classes && a->anchors == b->anchors && a->scale_xy == b->scale_xy &&
+    return a->kind == b->kind && a->classes == b->classes && a->anchors == b->anchors &&
            a->has_softmax == b->has_softmax;
 }
 
@@ -76,16 +76,19 @@ static void add_map(builder *b, const gn_detector *d, const gn_darknet_map *map)
     else if (b->n_maps == (d->kind == GN_DETECTOR_YOLOV1 ? 1 : GN_DETECTOR_MAX_MAPS))
         gn_darknet_fail(b, GN_EUNSUPPORTED, "more than %d detection layers", b->n_maps);
     else if (b->n_maps > 0 && !is_same_kind(d, &b->detector))
-        gn_darknet_fail(
-            b, GN_EUNSUPPORTED,
-            "it differs from the detection layer before it in its kind, classes, number of anchors or scale_x_y");
+        gn_darknet_fail(b, GN_EUNSUPPORTED,
+                        "it differs from the detection layer before it in its kind, classes or number of anchors");
     for (int i = 0; i < b->n_maps; i++)
         if (b->maps[i].value == map->value)
             gn_darknet_fail(b, GN_EUNSUPPORTED, "two detection layers read the same map");
     if (b->status != GN_OK)
         return;
+    const float scale = b->n_maps > 0 ? b->detector.scale_xy : 1;
     b->detector = *d;
-    b->maps[b->n_maps++] = *map;
+    b->detector.scale_xy = d->scale_xy > scale ? d->scale_xy : scale;
+    b->maps[b->n_maps] = *map;
+    b->maps[b->n_maps].index = b->index;
+    b->maps[b->n_maps++].scale_xy = d->scale_xy;
 }
 
 /* Anchors number `mask` of the list (all of them without one), in pixels. */
@@ -122,7 +125,7 @@ static int before_sigmoid(builder *b)
 static void yolo(builder *b)
 {
     gn_detector d = {.kind = GN_DETECTOR_YOLOV3};
-    gn_darknet_map map = {.value = b->x.value, .stride = read_stride(b)};
+    gn_darknet_map map = {.value = b->x.value, .C = b->x.C, .H = b->x.H, .W = b->x.W, .stride = read_stride(b)};
     const bool is_new = gn_darknet_int(b, "new_coords", 0, 0, 1) != 0;
     const double scale = gn_darknet_real(b, "scale_x_y", 1);
     d.classes = gn_darknet_int(b, "classes", 20, 1, GN_DETECTOR_MAX_CLASSES);
@@ -289,6 +292,48 @@ static void raw_outputs(builder *b)
     }
 }
 
+/* A value and a number. */
+static int with_number(builder *b, const char *what, const char *op, int value, float x)
+{
+    const int in[2] = {value, b->status == GN_OK ? gn_graph_add_const_f32(b->graph, NULL, 0, &x) : -1};
+    return gn_darknet_op(b, op, what, in, 2, NULL, 0);
+}
+
+/* Numbers first..end of each anchor, of [N, anchors, 5 + classes, H, W]. */
+static int part_of_anchors(builder *b, const char *what, int value, int64_t first, int64_t end)
+{
+    const int64_t axis = 2;
+    if (b->status != GN_OK)
+        return -1;
+    const int in[4] = {value, gn_graph_add_const_s64(b->graph, NULL, 1, &first),
+                       gn_graph_add_const_s64(b->graph, NULL, 1, &end),
+                       gn_graph_add_const_s64(b->graph, NULL, 1, &axis)};
+    return gn_darknet_op(b, "Slice", what, in, 4, NULL, 0);
+}
+
+/* A detector has one scale_xy, YOLOv4 has one per layer.  Where the layer's own is the smaller, the t of its x and y become those that the
+ * common scale S decodes to the same place: sigmoid(t') - 1/2 = s/S * (sigmoid(t) - 1/2). */
+static void share_scale(builder *b, gn_darknet_map *map)
+{
+    const float r = map->scale_xy / b->detector.scale_xy;
+    const int64_t each = 5 + b->detector.classes, apart[5] = {0, b->detector.anchors, each, map->H, map->W};
+    const int64_t together[4] = {0, map->C, map->H, map->W};
+    const gn_attr axis = gn_attr_int("axis", 2);
+    if (map->scale_xy == b->detector.scale_xy || b->status != GN_OK)
+        return;
+    b->index = map->index;
+    const int x = gn_darknet_reshape(b, "anchors", map->value, apart, 5);
+    const int xy = part_of_anchors(b, "xy", x, 0, 2), rest = part_of_anchors(b, "rest", x, 2, each);
+    int p = gn_darknet_op(b, "Sigmoid", "xy.sigmoid", &xy, 1, NULL, 0);
+    p = with_number(b, "xy.scaled", "Add", with_number(b, "xy.times", "Mul", p, r), (1 - r) / 2);
+    const int one = b->status == GN_OK ? gn_graph_add_const_f32(b->graph, NULL, 0, &(float){1}) : -1;
+    const int q = gn_darknet_op(b, "Sub", "xy.left", (int[2]){one, p}, 2, NULL, 0);
+    const int odds = gn_darknet_op(b, "Div", "xy.odds", (int[2]){p, q}, 2, NULL, 0);
+    const int t = gn_darknet_op(b, "Log", "xy.logit", &odds, 1, NULL, 0);
+    const int joined = gn_darknet_op(b, "Concat", "joined", (int[2]){t, rest}, 2, &axis, 1);
+    map->value = gn_darknet_reshape(b, "map", joined, together, 4);
+}
+
 /* Maps by their stride, the finest first; equal ones as the file has them. */
 static void sort_maps(builder *b)
 {
@@ -320,6 +365,7 @@ void gn_darknet_decode(builder *b)
         gn_darknet_fail(b, GN_EFORMAT, "%s", why.message);
     for (int i = 0; i < b->n_maps; i++) {
         snprintf(name, sizeof name, "raw%d", i);
+        share_scale(b, &b->maps[i]);
         in[i] = b->maps[i].value;
         name_value(b, in[i], name, false);
     }
