@@ -54,8 +54,9 @@ typedef struct gn_detection_rule {
     double
         grad_scale; /* what all gradients are multiplied by, and neither loss nor parts: a loss that is scaled later */
     double label_smoothing; /* 0..1, of assigned candidates: 1 - e/2 and e/2; softmax: 1 - e + e/C and e/C */
-    bool box_is_iou; /* the box term is 1 - iou; else that of the paper: squared errors of yolov2 and v3, smooth L1 of
-                                          retinanet, CIoU of yolov5 and v8; yolov1 knows its paper's only */
+    bool
+        box_is_iou; /* the box term is 1 - iou; else that of the paper: squared errors of yolov1, v2 and v3, smooth L1 of retinanet,
+                        CIoU of yolov5 and v8 */
     gn_iou_kind iou;
     double beta;                  /* retinanet's smooth L1; 0: L1 */
     double ignore;                /* yolov2, v3: overlap above which background is not asked for its objectness */

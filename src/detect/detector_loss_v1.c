@@ -96,19 +96,41 @@ static double squared(const gn_detection *d, int64_t at, double target, double f
     return factor * error * error;
 }
 
+/* The paper's first two terms: of the centre in cells, and of the roots of the sides. */
+static double paper_box_loss(const gn_detection *d, const gn_candidate *c, const gn_truth *t, double factor)
+{
+    const double cells[2] = {(double)d->map[0].width, (double)d->map[0].height};
+    double sum = 0;
+    for (int i = 0; i < 2; i++) {
+        const double centre = (t->box[i] + t->box[2 + i]) / 2 * cells[i] - (double)(i ? c->y : c->x);
+        sum += squared(d, box_at(d, c, i), centre, factor);
+        sum += squared(d, box_at(d, c, 2 + i), sqrt(t->box[2 + i] - t->box[i]), factor);
+    }
+    return sum;
+}
+
+static double iou_box_loss(const gn_detection *d, const gn_candidate *c, const gn_truth *t, double factor)
+{
+    const double cells[2] = {(double)d->map[0].width, (double)d->map[0].height};
+    double box[4], dbox[4];
+    decode(d, c, box);
+    const double value = gn_box_iou_loss(d->rule.iou, box, t->box, dbox);
+    for (int i = 0; i < 2; i++) {
+        const double root = gn_raw(d, 0, box_at(d, c, 2 + i));
+        gn_grad_add(d, 0, box_at(d, c, i), factor * (dbox[i] + dbox[2 + i]) / cells[i]);
+        gn_grad_add(d, 0, box_at(d, c, 2 + i), factor * (dbox[2 + i] - dbox[i]) * root);
+    }
+    return factor * value;
+}
+
 static void hit_loss(const gn_detection *d, const gn_picture *p, const gn_candidate *c, const gn_hit *hit,
                      double factor)
 {
     const gn_truth *t = &p->truth[hit->truth];
-    const double cells[2] = {(double)d->map[0].width, (double)d->map[0].height};
     const double e = d->rule.label_smoothing;
     double *part = p->sums->part;
-    for (int i = 0; i < 2; i++) {
-        const double centre = (t->box[i] + t->box[2 + i]) / 2 * cells[i] - (double)(i ? c->y : c->x);
-        part[GN_DETECTION_BOX] += squared(d, box_at(d, c, i), centre, d->rule.box * factor);
-        part[GN_DETECTION_BOX] +=
-            squared(d, box_at(d, c, 2 + i), sqrt(t->box[2 + i] - t->box[i]), d->rule.box * factor);
-    }
+    part[GN_DETECTION_BOX] += d->rule.box_is_iou ? iou_box_loss(d, c, t, d->rule.box * factor)
+                                                 : paper_box_loss(d, c, t, d->rule.box * factor);
     for (int k = 0; k < d->detector.classes; k++)
         part[GN_DETECTION_CLASS] +=
             squared(d, c->at + (5 * d->detector.anchors + k) * d->map[0].channel_step, k == t->cls ? 1 - e / 2 : e / 2,

@@ -375,8 +375,12 @@ def loss_v1(case, maps):
                     rms = ((centre - (b[:2] + b[2:]) / 2) ** 2 + (side - (b[2:] - b[:2])) ** 2).sum(1)
                     r = int(overlap.argmax()) if overlap.max() > 0 else int(rms.argmin())
                     place = (b[:2] + b[2:]) / 2 * torch.tensor([w, h]) - torch.tensor([j, i])
-                    terms[0] = terms[0] + weight * coord * ((pred[r, :2] - place) ** 2).sum()
-                    terms[0] = terms[0] + weight * coord * ((pred[r, 2:4] - (b[2:] - b[:2]).sqrt()) ** 2).sum()
+                    if rule.get("box_loss", "paper") == "paper":
+                        error = ((pred[r, :2] - place) ** 2).sum() + ((pred[r, 2:4] - (b[2:] - b[:2]).sqrt()) ** 2).sum()
+                    else:
+                        c, s = (pred[r, :2] + torch.tensor([j, i])) / torch.tensor([w, h]), pred[r, 2:4] ** 2
+                        error = 1 - box_loss_of(case)(torch.cat((c - s / 2, c + s / 2)), b)
+                    terms[0] = terms[0] + weight * coord * error
                     conf[r], factor[r] = overlap[r], 1.0
                     error = (x[i, j, 5 * B:] - smoothed(case, cls[t][None])[0]) ** 2
                     terms[2] = terms[2] + weight * rule.get("cls", 1.0) * (error * case.class_weights()).sum()
@@ -550,6 +554,7 @@ def v1_cases():
     yield make("far away", 56, [some_boxes(47, 20, 2, 0.01, 0.03)], classes=2, scale=3.0)
     yield make("weights", 57, [some_boxes(48, 8, 3), some_boxes(49, 8, 3), some_boxes(50, 8, 3)],
                weight=[1.0, 0.0, 0.5], class_weight=[1.0, 2.0, 0.25])
+    yield make("ciou", 59, [some_boxes(52, 12, 3)], rule={"box_loss": "ciou"})
     yield make("numbers, smooth", 58, [some_boxes(51, 8, 3)],
                rule={"box": 1.0, "obj": 2.0, "noobj": 0.25, "cls": 0.5, "label_smoothing": 0.1})
 
