@@ -39,9 +39,10 @@ def network(name, classes, size, seed):
     torch.manual_seed(seed)
     net = zoo_detect_torch.make(name, classes, size)
     zoo_parity.stir(net, seed)
-    for module in net.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
+    if not any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules()):
+        for module in net.modules():  # PyTorch's own weights let signals die in 24 layers without normalisation
+            if isinstance(module, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(module.weight)
     return net
 
 
