@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "data/json_pull.h"
 
 /* What one entry of a list lacks, or false. */
@@ -328,16 +329,36 @@ gn_status gn_coco_file_is(const char *bytes, size_t n, bool *is_out)
 
 /* --- detections ----------------------------------------------------------------------------------------------------- */
 
+/* A number, also as text, or the name of a picture, which follows itself often. */
+static bool take_image_id(gn_json_pull *p, gn_coco_detections *d, gn_coco_detection *item, gn_status *status)
+{
+    const char *text = NULL;
+    if (gn_pull_peek(p) != GN_PULL_STRING)
+        return gn_pull_i64(p, &item->image_id);
+    if (!gn_pull_string(p, &text) || text[0] == '\0')
+        return false;
+    item->image_name = NULL;
+    if (gn_parse_i64(text, &item->image_id))
+        return true;
+    item->image_id = -1;
+    const char *last = d->n > 0 ? d->item[d->n - 1].image_name : NULL;
+    item->image_name = last != NULL && strcmp(last, text) == 0 ? last : gn_arena_strdup(d->arena, text);
+    if (item->image_name == NULL)
+        *status = GN_ENOMEM;
+    return true;
+}
+
 static gn_status take_detection(gn_json_pull *p, gn_coco_detections *d)
 {
     gn_coco_detection item = {.line = gn_pull_line(p)};
+    gn_status status = GN_OK;
     bool has_image = false, has_category = false, has_box = false, has_score = false;
     double box[4] = {0};
     gn_pull_enter(p, GN_PULL_OBJECT);
-    while (gn_pull_more(p)) {
+    while (status == GN_OK && gn_pull_more(p)) {
         const char *key = gn_pull_key(p);
         if (strcmp(key, "image_id") == 0)
-            has_image = gn_pull_i64(p, &item.image_id);
+            has_image = take_image_id(p, d, &item, &status);
         else if (strcmp(key, "category_id") == 0)
             has_category = gn_pull_i64(p, &item.category_id);
         else if (strcmp(key, "bbox") == 0)
@@ -347,13 +368,14 @@ static gn_status take_detection(gn_json_pull *p, gn_coco_detections *d)
         else
             gn_pull_skip(p);
     }
+    GN_TRY(status);
     GN_TRY(gn_pull_status(p));
     item.x = box[0];
     item.y = box[1];
     item.w = box[2];
     item.h = box[3];
     const problem_list list = {d->arena, &d->problem, &d->problem_capacity, &d->n_problems, &d->n_bad};
-    const char *lacks = !has_image      ? "image_id that is a number"
+    const char *lacks = !has_image      ? "image_id"
                         : !has_category ? "category_id"
                         : !has_box      ? "bbox of 4 numbers"
                         : !has_score    ? "score"

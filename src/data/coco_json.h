@@ -73,7 +73,9 @@ void gn_coco_file_deinit(gn_coco_file *file);
 
 /* One of a list of detections. */
 typedef struct gn_coco_detection {
-    int64_t image_id;
+    int64_t image_id; /* -1: a text that is no number, which is image_name */
+    const char
+        *image_name; /* as Ultralytics writes pictures without a number: their file's name without ending; else NULL */
     int64_t category_id;
     double x, y, w, h; /* pixels */
     double score;
@@ -81,7 +83,7 @@ typedef struct gn_coco_detection {
 } gn_coco_detection;
 
 typedef struct gn_coco_detections {
-    gn_arena *arena;         /* of the messages */
+    gn_arena *arena;         /* of the texts */
     gn_coco_detection *item; /* [n] in the order of the file */
     int64_t n;
     gn_coco_problem *problem; /* those that lack image_id, category_id, bbox or score */

@@ -186,6 +186,7 @@ static gn_status take_name(set_writer *w, const gn_sample *s, const char **stem_
     if (stem == NULL || gn_string_set_put(&w->stems, stem, 0) != GN_OK)
         return gn_fail(w->err, GN_ENOMEM, "out of memory for the names of the pictures");
     w->report.renamed += strlen(stem) != (size_t)n;
+    w->report.pictures++;
     *stem_out = stem;
     *name_out = gn_arena_printf(w->arena, "%s%s", stem, ext);
     return *name_out != NULL ? GN_OK : gn_fail(w->err, GN_ENOMEM, "out of memory for the names of the pictures");
@@ -549,7 +550,6 @@ static gn_status write_all(set_writer *w)
             continue;
         if (w->format != GN_DATA_VOC)
             gn_string_set_deinit(&w->stems);
-        w->report.pictures += gn_dataset_count(w->set, split);
         GN_TRY(w->format == GN_DATA_YOLO   ? yolo_split(w, split)
                : w->format == GN_DATA_COCO ? coco_split(w, split)
                                            : voc_split(w, split));

@@ -158,11 +158,13 @@ static void test_detections(void **state)
         " {\"image_id\": 1, \"category_id\": 1, \"bbox\": [1,2,3,4]}]";
     gn_coco_detections d;
     assert_int_equal(gn_coco_detections_parse(text, strlen(text), "d.json", &d, NULL), GN_OK);
-    assert_int_equal(d.n, 2);
-    assert_int_equal(d.n_bad, 2);
+    assert_int_equal(d.n, 3);
+    assert_int_equal(d.n_bad, 1);
+    assert_null(d.item[1].image_name);
+    assert_true(d.item[2].image_id == -1 && strcmp(d.item[2].image_name, "abc") == 0);
     assert_true(d.item[0].score == 0.236 && d.item[0].x == 258.15 && d.item[0].category_id == 18);
     assert_int_equal(d.item[1].image_id, 42);
-    assert_int_equal(d.problem[1].line, 4);
+    assert_int_equal(d.problem[0].line, 4);
     gn_coco_detections_deinit(&d);
     gn_error err = {0};
     assert_int_equal(gn_coco_detections_parse("{}", 2, "d.json", &d, &err), GN_EFORMAT);

@@ -322,6 +322,26 @@ static void test_real_coco128(void **state)
     same_set(state, "y", "y2", true, (likeness){.pixels = 0});
     convert(state, "y2", GN_DATA_COCO, GN_PICTURES_LINK, "c2");
     same_set(state, "c", "c2", true, (likeness){.pixels = 0});
+    /* Its train and val are the same pictures: VOC has one of each. */
+    assert_int_equal(convert(state, "c", GN_DATA_VOC, GN_PICTURES_LINK, "v").pictures, 256);
+    d = set_open(path);
+    assert_int_equal(gn_dataset_write(d, GN_DATA_VOC, GN_PICTURES_LINK, fixture_path(state, "v2"), &r, NULL), GN_OK);
+    assert_int_equal(r.pictures, 128);
+    gn_dataset_close(&d);
+}
+
+/* The numbers of categories in data.yaml must fit its names. */
+static void test_category_ids(void **state)
+{
+    fixture_simple_set(state, "p", 2);
+    fixture_write(state, "ids.yaml", "train: images\nnames: [a, b]\ncategory_ids: [7, 3]\n");
+    gn_dataset *d = set_open(fixture_path(state, "ids.yaml"));
+    assert_true(gn_dataset_category_id(d, 0) == 7 && gn_dataset_category_id(d, 1) == 3);
+    gn_dataset_close(&d);
+    fixture_write(state, "few.yaml", "train: images\nnames: [a, b]\ncategory_ids: [7]\n");
+    set_refuse(fixture_path(state, "few.yaml"), GN_EFORMAT, "few.yaml:3: category_ids must be a list of 2 numbers");
+    fixture_write(state, "text.yaml", "train: images\nnames: [a, b]\ncategory_ids: [7, x]\n");
+    set_refuse(fixture_path(state, "text.yaml"), GN_EFORMAT, "number 1 is none");
 }
 
 int main(void)
@@ -335,6 +355,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_yolo_to_coco_to_yolo, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_refusals, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_from_zip, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_category_ids, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_real_coco128, fixture_setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
