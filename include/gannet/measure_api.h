@@ -9,6 +9,7 @@
 #include "measure/latency.h"
 #include "measure/machine_lock.h"
 #include "measure/machine_state.h"
+#include "measure/set_predictions.h"
 #include "measure/target.h"
 
 #endif

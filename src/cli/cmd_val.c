@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "cli/accuracy_output.h"
 #include "cli/cli_args.h"
@@ -133,7 +134,8 @@ static const gn_opt options[] = {
 
 static const gn_args_spec spec = {
     .verb = "val",
-    .usage = "MODEL --data D [--split val] [options]\n--predictions DETECTIONS.json --data INSTANCES.json [options]",
+    .usage = "MODEL --data D [--split val] [options]\n--predictions DETECTIONS.json|FOLDER --data INSTANCES.json|D "
+             "[options]",
     .about = "Runs a model over a split and tells every metric of accuracy, with 95% bootstrap intervals over "
              "pictures; or scores\n"
              "the detections of another program.",
@@ -240,11 +242,9 @@ static void warn_of_truth(const gn_coco_scoring *s, const char *path)
                    s->repeated_ids);
 }
 
-static gn_status score_predictions(const gn_args *args, gn_val_result *r, gn_error *err)
+/* COCO's ground truth as it stands in its file, which needs no pictures. */
+static gn_status score_against_json(const gn_args *args, gn_val_result *r, gn_error *err)
 {
-    static const char *const of_models[] = {"worst", "save-json", "write-conf", "sheet"};
-    GN_TRY(refuse(args, of_models, sizeof of_models / sizeof *of_models, "goes with a MODEL, not with --predictions",
-                  err));
     gn_coco_scoring s;
     const gn_accuracy_options o = accuracy_options(args);
     const int64_t begin = gn_now_ns();
@@ -254,12 +254,58 @@ static gn_status score_predictions(const gn_args *args, gn_val_result *r, gn_err
     gn_status status = gn_val_result_take(r, &s.scored, s.class_name, (int)s.scored.n_classes, &o, err);
     r->read_s = (double)(ready - begin) * 1e-9;
     r->score_s = (double)(gn_now_ns() - ready) * 1e-9;
+    if (status == GN_OK && gn_args_has(args, "worst"))
+        status = gn_fail(err, GN_EUSAGE, "--worst needs the pictures: --data must be a data set, not the JSON alone");
     if (status == GN_OK && gn_args_has(args, "curves"))
         status = gn_val_write_curves(r, gn_args_str(args, "curves"), err);
     if (status == GN_OK)
         status = show(args, NULL, r, err);
     gn_coco_scoring_deinit(&s);
     return status;
+}
+
+static gn_status score_against_set(const gn_args *args, gn_val_result *r, gn_error *err)
+{
+    const gn_accuracy_options o = accuracy_options(args);
+    const gn_dataset_options data = gn_dataset_default_options();
+    gn_dataset *dataset = NULL;
+    gn_scored_split scored = {.n_images = 0};
+    gn_split split = GN_SPLIT_VAL;
+    const int64_t begin = gn_now_ns();
+    gn_split_parse(gn_args_str(args, "split"), &split);
+    GN_TRY(gn_dataset_open(gn_args_str(args, "data"), &data, &dataset, err));
+    const int n = gn_dataset_classes(dataset);
+    const char **names = gn_alloc(((size_t)n + 1) * sizeof *names);
+    for (int c = 0; names && c < n; c++)
+        names[c] = gn_dataset_class_name(dataset, c);
+    gn_status status = names ? GN_OK : gn_fail(err, GN_ENOMEM, "no memory for class names");
+    if (status == GN_OK)
+        status = gn_set_predictions_read(dataset, split, gn_args_str(args, "predictions"), &scored, err);
+    const int64_t ready = gn_now_ns();
+    if (status == GN_OK)
+        status = gn_val_result_take(r, &scored, names, n, &o, err);
+    r->read_s = (double)(ready - begin) * 1e-9;
+    r->score_s = (double)(gn_now_ns() - ready) * 1e-9;
+    if (status == GN_OK && gn_args_has(args, "curves"))
+        status = gn_val_write_curves(r, gn_args_str(args, "curves"), err);
+    if (status == GN_OK && gn_args_has(args, "worst"))
+        status = gn_val_write_worst(r, dataset, split, gn_args_int(args, "worst"), gn_args_str(args, "worst-dir"), err);
+    if (status == GN_OK)
+        status = show(args, gn_split_name(split), r, err);
+    gn_free(names);
+    gn_dataset_close(&dataset);
+    return status;
+}
+
+static gn_status score_predictions(const gn_args *args, gn_val_result *r, gn_error *err)
+{
+    static const char *const of_models[] = {"save-json", "write-conf", "sheet"};
+    const char *data = gn_args_str(args, "data");
+    GN_TRY(refuse(args, of_models, sizeof of_models / sizeof *of_models, "goes with a MODEL, not with --predictions",
+                  err));
+    if (gn_has_suffix(data, ".json") && !gn_path_is_dir(data))
+        return score_against_json(args, r, err);
+    return score_against_set(args, r, err);
 }
 
 /* ---- a model ---- */
@@ -338,7 +384,7 @@ static gn_status write_confidence(const gn_args *args, double confidence, gn_err
     gn_graph *model = NULL;
     if (!gn_cli_is_model_file(path))
         return gn_fail(err, GN_EUSAGE, "--write-conf: %s is no model file", path);
-    snprintf(text, sizeof text, "%.6g", confidence);
+    snprintf(text, sizeof text, "%.9g", confidence); /* reads back as the very f32 score */
     GN_TRY(gn_onnx_read(path, gn_ops_registry(), &model, err));
     gn_status status = gn_graph_meta_set(model, "gannet.conf", text);
     if (status == GN_OK)

@@ -54,6 +54,10 @@ typedef struct gn_scored_split {
 } gn_scored_split;
 
 void gn_scored_split_deinit(gn_scored_split *scored);
+/* Room for all pictures and true boxes of a split.  GN_ENOMEM: deinit is still due. */
+gn_status gn_scored_split_reserve(gn_scored_split *scored, const gn_dataset *dataset, gn_split split);
+/* The true boxes of the picture that is number n_images.  class_map: [classes of the set] what each is called in *scored. */
+void gn_scored_split_add_truths(gn_scored_split *scored, const gn_sample *sample, const int32_t *class_map);
 
 /* All figures NaN. */
 gn_accuracy gn_accuracy_nothing(void);

@@ -48,28 +48,26 @@ typedef struct run {
     gn_scored_split out;
 } run;
 
-static gn_status run_init(run *r)
+gn_status gn_scored_split_reserve(gn_scored_split *scored, const gn_dataset *dataset, gn_split split)
 {
-    const int64_t n = gn_dataset_count(r->dataset, r->split);
+    const int64_t n = gn_dataset_count(dataset, split);
     int64_t truths = 0;
     for (int64_t i = 0; i < n; i++)
-        truths += gn_dataset_sample(r->dataset, r->split, i)->n_boxes;
-    r->out.sample = gn_calloc((size_t)n + 1, sizeof *r->out.sample);
-    r->out.truth = gn_calloc((size_t)truths + 1, sizeof *r->out.truth);
-    r->class_map = gn_calloc((size_t)gn_dataset_classes(r->dataset) + 1, sizeof *r->class_map);
-    r->prediction = gn_alloc(sizeof *r->prediction);
-    return r->out.sample && r->out.truth && r->class_map && r->prediction ? GN_OK : GN_ENOMEM;
+        truths += gn_dataset_sample(dataset, split, i)->n_boxes;
+    scored->sample = gn_calloc((size_t)n + 1, sizeof *scored->sample);
+    scored->truth = gn_calloc((size_t)truths + 1, sizeof *scored->truth);
+    return scored->sample && scored->truth ? GN_OK : GN_ENOMEM;
 }
 
-static void add_truths(run *r, const gn_sample *sample)
+void gn_scored_split_add_truths(gn_scored_split *scored, const gn_sample *sample, const int32_t *class_map)
 {
     const double w = sample->width, h = sample->height;
     for (int b = 0; b < sample->n_boxes; b++) {
         const gn_box *box = &sample->box[b];
         const uint8_t flags = sample->flags ? sample->flags[b] : 0;
-        gn_truth *g = &r->out.truth[r->out.n_truth++];
-        *g = (gn_truth){.image = r->out.n_images,
-                        .cls = r->class_map[sample->cls[b]],
+        gn_truth *g = &scored->truth[scored->n_truth++];
+        *g = (gn_truth){.image = scored->n_images,
+                        .cls = class_map[sample->cls[b]],
                         .is_crowd = (flags & GN_BOX_CROWD) != 0,
                         .is_ignored = (flags & GN_BOX_DIFFICULT) != 0,
                         .box = {(double)box->x1 * w, (double)box->y1 * h, ((double)box->x2 - (double)box->x1) * w,
@@ -79,6 +77,14 @@ static void add_truths(run *r, const gn_sample *sample)
             g->area = sample->area[b];
         }
     }
+}
+
+static gn_status run_init(run *r)
+{
+    GN_TRY(gn_scored_split_reserve(&r->out, r->dataset, r->split));
+    r->class_map = gn_calloc((size_t)gn_dataset_classes(r->dataset) + 1, sizeof *r->class_map);
+    r->prediction = gn_alloc(sizeof *r->prediction);
+    return r->class_map && r->prediction ? GN_OK : GN_ENOMEM;
 }
 
 static gn_status add_picture(run *r, int index, int64_t sample_index)
@@ -93,7 +99,7 @@ static gn_status add_picture(run *r, int index, int64_t sample_index)
                                                 .cls = p->object[k].cls,
                                                 .score = (double)p->object[k].score,
                                                 .box = gn_rect_of(&p->object[k].box)};
-    add_truths(r, sample);
+    gn_scored_split_add_truths(out, sample, r->class_map);
     out->sample[out->n_images++] = sample_index;
     return GN_OK;
 }

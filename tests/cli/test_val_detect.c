@@ -224,6 +224,40 @@ static void detections_scored_again(void **state)
         "val --predictions found.json --data set/valid/_annotations.coco.json --resamples 0 --json 2>/dev/null"));
 }
 
+/* The same detections as YOLO's text files, and as a list for the set instead of its JSON. */
+static void detections_for_a_set(void **state)
+{
+    (void)state;
+    char path[400];
+    snprintf(path, sizeof path, "%s/texts", folder);
+    assert_int_equal(gn_make_dirs(path, NULL), GN_OK);
+    expect("val --predictions texts --data set 2>&1", 3, "no text file");
+    /* class (of the set: dog 0, cat 1) cx cy w h confidence */
+    put("texts/p1.txt", "1 0.25 0.25 0.5 0.5 0.9\n0 0.75 0.75 0.5 0.5 0.8\n\n1 0.5 0.125 0.5 0.25 0.3\n");
+    put("texts/p2.txt", "1 0.25 0.25 0.5 0.5 0.9\r\n0 0.75 0.75 0.5 0.5 0.8\r\n1 0.5 0.125 0.5 0.25 0.3");
+    check_figures(call_json("val --predictions texts --data set --resamples 0 --json 2>/dev/null"));
+    expect("val --predictions texts --data set --resamples 0 --worst 2 --worst-dir bad2 2>&1", 0, "1 mistakes");
+    snprintf(path, sizeof path, "%s/bad2/01_p1.jpg", folder);
+    assert_true(gn_path_bytes(path) > 500);
+    expect(RUN "--save-json found2.json 2>&1", 0, "mAP50-95");
+    check_figures(call_json("val --predictions found2.json --data set --resamples 0 --json 2>/dev/null"));
+
+    put("texts/p2.txt", "1 0.25 0.25 0.5 0.5\n");
+    expect("val --predictions texts --data set 2>&1", 3, "p2.txt:1: five numbers");
+    put("texts/p2.txt", "\n2 0.25 0.25 0.5 0.5 0.5\n");
+    expect("val --predictions texts --data set 2>&1", 3, "p2.txt:2: class 2");
+    put("texts/p2.txt", "1 0.25 nan 0.5 0.5 0.5\n");
+    expect("val --predictions texts --data set 2>&1", 3, "not finite");
+    put("texts/p2.txt", "1 0.25 0.5 0.5 0.5 0.5 7\n");
+    expect("val --predictions texts --data set 2>&1", 3, "were expected");
+    put("texts/p2.txt", "cat 0.25 0.5 0.5 0.5 0.5\n");
+    expect("val --predictions texts --data set 2>&1", 3, "'cat 0.25");
+    put("list.json", "[{\"image_id\": 12, \"category_id\": 3, \"bbox\": [1, 1, 2, 2], \"score\": 1}]");
+    expect("val --predictions list.json --data set 2>&1", 3, "image_id 12");
+    put("list.json", "[{\"image_id\": 11, \"category_id\": 4, \"bbox\": [1, 1, 2, 2], \"score\": 1}]");
+    expect("val --predictions list.json --data set 2>&1", 3, "category_id 4");
+}
+
 static void worst_picture_and_confidence(void **state)
 {
     (void)state;
@@ -266,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures),
         cmocka_unit_test(detections_scored_again),
+        cmocka_unit_test(detections_for_a_set),
         cmocka_unit_test(worst_picture_and_confidence),
         cmocka_unit_test(what_does_not_fit),
     };

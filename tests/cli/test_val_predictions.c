@@ -171,6 +171,7 @@ static void usage(void **state)
     expect("val --data truth.json 2>&1", 2, "MODEL");
     expect("val model.onnx --predictions dets.json --data truth.json 2>&1", 2, "one of them");
     expect(RUN "--worst 3 2>&1", 2, "--worst");
+    expect(RUN "--sheet x.png 2>&1", 2, "--sheet");
     expect(RUN "--save-json x.json 2>&1", 2, "--save-json");
 }
 
