@@ -54,7 +54,7 @@ static gn_status set_confidence(gn_graph *model, const gn_accuracy *a)
     char text[32];
     if (!gn_train_is_detector(model) || !isfinite(a->coco.confidence))
         return GN_OK;
-    snprintf(text, sizeof text, "%.4g", a->coco.confidence);
+    snprintf(text, sizeof text, "%.9g", a->coco.confidence); /* rounded up, it would drop its own detection */
     return gn_graph_meta_set(model, "gannet.conf", text);
 }
 
