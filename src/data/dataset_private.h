@@ -191,6 +191,8 @@ typedef struct gn_labels {
     int64_t duplicates;
     gn_label_problem *problem; /* [n_problems], at most 100 kept */
     int64_t n_problems, n_bad_lines;
+    double slack_x, slack_y; /* given: boxes that reach out of the picture by more are noted and counted; 0: none is */
+    int64_t n_clipped;
     size_t box_capacity, cls_capacity, problem_capacity;
 } gn_labels;
 

@@ -131,6 +131,7 @@ static gn_status keep_labels(gn_dataset *d, gn_data_entry *e, const gn_labels *l
 {
     d->counts.duplicate_lines += labels->duplicates;
     d->counts.bad_label_lines += labels->n_bad_lines;
+    d->counts.clipped_boxes += labels->n_clipped;
     const char *kept = labels->n_problems > 0 ? gn_arena_strdup(d->arena, file) : file;
     for (int64_t i = 0; i < labels->n_problems; i++)
         GN_TRY(gn_dataset_note(d, kept != NULL ? kept : e->path, labels->problem[i].line, "%s",
@@ -178,7 +179,7 @@ static gn_status read_labels(gn_dataset *d, gn_data_entry *e)
         gn_entry_spoil(d, e);
         return gn_dataset_note(d, kept != NULL ? kept : e->path, 0, "the label file cannot be used: %s", err.message);
     }
-    gn_labels labels = {0};
+    gn_labels labels = {.slack_x = 1.0 / e->width, .slack_y = 1.0 / e->height}; /* a pixel */
     status = gn_labels_parse(text, n, d->n_classes, &labels);
     if (status == GN_OK)
         status = keep_labels(d, e, &labels, path);

@@ -54,6 +54,7 @@ void gn_labels_deinit(gn_labels *labels)
 typedef struct line_check {
     char message[160];
     bool is_bad;
+    double out_x, out_y; /* how far the box reaches out of the picture, in fractions */
 } line_check;
 
 __attribute__((format(printf, 2, 3))) static bool bad(line_check *check, const char *fmt, ...)
@@ -125,6 +126,8 @@ static bool box_from_centre(const double v[4], line_check *check, gn_box *box)
     const gn_box whole = {(float)(v[0] - v[2] / 2), (float)(v[1] - v[3] / 2), (float)(v[0] + v[2] / 2),
                           (float)(v[1] + v[3] / 2)};
     *box = gn_box_clip(&whole, 1, 1);
+    check->out_x = fmax(-(double)whole.x1, (double)whole.x2 - 1);
+    check->out_y = fmax(-(double)whole.y1, (double)whole.y2 - 1);
     if (!(box->x1 < box->x2) || !(box->y1 < box->y2))
         return bad(check, "empty size: %g x %g", v[2], v[3]);
     return true;
@@ -137,7 +140,7 @@ static bool parse_line(const char *line, const char *end, int n_classes, line_ch
     double low[2] = {1, 1}, high[2] = {0, 0};
     int columns = 0;
     bool in_range = true; /* of a polygon's points; judged once the columns are counted */
-    line_check range = {{0}, false};
+    line_check range = {{0}, false, 0, 0};
     const char *word;
     size_t n;
     while (next_word(&line, end, &word, &n)) {
@@ -200,6 +203,16 @@ static gn_status add(gn_labels *labels, int32_t cls, const gn_box *box)
     return GN_OK;
 }
 
+static gn_status note_clipped(gn_labels *labels, int64_t line, const line_check *check)
+{
+    const bool is_out = (labels->slack_x > 0 && check->out_x > labels->slack_x) ||
+                        (labels->slack_y > 0 && check->out_y > labels->slack_y);
+    if (!is_out)
+        return GN_OK;
+    labels->n_clipped++;
+    return note(labels, line, "the box reaches outside the picture; cut off there");
+}
+
 static bool is_blank(const char *s, const char *end)
 {
     while (s < end && isspace((unsigned char)*s))
@@ -216,7 +229,7 @@ gn_status gn_labels_parse(const char *text, size_t n, int n_classes, gn_labels *
     for (const char *s = text; s < end; line++) {
         const char *eol = memchr(s, '\n', (size_t)(end - s));
         const char *stop = eol != NULL ? eol : end;
-        line_check check = {{0}, false};
+        line_check check = {.is_bad = false};
         int32_t cls = 0;
         gn_box box = {0};
         const bool blank = is_blank(s, stop);
@@ -225,8 +238,10 @@ gn_status gn_labels_parse(const char *text, size_t n, int n_classes, gn_labels *
             labels->n_bad_lines++;
             return note(labels, line, "more than 10000 boxes; the rest of the file is not read");
         }
-        if (good)
+        if (good) {
             GN_TRY(add(labels, cls, &box));
+            GN_TRY(note_clipped(labels, line, &check));
+        }
         if (check.is_bad) {
             labels->n_bad_lines++;
             GN_TRY(note(labels, line, check.message));

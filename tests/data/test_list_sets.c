@@ -145,11 +145,27 @@ static void test_darknet(void **state)
     set_refuse(fixture_path(state, "cfg/b.data"), GN_EFORMAT, "no text");
 }
 
+/* A YOLO box that reaches out by more than a pixel is cut off, counted and told; half a pixel is nothing. */
+static void test_clipped_labels(void **state)
+{
+    fixture_simple_set(state, "p", 3);
+    fixture_write(state, "labels/p0.txt", "0 0.1 0.5 0.4 0.5\n0 0.5 0.99 0.1 0.03\n"); /* 6.4 pixels; 0.24 */
+    gn_dataset *d = set_open(fixture_path(state, "data.yaml"));
+    assert_int_equal(gn_dataset_problem_counts(d).clipped_boxes, 1);
+    assert_int_equal(gn_dataset_problem_count(d), 1);
+    assert_true(set_has_problem(d, "labels/p0.txt", 1, "reaches outside the picture; cut off"));
+    const gn_sample *s = set_sample(d, GN_SPLIT_TRAIN, "p0.png");
+    assert_int_equal(s->n_boxes, 2);
+    assert_true(set_box_is(s, 0, 0, 12, 19.2, 36));
+    gn_dataset_close(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_wider, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_open_images, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_clipped_labels, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_darknet, fixture_setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
