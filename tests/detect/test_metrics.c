@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "detect/metrics.h"
+#include "detect/score_order.h"
 
 #define MAX_ITEMS  1000
 #define N_EXPECTED 32 /* COCO's twelve numbers, 10 maps, 10 recalls */
@@ -371,6 +372,50 @@ static void test_confusion(void **state)
     assert_memory_equal(got, expected, sizeof got);
 }
 
+/* Falling scores and rising keys, each against a plain insertion sort, which keeps the order of equals. */
+static void test_orders(void **state)
+{
+    (void)state;
+    enum { N = 700 };
+    static double score[N];
+    static int32_t key[N];
+    static int64_t got[N], want[N];
+    int64_t first[8];
+    uint32_t x = 12345;
+    for (int i = 0; i < N; i++) {
+        x = x * 1664525u + 1013904223u;
+        key[i] = (int32_t)(x >> 28) % 7;
+        score[i] = i % 3 == 0 ? (double)(int32_t)x * 1e-9 : (double)((int32_t)(x >> 20) % 9 - 4) / 4;
+        if (i % 50 == 7)
+            score[i] = i % 100 == 7 ? -0.0 : 0.0; /* equal */
+        got[i] = want[i] = i;
+    }
+    score[600] = 1e300;
+    score[601] = -1e300;
+    for (int i = 1; i < N; i++)
+        for (int k = i; k > 0 && score[want[k - 1]] < score[want[k]]; k--) {
+            const int64_t swap = want[k];
+            want[k] = want[k - 1];
+            want[k - 1] = swap;
+        }
+    assert_int_equal(gn_order_by_score(score, got, N), GN_OK);
+    assert_memory_equal(got, want, sizeof got);
+    for (int i = 1; i < N; i++)
+        for (int k = i; k > 0 && key[want[k - 1]] > key[want[k]]; k--) {
+            const int64_t swap = want[k];
+            want[k] = want[k - 1];
+            want[k - 1] = swap;
+        }
+    assert_int_equal(gn_order_by_key(key, 7, got, N, first), GN_OK);
+    assert_memory_equal(got, want, sizeof got);
+    assert_true(first[0] == 0 && first[7] == N);
+    for (int c = 0; c < 7; c++)
+        for (int64_t i = first[c]; i < first[c + 1]; i++)
+            assert_int_equal(key[got[i]], c);
+    assert_int_equal(gn_order_by_score(score, got, 0), GN_OK);
+    assert_int_equal(gn_order_by_key(key, 0, got, 0, first), GN_OK);
+}
+
 /* ---- out of memory ---- */
 
 static int64_t until_failure;
@@ -439,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_classes_by_hand),
         cmocka_unit_test(test_curves),
         cmocka_unit_test(test_confusion),
+        cmocka_unit_test(test_orders),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_single_box),
         cmocka_unit_test(test_single_bootstrap),
