@@ -245,12 +245,12 @@ static void print_classes(const set_facts *f, const int64_t *counts, const char 
     const gn_dataset *set = f->set;
     const int classes = gn_dataset_classes(set);
     int64_t total[GN_SPLIT_COUNT] = {0}, unused = 0;
-    gn_cli_print("%-26s %9s %9s %9s\n", "class", "train", "val", "test");
+    gn_cli_print("%-22s %9s %9s %9s\n", "class", "train", "val", "test");
     for (int c = 0; c < classes; c++) {
         const bool is_shown = all || c < SHOWN_CLASSES;
         int64_t sum = 0;
         if (is_shown)
-            gn_cli_print("%3d %-22.60s", c, gn_dataset_class_name(set, c));
+            gn_cli_print("%3d %-18.60s", c, gn_dataset_class_name(set, c));
         for (int s = 0; s < GN_SPLIT_COUNT; s++) {
             const int64_t n = counts[(int64_t)s * classes + c];
             total[s] += n;
@@ -264,7 +264,7 @@ static void print_classes(const set_facts *f, const int64_t *counts, const char 
     }
     if (!all && classes > SHOWN_CLASSES)
         gn_cli_print("... and %d more (--all shows them)\n", classes - SHOWN_CLASSES);
-    gn_cli_print("%-26s", what);
+    gn_cli_print("%-22s", what);
     for (int s = 0; s < GN_SPLIT_COUNT; s++)
         gn_cli_print(" %9" PRId64, total[s]);
     gn_cli_print("\n");
