@@ -55,6 +55,8 @@ void gn_f32_hwc_to_chw(const float *src, float *dst, size_t C, size_t HW);
 void gn_f32_shuffle_rows(const float *src, float *dst, size_t rows, size_t groups, size_t n);
 /* Numerically stable softmax of each row of n floats. */
 void gn_f32_softmax_rows(const float *src, float *dst, size_t rows, size_t n);
+/* The same down columns: element i of column c lies at i*stride + c, columns <= stride; dst lies alike. */
+void gn_f32_softmax_columns(const float *src, float *dst, size_t n, size_t stride, size_t columns);
 /* Sum of squares in double with fixed order (for gradient norms). */
 double gn_f32_sum_squares(const float *x, size_t n);
 /* true when every element is finite. */

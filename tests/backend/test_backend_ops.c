@@ -480,6 +480,9 @@ static void softmax(void **state)
         outputs_of(op("gannet", "SoftmaxGrad", 1, (int[]){INPUT("dy", 3, 5, 11), y}, 2, &attr, 1));
         check("Softmax and its gradient");
     }
+    const gn_attr first = gn_attr_int("axis", 1);
+    outputs_of(op("", "Softmax", 1, (int[]){INPUT("x", 2, 16, 4, 700)}, 1, &first, 1));
+    check("Softmax over bins of a distribution");
 }
 
 /* ---- pooling ---- */

@@ -469,6 +469,36 @@ static void check_softmax(gn_check *c, size_t rows, size_t n, float range)
     check_same_bytes(c, "softmax_rows in place", got, again, rows * n * sizeof *x);
 }
 
+/* The transpose of check_softmax, some columns of more. */
+static void check_softmax_columns(gn_check *c, size_t n, size_t columns, float range)
+{
+    const size_t stride = columns + 5;
+    const float *x = check_random(c, n * stride, -range, range);
+    float *got = check_dst(c, n * stride);
+    double *expected = check_doubles(c, n * columns);
+    gn_f32_softmax_columns(x, got, n, stride, columns);
+    for (size_t k = 0; k < columns; k++) {
+        double largest = -INFINITY, sum = 0;
+        for (size_t i = 0; i < n; i++)
+            largest = fmax(largest, (double)x[i * stride + k]);
+        for (size_t i = 0; i < n; i++)
+            sum += expected[i * columns + k] = exp((double)x[i * stride + k] - largest);
+        for (size_t i = 0; i < n; i++)
+            expected[i * columns + k] /= sum;
+    }
+    for (size_t i = 0; i < n; i++) {
+        check_close_f64(c, "softmax_columns", got + i * stride, expected + i * columns, columns, 1e-37,
+                        8 * ULP + 4 * (double)range * 0x1p-24);
+        for (size_t k = columns; k < stride; k++)
+            check_that(c, isnan(got[i * stride + k]), "softmax_columns wrote behind its columns");
+    }
+    float *over = check_dst(c, n * stride);
+    memcpy(over, x, n * stride * sizeof *x);
+    gn_f32_softmax_columns(over, over, n, stride, columns);
+    for (size_t i = 0; i < n; i++)
+        check_same_bytes(c, "softmax_columns in place", over + i * stride, got + i * stride, columns * sizeof *x);
+}
+
 static void check_scalars(gn_check *c, size_t n)
 {
     float *x = check_random(c, n, -1e20F, 1e20F); /* squares overflow f32 */
@@ -568,6 +598,8 @@ void check_elementwise_rows(gn_check *c)
                 check_shuffle(c, heights[k], widths[i], 2);
             if (check_case(c, "softmax rows%zu n%zu", heights[k], widths[i]))
                 check_softmax(c, heights[k], widths[i], k % 2 ? 1.0F : 40.0F);
+            if (check_case(c, "softmax columns%zu n%zu", widths[i], heights[k]))
+                check_softmax_columns(c, heights[k], widths[i], k % 2 ? 1.0F : 40.0F);
             if (check_case(c, "scalars n%zu", heights[k] * widths[i]))
                 check_scalars(c, heights[k] * widths[i]);
         }

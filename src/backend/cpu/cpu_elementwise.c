@@ -333,17 +333,45 @@ static void run_div(gn_exec *exec, const gn_cpu_step *step)
         gn_cpu_run_broadcast(exec, step, GN_CPU_DIV);
 }
 
-/* Softmax over the last dimension of plain memory; any other axis by the reference. */
+/* Blocks of columns of [outer, n, inner]. */
+typedef struct softmax_job {
+    const float *src;
+    float *dst;
+    size_t n, inner, blocks; /* blocks of each of the outer ones */
+} softmax_job;
+
+enum { SOFTMAX_COLUMNS = 1024 };
+
+static void softmax_range(void *ctx, size_t begin, size_t end)
+{
+    const softmax_job *j = ctx;
+    for (size_t b = begin; b < end; b++) {
+        const size_t first = b % j->blocks * SOFTMAX_COLUMNS, at = b / j->blocks * j->n * j->inner + first;
+        const size_t rest = j->inner - first;
+        gn_f32_softmax_columns(j->src + at, j->dst + at, j->n, j->inner,
+                               rest < SOFTMAX_COLUMNS ? rest : SOFTMAX_COLUMNS);
+    }
+}
+
+/* Softmax along one dimension of plain memory. */
 static void run_softmax(gn_exec *exec, const gn_cpu_step *step)
 {
     const gn_shape *s = gn_cpu_shape(exec, step->node->in[0]);
     int64_t axis = gn_node_int(step->node, "axis", -1);
-    if (axis != -1 && axis != s->rank - 1) {
-        gn_cpu_reference_op.run(exec, step);
+    axis += axis < 0 ? s->rank : 0;
+    const size_t n = (size_t)s->dim[axis], count = (size_t)gn_shape_count(s);
+    size_t inner = 1;
+    for (int64_t d = axis + 1; d < s->rank; d++)
+        inner *= (size_t)s->dim[d];
+    if (count == 0)
+        return;
+    if (inner == 1) {
+        gn_f32_softmax_rows(gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), count / n, n);
         return;
     }
-    size_t n = (size_t)s->dim[s->rank - 1];
-    gn_f32_softmax_rows(gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), (size_t)gn_shape_count(s) / n, n);
+    softmax_job job = {gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), n, inner,
+                       (inner + SOFTMAX_COLUMNS - 1) / SOFTMAX_COLUMNS};
+    gn_cpu_for_range(exec, count / (n * inner) * job.blocks, 1, softmax_range, &job);
 }
 
 static const gn_cpu_op relu_op = {.domain = "", .name = "Relu", .prepare = prepare_relu, .run = run_clamp};

@@ -284,6 +284,23 @@ static void gn_f32_shuffle_rows__ref(const float *src, float *dst, size_t rows, 
         gn_f32_chw_to_hwc__ref(src + r * groups * n, dst + r * groups * n, groups, n);
 }
 
+static void gn_f32_softmax_columns__ref(const float *src, float *dst, size_t n, size_t stride, size_t columns)
+{
+    for (size_t c = 0; c < columns; c++) {
+        float largest = -INFINITY;
+        for (size_t i = 0; i < n; i++)
+            largest = src[i * stride + c] > largest ? src[i * stride + c] : largest;
+        double sum = 0.0;
+        for (size_t i = 0; i < n; i++) {
+            dst[i * stride + c] = expf(src[i * stride + c] - largest);
+            sum += dst[i * stride + c];
+        }
+        const float inverse = (float)(1.0 / sum);
+        for (size_t i = 0; i < n; i++)
+            dst[i * stride + c] *= inverse;
+    }
+}
+
 static void gn_f32_softmax_rows__ref(const float *src, float *dst, size_t rows, size_t n)
 {
     for (size_t r = 0; r < rows; r++) {
