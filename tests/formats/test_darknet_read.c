@@ -544,6 +544,8 @@ static void test_broken(void **ctx)
         {"[net]\nwidth=8x\n", GN_EFORMAT, 1, "width=8x in line 2"},
         {NET, GN_EFORMAT, 1, "no layers"},
         {NET "[crnn]\n", GN_EUNSUPPORTED, 5, "[crnn]: there is no layer"},
+        /* Half a gigabyte of weights before what is wrong: no memory is taken for them. */
+        {NET "[connected]\noutput=700000\n[crnn]\n", GN_EUNSUPPORTED, 7, "[crnn]: there is no layer"},
         {NET "[convolutional]\nactivation=stair\n", GN_EUNSUPPORTED, 5, "stair"},
         {NET "[convolutional]\nfilters=4\ngroups=2\n", GN_EFORMAT, 5, "2 groups"},
         {NET "[convolutional]\nsize=9\n", GN_EFORMAT, 5, "larger than its input"},
