@@ -420,8 +420,22 @@ static bool wants_help(const gn_args *args)
     return args->values[find_long(args->spec, "help", 4)].flag;
 }
 
+/* No two options of a table are called by the same letter or word. */
+static bool names_are_unique(const gn_args_spec *spec)
+{
+    const size_t n = gn_args_n_options(spec);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < i; k++) {
+            const gn_opt *a = gn_args_option(spec, i), *b = gn_args_option(spec, k);
+            if (strcmp(a->name, b->name) == 0 || (a->short_name && a->short_name == b->short_name))
+                return false;
+        }
+    return true;
+}
+
 gn_status gn_args_parse(const gn_args_spec *spec, int argc, char **argv, gn_args **args_out, gn_error *err)
 {
+    GN_ASSERT(names_are_unique(spec));
     gn_args *args = gn_calloc(1, sizeof *args);
     if (!args)
         return gn_fail(err, GN_ENOMEM, "no memory for the command line");

@@ -560,8 +560,8 @@ static const gn_opt options[] = {
     {.name = "output",
      .short_name = 'o',
      .type = GN_OPT_STRING,
-     .metavar = "DIR",
-     .help = "where --to writes: a folder that is new or empty"},
+     .metavar = "DIR|FILE",
+     .help = "where --to writes: a folder that is new or empty; of --show-augment a .jpg or .png"},
     {.name = "pictures",
      .type = GN_OPT_STRING,
      .init = "link",
@@ -583,12 +583,7 @@ static const gn_opt options[] = {
      .type = GN_OPT_STRING,
      .metavar = "NAME",
      .choices = GN_AUGMENT_CHOICES,
-     .help = "write a picture of what the augmentation NAME of training does to this set, into the file of --out"},
-    {.name = "out",
-     .short_name = 'o',
-     .type = GN_OPT_STRING,
-     .metavar = "FILE",
-     .help = ".jpg or .png of --show-augment"},
+     .help = "write a picture of what the augmentation NAME of training does to this set, into the file of --output"},
     GN_OPT_ROW_JSON,
 };
 
@@ -618,9 +613,9 @@ static const gn_args_spec spec = {
 
 static gn_status show_augment(const gn_args *args, const gn_dataset *set, gn_error *err)
 {
-    if (!gn_args_has(args, "out"))
+    if (!gn_args_has(args, "output"))
         return gn_fail(err, GN_EINVAL, "--show-augment needs a file to write: -o FILE.jpg");
-    const char *name = gn_args_str(args, "show-augment"), *path = gn_args_str(args, "out");
+    const char *name = gn_args_str(args, "show-augment"), *path = gn_args_str(args, "output");
     GN_TRY(gn_cli_show_augment(set, name, (uint64_t)gn_args_int(args, "seed"), path, err));
     gn_cli_print("%s: %s\n", path, name);
     return GN_OK;
@@ -629,8 +624,10 @@ static gn_status show_augment(const gn_args *args, const gn_dataset *set, gn_err
 static gn_status show(const gn_args *args, gn_error *err)
 {
     gn_dataset_options o = gn_dataset_default_options();
-    const bool converts = gn_args_has(args, "to");
-    if (converts != gn_args_has(args, "output"))
+    const bool converts = gn_args_has(args, "to"), shows = gn_args_has(args, "show-augment");
+    if (converts && shows)
+        return gn_fail(err, GN_EUSAGE, "--to converts and --show-augment draws: one at a time");
+    if (!shows && converts != gn_args_has(args, "output"))
         return gn_fail(err, GN_EUSAGE, "--to %s needs -o DIR, and -o DIR needs --to yolo|coco|voc",
                        converts ? gn_args_str(args, "to") : "FORMAT");
     o.verify = gn_args_flag(args, "verify");
