@@ -68,7 +68,7 @@ typedef struct gn_detection_rule {
     int top_k;                         /* yolov8: candidates of a truth, 1..GN_DETECTION_MAX_TOP_K */
     double score_power, overlap_power; /* yolov8: alpha and beta of TOOD */
     /* yolov8: the overlap that is aligned with the score, 0 where negative.  CIoU is negative for a truth whose side is below its distance
-     * from the cell's centre, whatever size is predicted: GN_IOU_PLAIN gives such truths a chance. */
+     * from the cell's centre, while cells predict large boxes evenly around their centres: GN_IOU_PLAIN gives such truths a chance. */
     gn_iou_kind overlap;
     /* yolov8: candidates of a truth are looked for as if its sides were at least this many of the finest stride, so that a truth between
      * the centres of cells has some (2: as YOLOv8's releases now behave); 0: the plain rule. */
