@@ -47,6 +47,7 @@ static gn_status load(const char *model, int px, gn_graph **graph_out, gn_error 
     gn_zoo_options options = gn_zoo_options_default();
     options.model = model;
     options.width_px = options.height_px = px;
+    options.classes = 80;
     if (strncmp(model, "yolo", 4) == 0 || strncmp(model, "retinanet", 9) == 0)
         options.head = "detect";
     return gn_zoo_build(&options, graph_out, err);
