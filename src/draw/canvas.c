@@ -14,6 +14,13 @@ __attribute__((visibility("default"))) const char *__lsan_default_suppressions(v
 {
     return "leak:libfontconfig\n";
 }
+
+/* And no table of what was passed over at the end of each program. */
+const char *__lsan_default_options(void);
+__attribute__((visibility("default"))) const char *__lsan_default_options(void)
+{
+    return "print_suppressions=0";
+}
 #endif
 
 #ifdef __SANITIZE_THREAD__

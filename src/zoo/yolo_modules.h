@@ -11,6 +11,19 @@ typedef struct gn_yolo_scale {
     int most;            /* channels before they are scaled */
 } gn_yolo_scale;
 
+/* The design of a member of a family whose file has a `build`; behind its line stand depth, width and most. */
+#define GN_YOLO_MEMBER(id, about, ...)                                                                                 \
+    static const gn_yolo_scale id##_scale = {__VA_ARGS__};                                                             \
+    const gn_detector_design gn_detector_design_##id = {.name = #id,                                                   \
+                                                        .line = about,                                                 \
+                                                        .takes_width = true,                                           \
+                                                        .stride = 32,                                                  \
+                                                        .default_px = 640,                                             \
+                                                        .table = &id##_scale,                                          \
+                                                        .norm_epsilon = 1e-3f,                                         \
+                                                        .norm_momentum = 0.03f,                                        \
+                                                        .build = build}
+
 /* Sides in pixels at strides 8, 16 and 32, found on COCO: of YOLOv3 and YOLOv5. */
 extern const float gn_yolo_coco_anchors[3][GN_DETECTOR_MAX_ANCHORS][2];
 

@@ -88,20 +88,8 @@ static void build(gn_blocks *b, gn_feature x, gn_detector_build *d)
     detect(b, maps, d);
 }
 
-#define MEMBER(id, about, ...)                                                                                         \
-    static const gn_yolo_scale id##_scale = {__VA_ARGS__};                                                             \
-    const gn_detector_design gn_detector_design_##id = {.name = #id,                                                   \
-                                                        .line = about,                                                 \
-                                                        .takes_width = true,                                           \
-                                                        .stride = 32,                                                  \
-                                                        .default_px = 640,                                             \
-                                                        .table = &id##_scale,                                          \
-                                                        .norm_epsilon = 1e-3f,                                         \
-                                                        .norm_momentum = 0.03f,                                        \
-                                                        .build = build}
-
-MEMBER(yolov5n, "YOLOv5 nano, release 6, 2021; yolov5n@W scales its channels by W", 1.0 / 3, 0.25, 1024);
-MEMBER(yolov5s, "small: twice as wide", 1.0 / 3, 0.5, 1024);
-MEMBER(yolov5m, "medium", 2.0 / 3, 0.75, 1024);
-MEMBER(yolov5l, "large", 1, 1, 1024);
-MEMBER(yolov5x, "larger", 4.0 / 3, 1.25, 1280);
+GN_YOLO_MEMBER(yolov5n, "YOLOv5 nano, release 6, 2021; yolov5n@W scales its channels by W", 1.0 / 3, 0.25, 1024);
+GN_YOLO_MEMBER(yolov5s, "small: twice as wide", 1.0 / 3, 0.5, 1024);
+GN_YOLO_MEMBER(yolov5m, "medium", 2.0 / 3, 0.75, 1024);
+GN_YOLO_MEMBER(yolov5l, "large", 1, 1, 1024);
+GN_YOLO_MEMBER(yolov5x, "larger", 4.0 / 3, 1.25, 1280);

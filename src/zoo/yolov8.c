@@ -91,20 +91,8 @@ static void build(gn_blocks *b, gn_feature x, gn_detector_build *d)
     detect(b, maps, d);
 }
 
-#define MEMBER(id, about, ...)                                                                                         \
-    static const gn_yolo_scale id##_scale = {__VA_ARGS__};                                                             \
-    const gn_detector_design gn_detector_design_##id = {.name = #id,                                                   \
-                                                        .line = about,                                                 \
-                                                        .takes_width = true,                                           \
-                                                        .stride = 32,                                                  \
-                                                        .default_px = 640,                                             \
-                                                        .table = &id##_scale,                                          \
-                                                        .norm_epsilon = 1e-3f,                                         \
-                                                        .norm_momentum = 0.03f,                                        \
-                                                        .build = build}
-
-MEMBER(yolov8n, "YOLOv8 nano, without anchors, 2023; yolov8n@W scales its channels by W", 1.0 / 3, 0.25, 1024);
-MEMBER(yolov8s, "small: twice as wide", 1.0 / 3, 0.5, 1024);
-MEMBER(yolov8m, "medium", 2.0 / 3, 0.75, 768);
-MEMBER(yolov8l, "large", 1, 1, 512);
-MEMBER(yolov8x, "larger", 1, 1.25, 512);
+GN_YOLO_MEMBER(yolov8n, "YOLOv8 nano, without anchors, 2023; yolov8n@W scales its channels by W", 1.0 / 3, 0.25, 1024);
+GN_YOLO_MEMBER(yolov8s, "small: twice as wide", 1.0 / 3, 0.5, 1024);
+GN_YOLO_MEMBER(yolov8m, "medium", 2.0 / 3, 0.75, 768);
+GN_YOLO_MEMBER(yolov8l, "large", 1, 1, 512);
+GN_YOLO_MEMBER(yolov8x, "larger", 1, 1.25, 512);

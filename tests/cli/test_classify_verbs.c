@@ -17,49 +17,16 @@
 #include "base/rng.h"
 #include "formats/weights/safetensors.h"
 #include "image/image.h"
+#include "program_fixture.h"
 
-#define PROGRAM GN_BINARY_DIR "/gannet"
-#define MODEL   "mobilenet_v1@0.25 --head classify --imgsz 32"
-#define TRAIN   "train --data set --model " MODEL " --batch 4 --no-pictures --threads 1 --workers 0 --exist-ok "
-
-static char output[400000]; /* of the last call */
-static char folder[256];
-static gn_arena *arena;
-
-static int call(const char *line)
-{
-    char command[2048];
-    snprintf(command, sizeof command, "cd %s && " PROGRAM " %s", folder, line);
-    FILE *pipe = popen(command, "r");
-    assert_non_null(pipe);
-    size_t n = fread(output, 1, sizeof output - 1, pipe);
-    output[n] = '\0';
-    int status = pclose(pipe);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-static void expect(const char *line, int code, const char *word)
-{
-    int got = call(line);
-    if (got != code || !strstr(output, word))
-        fail_msg("gannet %s: exit code %d, %d and \"%s\" were expected: %s", line, got, code, word, output);
-}
-
-static const gn_json *call_json(const char *line)
-{
-    const gn_json *root = NULL;
-    int code = call(line);
-    if (code != 0 || gn_json_parse(output, strlen(output), arena, &root, NULL) != GN_OK)
-        fail_msg("gannet %s: exit code %d: %s", line, code, output);
-    return root;
-}
+#define MODEL "mobilenet_v1@0.25 --head classify --imgsz 32"
+#define TRAIN "train --data set --model " MODEL " --batch 4 --no-pictures --threads 1 --workers 0 --exist-ok "
 
 static double number(const gn_json *root, const char *path)
 {
     double x = -1;
     if (!gn_json_number(root, path, &x))
-        fail_msg("no number %s in %s", path, output);
+        fail_msg("no number %s in %s", path, program_output);
     return x;
 }
 
@@ -75,9 +42,13 @@ static void draw_set(void)
             assert_int_equal(gn_image_create(32, 32, 3, &image), GN_OK);
             for (int k = 0; k < 32 * 32 * 3; k++)
                 image.data[k] = (uint8_t)(gn_rng_uniform(&rng) * 120 + (k % 3 == cls ? 110 : 0));
-            snprintf(path, sizeof path, "%s/set/%s/%s", folder, i < 4 ? "train" : i < 6 ? "val" : "test", names[cls]);
+            snprintf(path, sizeof path, "%s/set/%s/%s", program_folder,
+                     i < 4   ? "train"
+                     : i < 6 ? "val"
+                             : "test",
+                     names[cls]);
             assert_int_equal(gn_make_dirs(path, NULL), GN_OK);
-            snprintf(path, sizeof path, "%s/set/%s/%s/%d.png", folder,
+            snprintf(path, sizeof path, "%s/set/%s/%s/%d.png", program_folder,
                      i < 4   ? "train"
                      : i < 6 ? "val"
                              : "test",
@@ -90,53 +61,49 @@ static void draw_set(void)
 static int setup(void **ctx)
 {
     (void)ctx;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/gannet-classify-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(folder) || setenv("GANNET_LOCK", "bench.lock", 1) != 0)
+    if (!program_begin("classify") || setenv("GANNET_LOCK", "bench.lock", 1) != 0)
         return -1;
-    arena = gn_arena_create(0);
     draw_set();
     /* the features of a network for five classes */
-    return call("export " MODEL " --classes 5 --no-fold -o five.safetensors --quiet 2>&1");
+    return program_call("export " MODEL " --classes 5 --no-fold -o five.safetensors --quiet 2>&1");
 }
 
 static int teardown(void **ctx)
 {
     (void)ctx;
-    char command[512];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    gn_arena_destroy(&arena);
-    return system(command) == 0 ? 0 : -1;
+    return program_end();
 }
 
 static void data_tells_classes(void **ctx)
 {
     (void)ctx;
-    expect("data set", 0, "green                      4         2         2");
-    const gn_json *root = call_json("data set --json");
+    program_expect("data set", 0, "green                      4         2         2");
+    const gn_json *root = program_json("data set --json");
     const gn_json *first = gn_json_member(root, "classes")->first;
     assert_true(number(first, "images.train") == 4 && number(first, "images.test") == 2);
     const char *task = NULL;
     assert_true(gn_json_string(root, "task", &task) && strcmp(task, "classify") == 0);
-    expect("data set --split lists 2>&1", 3, "class folders");
+    program_expect("data set --split lists 2>&1", 3, "class folders");
 }
 
 /* What comes in, what does not, and that renamed names are found. */
 static void weights_are_told(void **ctx)
 {
     (void)ctx;
-    expect(TRAIN "--epochs 1 --name a --weights five.safetensors 2>&1", 0,
-           "135 tensors taken; 2 of the network begin anew (0 missing, 2 of another shape), 0 of the file left over; "
-           "--verbose lists them");
-    expect(TRAIN "--epochs 1 --name a --weights five.safetensors --verbose 2>&1", 0, "fc.weight");
-    expect("import five.safetensors --rename '*=body.*' -o body.safetensors 2>&1", 0, "");
-    expect(TRAIN "--epochs 1 --name b --weights body.safetensors 2>&1", 3, "body.safetensors");
-    expect(TRAIN "--epochs 1 --name b --weights body.safetensors --rename 'body.*=*' 2>&1", 0, "135 tensors taken");
-    expect(TRAIN "--epochs 1 --name b --weights runs/a/best.onnx 2>&1", 0,
-           "137 tensors taken; 0 of the network begin anew");
-    expect(TRAIN "--epochs 1 --name b --weights nowhere.pth 2>&1", 3, "nowhere.pth");
-    expect(TRAIN "--epochs 1 --name b --freeze head 2>&1", 2, "--freeze head");
-    expect(TRAIN "--epochs 1 --name b --mean 1,2 2>&1", 2, "--mean 1,2");
+    program_expect(
+        TRAIN "--epochs 1 --name a --weights five.safetensors 2>&1", 0,
+        "135 tensors taken; 2 of the network begin anew (0 missing, 2 of another shape), 0 of the file left over; "
+        "--verbose lists them");
+    program_expect(TRAIN "--epochs 1 --name a --weights five.safetensors --verbose 2>&1", 0, "fc.weight");
+    program_expect("import five.safetensors --rename '*=body.*' -o body.safetensors 2>&1", 0, "");
+    program_expect(TRAIN "--epochs 1 --name b --weights body.safetensors 2>&1", 3, "body.safetensors");
+    program_expect(TRAIN "--epochs 1 --name b --weights body.safetensors --rename 'body.*=*' 2>&1", 0,
+                   "135 tensors taken");
+    program_expect(TRAIN "--epochs 1 --name b --weights runs/a/best.onnx 2>&1", 0,
+                   "137 tensors taken; 0 of the network begin anew");
+    program_expect(TRAIN "--epochs 1 --name b --weights nowhere.pth 2>&1", 3, "nowhere.pth");
+    program_expect(TRAIN "--epochs 1 --name b --freeze head 2>&1", 2, "--freeze head");
+    program_expect(TRAIN "--epochs 1 --name b --mean 1,2 2>&1", 2, "--mean 1,2");
 }
 
 /* Weights made for BGR see RGB as they saw BGR; frozen ones come out as they went in, and the normalisation travels along. */
@@ -145,12 +112,12 @@ static void bgr_weights_are_turned_around(void **ctx)
     (void)ctx;
     char path[2][600];
     gn_safetensors *in = NULL, *out = NULL;
-    expect(TRAIN "--epochs 1 --name bgr --weights five.safetensors --weights-order bgr --freeze backbone "
-                 "--mean 0.1,0.2,0.3 --std 1,2,3 2>&1",
-           0, "135 tensors");
-    expect("export runs/bgr/best.onnx --no-fold -o bgr.safetensors --quiet 2>&1", 0, "");
-    snprintf(path[0], sizeof path[0], "%s/five.safetensors", folder);
-    snprintf(path[1], sizeof path[1], "%s/bgr.safetensors", folder);
+    program_expect(TRAIN "--epochs 1 --name bgr --weights five.safetensors --weights-order bgr --freeze backbone "
+                         "--mean 0.1,0.2,0.3 --std 1,2,3 2>&1",
+                   0, "135 tensors");
+    program_expect("export runs/bgr/best.onnx --no-fold -o bgr.safetensors --quiet 2>&1", 0, "");
+    snprintf(path[0], sizeof path[0], "%s/five.safetensors", program_folder);
+    snprintf(path[1], sizeof path[1], "%s/bgr.safetensors", program_folder);
     assert_int_equal(gn_safetensors_open(path[0], &in, NULL), GN_OK);
     assert_int_equal(gn_safetensors_open(path[1], &out, NULL), GN_OK);
     const gn_tensor *before = gn_safetensors_find(in, "stage1.0.0.weight"),
@@ -167,10 +134,10 @@ static void bgr_weights_are_turned_around(void **ctx)
     assert_memory_equal(before->data, after->data, gn_tensor_bytes(before));
     gn_safetensors_close(&in);
     gn_safetensors_close(&out);
-    call("info runs/bgr/best.onnx 2>&1");
+    program_call("info runs/bgr/best.onnx 2>&1");
     char *model = NULL;
     size_t n = 0;
-    snprintf(path[0], sizeof path[0], "%s/runs/bgr/args.yaml", folder);
+    snprintf(path[0], sizeof path[0], "%s/runs/bgr/args.yaml", program_folder);
     assert_int_equal(gn_file_read(path[0], 100000, &model, &n, NULL), GN_OK);
     assert_non_null(strstr(model, "weights_order: bgr"));
     assert_non_null(strstr(model, "0.1,0.2,0.3"));
@@ -180,33 +147,33 @@ static void bgr_weights_are_turned_around(void **ctx)
 static void val_and_predict(void **ctx)
 {
     (void)ctx;
-    const gn_json *root = call_json(TRAIN "--epochs 60 --lr0 0.003 --no-ema --name good --json 2>/dev/null");
+    const gn_json *root = program_json(TRAIN "--epochs 60 --lr0 0.003 --no-ema --name good --json 2>/dev/null");
     assert_true(number(root, "top1") > 0.6 && number(root, "top5") == 1);
-    root = call_json("val runs/good/best.onnx --data set --split test --json 2>/dev/null");
+    root = program_json("val runs/good/best.onnx --data set --split test --json 2>/dev/null");
     const double top1 = number(root, "top1");
     assert_true(number(root, "images") == 6 && top1 > 0.4);
     assert_true(fabs(top1 * 6 - floor(top1 * 6 + 0.5)) < 1e-9);
     assert_null(gn_json_member(root, "mean_iou"));
-    expect("val runs/good/best.onnx --data set --split test --min-top1 1 --min-top5 1 --sheet sheet.jpg 2>&1",
-           top1 < 1 ? 4 : 0, "top-1");
-    expect("predict runs/good/best.onnx set/test/red/6.png", 0, "set/test/red/6.png:  ");
-    assert_non_null(strstr(output, " green"));
-    expect("predict runs/good/best.onnx --data set --split test --limit 2", 0, "7.png:  ");
-    root = call_json("predict runs/good/best.onnx set/test/red/6.png --json 2>/dev/null");
+    program_expect("val runs/good/best.onnx --data set --split test --min-top1 1 --min-top5 1 --sheet sheet.jpg 2>&1",
+                   top1 < 1 ? 4 : 0, "top-1");
+    program_expect("predict runs/good/best.onnx set/test/red/6.png", 0, "set/test/red/6.png:  ");
+    assert_non_null(strstr(program_output, " green"));
+    program_expect("predict runs/good/best.onnx --data set --split test --limit 2", 0, "7.png:  ");
+    root = program_json("predict runs/good/best.onnx set/test/red/6.png --json 2>/dev/null");
     const gn_json *objects = gn_json_member(gn_json_member(root, "predictions")->first, "objects");
     double sum = 0;
     for (const gn_json *o = objects->first; o; o = o->next)
         sum += number(o, "score");
     assert_true(fabs(sum - 1) < 1e-3); /* three classes, all told */
-    expect("val runs/good/best.onnx --data set --split test --batch 4 2>&1", 0, "top-5");
+    program_expect("val runs/good/best.onnx --data set --split test --batch 4 2>&1", 0, "top-5");
 }
 
 static void kinds_do_not_mix(void **ctx)
 {
     (void)ctx;
-    expect("train --data set --model mobilenet_v1@0.25 --imgsz 32 --epochs 1 2>&1", 3, "--head classify");
-    expect("val mobilenet_v1@0.25 --imgsz 32 --data set 2>&1", 3, "a class each");
-    expect(TRAIN "--epochs 1 --best iou --name x 2>&1", 2, "top1");
+    program_expect("train --data set --model mobilenet_v1@0.25 --imgsz 32 --epochs 1 2>&1", 3, "--head classify");
+    program_expect("val mobilenet_v1@0.25 --imgsz 32 --data set 2>&1", 3, "a class each");
+    program_expect(TRAIN "--epochs 1 --best iou --name x 2>&1", 2, "top1");
 }
 
 int main(void)

@@ -19,44 +19,10 @@
 #include "graph/graph.h"
 #include "image/image.h"
 #include "ops/ops.h"
+#include "program_fixture.h"
 
-#define PROGRAM      GN_BINARY_DIR "/gannet"
 #define N_CANDIDATES 3
 #define N_CLASSES    2
-
-static char output[400000]; /* of the last call */
-static char folder[256];
-static gn_arena *arena;
-
-static int call(const char *line)
-{
-    char command[4096];
-    snprintf(command, sizeof command, "cd %s && " PROGRAM " %s", folder, line);
-    FILE *pipe = popen(command, "r");
-    assert_non_null(pipe);
-    size_t n = fread(output, 1, sizeof output - 1, pipe);
-    output[n] = '\0';
-    int status = pclose(pipe);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-static void expect(const char *line, int code, const char *word)
-{
-    int got = call(line);
-    if (got != code || !strstr(output, word))
-        fail_msg("gannet %s: exit code %d, %d and \"%s\" were expected: %s", line, got, code, word, output);
-}
-
-static const gn_json *call_json(const char *line)
-{
-    const gn_json *root = NULL;
-    expect(line, 0, "{");
-    gn_error err = {0};
-    if (gn_json_parse(output, strlen(output), arena, &root, &err) != GN_OK)
-        fail_msg("%s: %s", err.message, output);
-    return root;
-}
 
 static void near(const gn_json *root, const char *key, double want)
 {
@@ -113,7 +79,7 @@ static void write_model(void)
     gn_graph_meta_set(g, "gannet.decode", "detect");
     gn_graph_meta_set(g, "gannet.fit", "stretch");
     gn_graph_meta_set(g, "gannet.names", "[\"cat\", \"dog\"]");
-    snprintf(path, sizeof path, "%s/model.onnx", folder);
+    snprintf(path, sizeof path, "%s/model.onnx", program_folder);
     gn_error err = {0};
     if (gn_onnx_write(g, path, NULL, &err) != GN_OK)
         fail_msg("%s", err.message);
@@ -123,7 +89,7 @@ static void write_model(void)
 static void put(const char *name, const char *text)
 {
     char path[400];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(path, sizeof path, "%s/%s", program_folder, name);
     assert_int_equal(gn_file_write(path, text, strlen(text), NULL), GN_OK);
 }
 
@@ -141,13 +107,10 @@ static void put(const char *name, const char *text)
 static int setup(void **ctx)
 {
     (void)ctx;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/gannet-detect-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(folder))
+    if (!program_begin("detect"))
         return -1;
-    arena = gn_arena_create(0);
     char valid[300];
-    snprintf(valid, sizeof valid, "%s/set/valid", folder);
+    snprintf(valid, sizeof valid, "%s/set/valid", program_folder);
     assert_int_equal(gn_make_dirs(valid, NULL), GN_OK);
     write_model();
     for (int i = 1; i <= 2; i++) {
@@ -156,7 +119,7 @@ static int setup(void **ctx)
         assert_int_equal(gn_image_create(64, 32, 3, &image), GN_OK);
         for (int k = 0; k < 64 * 32 * 3; k++)
             image.data[k] = (uint8_t)(k * i * 7 % 251);
-        snprintf(path, sizeof path, "%s/set/valid/p%d.jpg", folder, i);
+        snprintf(path, sizeof path, "%s/set/valid/p%d.jpg", program_folder, i);
         assert_int_equal(gn_image_save(path, &image, 90, NULL), GN_OK);
         gn_image_deinit(&image);
     }
@@ -167,10 +130,7 @@ static int setup(void **ctx)
 static int teardown(void **ctx)
 {
     (void)ctx;
-    char command[512];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    gn_arena_destroy(&arena);
-    return system(command) == 0 ? 0 : -1;
+    return program_end();
 }
 
 #define RUN "val model.onnx --data set --resamples 0 "
@@ -194,7 +154,7 @@ static void check_figures(const gn_json *root)
 static void figures(void **state)
 {
     (void)state;
-    const gn_json *root = call_json(RUN "--batch 1 --json 2>/dev/null");
+    const gn_json *root = program_json(RUN "--batch 1 --json 2>/dev/null");
     check_figures(root);
     const gn_json *cat = gn_json_member(root, "classes")->first;
     assert_string_equal(gn_json_member(cat, "name")->text, "cat");
@@ -206,21 +166,22 @@ static void figures(void **state)
     assert_true(gn_json_number(root, "speed_ms.preprocess", &ms) && ms > 0);
     assert_true(gn_json_member(root, "loss")->kind == GN_JSON_NULL);
     assert_true(gn_json_member(root, "mean_iou")->kind == GN_JSON_NULL);
-    check_figures(call_json(RUN "--batch 2 --threads 2 --json 2>/dev/null"));
+    check_figures(program_json(RUN "--batch 2 --threads 2 --json 2>/dev/null"));
     /* Only the surest object of each picture. */
-    root = call_json(RUN "--max-det 1 --json 2>/dev/null");
+    root = program_json(RUN "--max-det 1 --json 2>/dev/null");
     near(root, "detections", 2);
     near(root, "map50", 0.5);
-    near(call_json(RUN "--conf 0.5 --json 2>/dev/null"), "detections", 4);
+    near(program_json(RUN "--conf 0.5 --json 2>/dev/null"), "detections", 4);
 }
 
 static void detections_scored_again(void **state)
 {
     (void)state;
-    expect(RUN "--save-json found.json 2>&1", 0, "mAP50-95");
-    expect("val --predictions found.json --data set/valid/_annotations.coco.json --resamples 0 --json 2>/dev/null", 0,
-           "{");
-    check_figures(call_json(
+    program_expect(RUN "--save-json found.json 2>&1", 0, "mAP50-95");
+    program_expect(
+        "val --predictions found.json --data set/valid/_annotations.coco.json --resamples 0 --json 2>/dev/null", 0,
+        "{");
+    check_figures(program_json(
         "val --predictions found.json --data set/valid/_annotations.coco.json --resamples 0 --json 2>/dev/null"));
 }
 
@@ -229,70 +190,71 @@ static void detections_for_a_set(void **state)
 {
     (void)state;
     char path[400];
-    snprintf(path, sizeof path, "%s/texts", folder);
+    snprintf(path, sizeof path, "%s/texts", program_folder);
     assert_int_equal(gn_make_dirs(path, NULL), GN_OK);
-    expect("val --predictions texts --data set 2>&1", 3, "no text file");
+    program_expect("val --predictions texts --data set 2>&1", 3, "no text file");
     /* class (of the set: dog 0, cat 1) cx cy w h confidence */
     put("texts/p1.txt", "1 0.25 0.25 0.5 0.5 0.9\n0 0.75 0.75 0.5 0.5 0.8\n\n1 0.5 0.125 0.5 0.25 0.3\n");
     put("texts/p2.txt", "1 0.25 0.25 0.5 0.5 0.9\r\n0 0.75 0.75 0.5 0.5 0.8\r\n1 0.5 0.125 0.5 0.25 0.3");
-    check_figures(call_json("val --predictions texts --data set --resamples 0 --json 2>/dev/null"));
-    expect("val --predictions texts --data set --resamples 0 --worst 2 --worst-dir bad2 2>&1", 0, "1 mistakes");
-    snprintf(path, sizeof path, "%s/bad2/01_p1.jpg", folder);
+    check_figures(program_json("val --predictions texts --data set --resamples 0 --json 2>/dev/null"));
+    program_expect("val --predictions texts --data set --resamples 0 --worst 2 --worst-dir bad2 2>&1", 0, "1 mistakes");
+    snprintf(path, sizeof path, "%s/bad2/01_p1.jpg", program_folder);
     assert_true(gn_path_bytes(path) > 500);
-    expect(RUN "--save-json found2.json 2>&1", 0, "mAP50-95");
-    check_figures(call_json("val --predictions found2.json --data set --resamples 0 --json 2>/dev/null"));
+    program_expect(RUN "--save-json found2.json 2>&1", 0, "mAP50-95");
+    check_figures(program_json("val --predictions found2.json --data set --resamples 0 --json 2>/dev/null"));
 
     put("texts/p2.txt", "1 0.25 0.25 0.5 0.5\n");
-    expect("val --predictions texts --data set 2>&1", 3, "p2.txt:1: five numbers");
+    program_expect("val --predictions texts --data set 2>&1", 3, "p2.txt:1: five numbers");
     put("texts/p2.txt", "\n2 0.25 0.25 0.5 0.5 0.5\n");
-    expect("val --predictions texts --data set 2>&1", 3, "p2.txt:2: class 2");
+    program_expect("val --predictions texts --data set 2>&1", 3, "p2.txt:2: class 2");
     put("texts/p2.txt", "1 0.25 nan 0.5 0.5 0.5\n");
-    expect("val --predictions texts --data set 2>&1", 3, "not finite");
+    program_expect("val --predictions texts --data set 2>&1", 3, "not finite");
     put("texts/p2.txt", "1 0.25 0.5 0.5 0.5 0.5 7\n");
-    expect("val --predictions texts --data set 2>&1", 3, "were expected");
+    program_expect("val --predictions texts --data set 2>&1", 3, "were expected");
     put("texts/p2.txt", "cat 0.25 0.5 0.5 0.5 0.5\n");
-    expect("val --predictions texts --data set 2>&1", 3, "'cat 0.25");
+    program_expect("val --predictions texts --data set 2>&1", 3, "'cat 0.25");
     put("list.json", "[{\"image_id\": 12, \"category_id\": 3, \"bbox\": [1, 1, 2, 2], \"score\": 1}]");
-    expect("val --predictions list.json --data set 2>&1", 3, "image_id 12");
+    program_expect("val --predictions list.json --data set 2>&1", 3, "image_id 12");
     put("list.json", "[{\"image_id\": 11, \"category_id\": 4, \"bbox\": [1, 1, 2, 2], \"score\": 1}]");
-    expect("val --predictions list.json --data set 2>&1", 3, "category_id 4");
+    program_expect("val --predictions list.json --data set 2>&1", 3, "category_id 4");
 }
 
 static void worst_picture_and_confidence(void **state)
 {
     (void)state;
     char path[400];
-    expect(RUN "--worst 5 --worst-dir bad --write-conf --curves curves --sheet sheet.png 2>&1", 0, "1 mistakes");
-    snprintf(path, sizeof path, "%s/sheet.png", folder);
+    program_expect(RUN "--worst 5 --worst-dir bad --write-conf --curves curves --sheet sheet.png 2>&1", 0,
+                   "1 mistakes");
+    snprintf(path, sizeof path, "%s/sheet.png", program_folder);
     assert_true(gn_path_bytes(path) > 1000);
-    snprintf(path, sizeof path, "%s/bad/01_p1.jpg", folder);
+    snprintf(path, sizeof path, "%s/bad/01_p1.jpg", program_folder);
     assert_true(gn_path_bytes(path) > 500);
-    snprintf(path, sizeof path, "%s/bad/02_p2.jpg", folder);
+    snprintf(path, sizeof path, "%s/bad/02_p2.jpg", program_folder);
     assert_false(gn_path_exists(path)); /* nothing wrong with it */
-    snprintf(path, sizeof path, "%s/curves/PR_curve.png", folder);
+    snprintf(path, sizeof path, "%s/curves/PR_curve.png", program_folder);
     assert_true(gn_path_bytes(path) > 1000);
     gn_graph *g = NULL;
-    snprintf(path, sizeof path, "%s/model.onnx", folder);
+    snprintf(path, sizeof path, "%s/model.onnx", program_folder);
     assert_int_equal(gn_onnx_read(path, gn_ops_registry(), &g, NULL), GN_OK);
     const char *conf = gn_graph_meta_get(g, "gannet.conf");
     assert_non_null(conf);
     assert_true(fabs(atof(conf) - 0.8) < 1e-5);
     gn_graph_destroy(&g);
     /* Measuring does not heed it: mAP wants the unsure ones, too. */
-    check_figures(call_json(RUN "--json 2>/dev/null"));
+    check_figures(program_json(RUN "--json 2>/dev/null"));
 }
 
 static void what_does_not_fit(void **state)
 {
     (void)state;
-    expect(RUN "--min-map50-95 0.76 2>&1", 4, "--min-map50-95");
+    program_expect(RUN "--min-map50-95 0.76 2>&1", 4, "--min-map50-95");
     put("set/valid/_annotations.coco.json", SET("cow", "cat"));
-    near(call_json(RUN "--json 2>/dev/null"), "map50", 0); /* two of two classes meet by number: all wrong */
+    near(program_json(RUN "--json 2>/dev/null"), "map50", 0); /* two of two classes meet by number: all wrong */
     put("set/valid/_annotations.coco.json",
         "{\"images\": [{\"id\": 1, \"file_name\": \"p1.jpg\", \"width\": 64, \"height\": 32}], \"categories\": ["
         "{\"id\": 1, \"name\": \"a\"}, {\"id\": 2, \"name\": \"b\"}, {\"id\": 3, \"name\": \"c\"}],"
         "\"annotations\": [{\"id\": 1, \"image_id\": 1, \"category_id\": 3, \"bbox\": [1, 1, 5, 5]}]}");
-    expect(RUN "2>&1", 3, "2 classes");
+    program_expect(RUN "2>&1", 3, "2 classes");
 }
 
 int main(void)

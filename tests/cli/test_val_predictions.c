@@ -14,55 +14,20 @@
 
 #include "base/file.h"
 #include "base/json.h"
-
-#define PROGRAM GN_BINARY_DIR "/gannet"
-
-static char output[400000]; /* of the last call */
-static char folder[256];
-static gn_arena *arena;
-
-static int call(const char *line)
-{
-    char command[4096];
-    snprintf(command, sizeof command, "cd %s && " PROGRAM " %s", folder, line);
-    FILE *pipe = popen(command, "r");
-    assert_non_null(pipe);
-    size_t n = fread(output, 1, sizeof output - 1, pipe);
-    output[n] = '\0';
-    int status = pclose(pipe);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-static void expect(const char *line, int code, const char *word)
-{
-    int got = call(line);
-    if (got != code || !strstr(output, word))
-        fail_msg("gannet %s: exit code %d, %d and \"%s\" were expected: %s", line, got, code, word, output);
-}
-
-static const gn_json *call_json(const char *line)
-{
-    const gn_json *root = NULL;
-    expect(line, 0, "{");
-    gn_error err = {0};
-    if (gn_json_parse(output, strlen(output), arena, &root, &err) != GN_OK)
-        fail_msg("%s: %s", err.message, output);
-    return root;
-}
+#include "program_fixture.h"
 
 static double number(const gn_json *root, const char *path)
 {
     double x = -1;
     if (!gn_json_number(root, path, &x))
-        fail_msg("no number %s in %s", path, output);
+        fail_msg("no number %s in %s", path, program_output);
     return x;
 }
 
 static void put(const char *name, const char *text)
 {
     char path[400];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(path, sizeof path, "%s/%s", program_folder, name);
     assert_int_equal(gn_file_write(path, text, strlen(text), NULL), GN_OK);
 }
 
@@ -88,11 +53,8 @@ static const char dets[] = "[{\"image_id\": 7, \"category_id\": 18, \"bbox\": [1
 static int setup(void **ctx)
 {
     (void)ctx;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/gannet-scores-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(folder))
+    if (!program_begin("scores"))
         return -1;
-    arena = gn_arena_create(0);
     put("truth.json", truth);
     put("dets.json", dets);
     return 0;
@@ -101,10 +63,7 @@ static int setup(void **ctx)
 static int teardown(void **ctx)
 {
     (void)ctx;
-    char command[512];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    gn_arena_destroy(&arena);
-    return system(command) == 0 ? 0 : -1;
+    return program_end();
 }
 
 #define RUN "val --predictions dets.json --data truth.json --resamples 0 "
@@ -118,7 +77,7 @@ static void near(const gn_json *root, const char *key, double want)
 static void figures_by_hand(void **state)
 {
     (void)state;
-    const gn_json *root = call_json(RUN "--json 2>/dev/null");
+    const gn_json *root = program_json(RUN "--json 2>/dev/null");
     near(root, "images", 3);
     near(root, "images_with_box", 2);
     near(root, "instances", 3);
@@ -143,12 +102,13 @@ static void figures_by_hand(void **state)
 static void table_and_floors(void **state)
 {
     (void)state;
-    expect(RUN "2>&1", 0, "mAP50-95");
-    assert_non_null(strstr(output, "dog"));
-    expect(RUN "--min-map50 0.9 2>&1", 0, "all");
-    expect(RUN "--min-map50 0.95 2>&1", 4, "--min-map50 0.95");
-    expect(RUN "--min-map50-95 0.9 2>&1", 4, "--min-map50-95 0.9");
-    expect("val --predictions dets.json --data truth.json --resamples 20 --json 2>/dev/null", 0, "\"map50_95\": [");
+    program_expect(RUN "2>&1", 0, "mAP50-95");
+    assert_non_null(strstr(program_output, "dog"));
+    program_expect(RUN "--min-map50 0.9 2>&1", 0, "all");
+    program_expect(RUN "--min-map50 0.95 2>&1", 4, "--min-map50 0.95");
+    program_expect(RUN "--min-map50-95 0.9 2>&1", 4, "--min-map50-95 0.9");
+    program_expect("val --predictions dets.json --data truth.json --resamples 20 --json 2>/dev/null", 0,
+                   "\"map50_95\": [");
 }
 
 static void drawn_curves(void **state)
@@ -156,10 +116,10 @@ static void drawn_curves(void **state)
     (void)state;
     static const char *const files[] = {"PR_curve.png", "P_curve.png", "R_curve.png", "F1_curve.png",
                                         "confusion_matrix.png"};
-    expect(RUN "--curves new/curves 2>&1", 0, "all");
+    program_expect(RUN "--curves new/curves 2>&1", 0, "all");
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[400];
-        snprintf(path, sizeof path, "%s/new/curves/%s", folder, files[i]);
+        snprintf(path, sizeof path, "%s/new/curves/%s", program_folder, files[i]);
         assert_true(gn_path_bytes(path) > 1000);
     }
 }
@@ -167,12 +127,12 @@ static void drawn_curves(void **state)
 static void usage(void **state)
 {
     (void)state;
-    expect("val --predictions dets.json 2>&1", 2, "--data");
-    expect("val --data truth.json 2>&1", 2, "MODEL");
-    expect("val model.onnx --predictions dets.json --data truth.json 2>&1", 2, "one of them");
-    expect(RUN "--worst 3 2>&1", 2, "--worst");
-    expect(RUN "--sheet x.png 2>&1", 2, "--sheet");
-    expect(RUN "--save-json x.json 2>&1", 2, "--save-json");
+    program_expect("val --predictions dets.json 2>&1", 2, "--data");
+    program_expect("val --data truth.json 2>&1", 2, "MODEL");
+    program_expect("val model.onnx --predictions dets.json --data truth.json 2>&1", 2, "one of them");
+    program_expect(RUN "--worst 3 2>&1", 2, "--worst");
+    program_expect(RUN "--sheet x.png 2>&1", 2, "--sheet");
+    program_expect(RUN "--save-json x.json 2>&1", 2, "--save-json");
 }
 
 /* One clear line, and exit code 3. */
@@ -181,10 +141,10 @@ static void broken(const char *name, const char *text, const char *word)
     char line[300];
     put(name, text);
     snprintf(line, sizeof line, "val --predictions %s --data truth.json 2>&1", name);
-    expect(line, 3, word);
-    const char *end = strchr(output, '\n');
+    program_expect(line, 3, word);
+    const char *end = strchr(program_output, '\n');
     assert_true(end != NULL && end[1] == '\0');
-    assert_non_null(strstr(output, name));
+    assert_non_null(strstr(program_output, name));
 }
 
 static void broken_results(void **state)
@@ -194,7 +154,7 @@ static void broken_results(void **state)
            "[{\"image_id\": 7, \"category_id\": 18, \"bbox\": [1, 1, 2, 2], \"score\": 1},\n"
            " {\"image_id\": 8, \"category_id\": 18, \"bbox\": [1, 1, 2, 2], \"score\": 1}]",
            "image_id 8");
-    assert_non_null(strstr(output, "image.json:2"));
+    assert_non_null(strstr(program_output, "image.json:2"));
     broken("category.json", "[{\"image_id\": 7, \"category_id\": 1, \"bbox\": [1, 1, 2, 2], \"score\": 1}]",
            "category_id 1");
     broken("nan.json", "[{\"image_id\": 7, \"category_id\": 18, \"bbox\": [1, NaN, 2, 2], \"score\": 1}]", "nan.json");
@@ -207,26 +167,27 @@ static void broken_results(void **state)
     broken("cut.json", cut, "cut.json");
     broken("empty.json", "", "empty.json");
     broken("object.json", "{\"a\": 1}", "object.json");
-    expect("val --predictions absent.json --data truth.json 2>&1", 3, "absent.json");
+    program_expect("val --predictions absent.json --data truth.json 2>&1", 3, "absent.json");
 }
 
 static void broken_truth(void **state)
 {
     (void)state;
     put("cut_truth.json", "{\"images\": [{\"id\": 1");
-    expect("val --predictions dets.json --data cut_truth.json 2>&1", 3, "cut_truth.json");
+    program_expect("val --predictions dets.json --data cut_truth.json 2>&1", 3, "cut_truth.json");
     put("no_images.json", "{\"images\": [], \"categories\": [{\"id\": 1, \"name\": \"a\"}], \"annotations\": []}");
-    expect("val --predictions dets.json --data no_images.json 2>&1", 3, "no images");
+    program_expect("val --predictions dets.json --data no_images.json 2>&1", 3, "no images");
     put("list.json", "[1, 2]");
-    expect("val --predictions dets.json --data list.json 2>&1", 3, "list.json");
+    program_expect("val --predictions dets.json --data list.json 2>&1", 3, "list.json");
     /* Annotations that point nowhere are left out and told; no detection at all is a score of 0. */
     put("loose.json",
         "{\"images\": [{\"id\": 7}], \"categories\": [{\"id\": 18, \"name\": \"dog\"}], \"annotations\": ["
         "{\"id\": 1, \"image_id\": 7, \"category_id\": 18, \"bbox\": [1, 1, 5, 5], \"area\": 25},"
         "{\"id\": 2, \"image_id\": 99, \"category_id\": 18, \"bbox\": [1, 1, 5, 5], \"area\": 25}]}");
     put("none.json", "[]");
-    expect("val --predictions none.json --data loose.json 2>&1", 0, "1 annotations of images that are not listed");
-    const gn_json *root = call_json("val --predictions none.json --data loose.json --json 2>/dev/null");
+    program_expect("val --predictions none.json --data loose.json 2>&1", 0,
+                   "1 annotations of images that are not listed");
+    const gn_json *root = program_json("val --predictions none.json --data loose.json --json 2>/dev/null");
     near(root, "map50_95", 0);
     near(root, "ar_100", 0);
 }
@@ -254,7 +215,7 @@ static void coco_pair(void **state)
              "val --predictions %s/instances_val2014_fakebbox100_results.json --data %s/instances_val2014_100.json "
              "--resamples 0 --json 2>/dev/null",
              pair, pair);
-    const gn_json *root = call_json(line);
+    const gn_json *root = program_json(line);
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         if (fabs(number(root, expected[i].key) - expected[i].value) > 0.00005)
             fail_msg("%s is %.6f, %.4f was expected", expected[i].key, number(root, expected[i].key),
