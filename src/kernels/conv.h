@@ -21,7 +21,20 @@ typedef struct gn_conv {
     int R, S;
     int stride_h, stride_w, pad_top, pad_left, dil_h, dil_w;
     int groups;
+    /* Forward only: floats from a pixel of src (dst and residual) to the next, at least C (K); 0: C (K).  Larger where the channels are a
+     * slice of a picture that has more of them. */
+    int src_stride, dst_stride;
 } gn_conv;
+
+static inline int gn_conv_src_stride(const gn_conv *p)
+{
+    return p->src_stride > 0 ? p->src_stride : p->C;
+}
+
+static inline int gn_conv_dst_stride(const gn_conv *p)
+{
+    return p->dst_stride > 0 ? p->dst_stride : p->K;
+}
 
 /* ---- forward: dst = clamp(curve(conv(src, w) + bias) + residual) ---- */
 

@@ -12,7 +12,7 @@ enum { CHANNELS_MAX = 4 };
 
 bool gn_conv_few_fits(const gn_conv *p)
 {
-    if (p->groups != 1 || p->C > CHANNELS_MAX || (p->C == 4 && p->R * p->S == 1))
+    if (p->groups != 1 || p->src_stride > p->C || p->C > CHANNELS_MAX || (p->C == 4 && p->R * p->S == 1))
         return false;
     const gn_conv_few f = gn_conv_few_plan(p);
     return f.floats < FLOATS_MAX;
@@ -109,7 +109,7 @@ static void run_row(const gn_conv_taps *t, const gn_conv_fwd *call, const float 
         const int q = (int)gn_conv_cut(p->Q, tiles, i), m = (int)gn_conv_cut(p->Q, tiles, i + 1) - q;
         for (int k = 0; k < m; k++) {
             rows[k] = corner + (ptrdiff_t)(q + k) * step;
-            row_off[k] = dst_off + (int64_t)(q + k) * p->K;
+            row_off[k] = dst_off + (int64_t)(q + k) * t->dst_pixel;
         }
         for (int j = 0; j < t->panels; j++) {
             const gn_conv_panel panel = gn_conv_taps_panel(t, j);
@@ -142,7 +142,7 @@ void gn_conv_few_task(const gn_conv_fwd *call, bool is_plain, int task, void *sc
         int step;
         const float *corner = gn_conv_few_corner(p, &f, copy, is_plain, i, 0, &step);
         const int64_t row = (int64_t)n * p->P + block * f.rows + i;
-        run_row(&t, call, corner, step, offsets, row * p->Q * p->K);
+        run_row(&t, call, corner, step, offsets, row * p->Q * t.dst_pixel);
     }
     t.kernels->fence();
 }

@@ -18,6 +18,7 @@
 typedef struct gn_conv_taps {
     const gn_igemm *kernels;
     int N, src_h, src_w, src_c, dst_h, dst_w, dst_c;
+    int src_pixel, dst_pixel; /* floats from one pixel to the next */
     int R, S, groups;
     int kc, nc;               /* channels of source and result per group */
     int taps;                 /* R*S */

@@ -76,7 +76,7 @@ static pixel_class class_get(const gn_conv_taps *t, int index, void *lists)
     c.first_tap = taps_before(t, index);
     for (int a = 0; a < c.tap_rows; a++)
         for (int b = 0; b < c.tap_cols; b++)
-            c.tap_at[a * c.tap_cols + b] = ((ptrdiff_t)c.row_at[a] * t->src_w + c.col_at[b]) * t->src_c;
+            c.tap_at[a * c.tap_cols + b] = ((ptrdiff_t)c.row_at[a] * t->src_w + c.col_at[b]) * t->src_pixel;
     find_inside(c.row_at, c.tap_rows, c.move_h, t->src_h, c.nh, &c.i_begin, &c.i_end);
     find_inside(c.col_at, c.tap_cols, c.move_w, t->src_w, c.nw, &c.j_begin, &c.j_end);
     c.is_flat = t->taps == 1 && c.step_h == 1 && c.step_w == 1 && c.move_h == 1 && c.move_w == 1 && c.tap_at[0] == 0 &&
@@ -94,7 +94,7 @@ static void point_border(const gn_conv_taps *t, const pixel_class *c, const floa
         for (int b = 0; b < c->tap_cols; b++, rows += m) {
             const int w = x + c->col_at[b];
             *rows = has_row && w >= 0 && w < t->src_w
-                        ? image + ((size_t)h * (size_t)t->src_w + (size_t)w) * (size_t)t->src_c
+                        ? image + ((size_t)h * (size_t)t->src_w + (size_t)w) * (size_t)t->src_pixel
                         : zeros;
         }
     }
@@ -113,21 +113,21 @@ static void point_tile(const gn_conv_taps *t, const pixel_class *c, const float 
                        int m, const float **rows, int64_t *row_off)
 {
     const int64_t per_image = (int64_t)c->nh * c->nw;
-    const size_t image_floats = (size_t)t->src_h * (size_t)t->src_w * (size_t)t->src_c;
-    const ptrdiff_t step = (ptrdiff_t)c->move_w * t->src_c;
-    const int64_t dst_step = (int64_t)c->step_w * t->dst_c;
+    const size_t image_floats = (size_t)t->src_h * (size_t)t->src_w * (size_t)t->src_pixel;
+    const ptrdiff_t step = (ptrdiff_t)c->move_w * t->src_pixel;
+    const int64_t dst_step = (int64_t)c->step_w * t->dst_pixel;
     int64_t n = first / per_image;
     int i = (int)(first % per_image) / c->nw, j = (int)(first % per_image) % c->nw;
     const int taps = c->tap_rows * c->tap_cols;
     for (int k = 0; k < m;) {
         const float *image = src + (size_t)n * image_floats;
         const int y = i * c->move_h, x = j * c->move_w;
-        const int64_t off = ((n * t->dst_h + c->h0 + i * c->step_h) * t->dst_w + c->w0 + j * c->step_w) * t->dst_c;
+        const int64_t off = ((n * t->dst_h + c->h0 + i * c->step_h) * t->dst_w + c->w0 + j * c->step_w) * t->dst_pixel;
         const int run = inside_run(c, i, j, m - k), count = run > 0 ? run : 1;
         for (int a = 0; a < count; a++)
             row_off[k + a] = off + a * dst_step;
         if (run > 0) {
-            const float *at = image + ((ptrdiff_t)y * t->src_w + x) * t->src_c;
+            const float *at = image + ((ptrdiff_t)y * t->src_w + x) * t->src_pixel;
             for (int tap = 0; tap < taps; tap++)
                 for (int a = 0; a < run; a++)
                     rows[tap * m + k + a] = at + c->tap_at[tap] + a * step;
@@ -148,8 +148,8 @@ static void point_tile(const gn_conv_taps *t, const pixel_class *c, const float 
 /* Asks for the pixels of the tile after this one: fourteen rows that are read side by side are more than the hardware follows. */
 static void ask_for_flat_tile(const gn_conv_taps *t, const float *src, int64_t first, int m)
 {
-    const float *next = src + (size_t)(first + m) * (size_t)t->src_c;
-    for (int k = 0; k < m; k++, next += t->src_c)
+    const float *next = src + (size_t)(first + m) * (size_t)t->src_pixel;
+    for (int k = 0; k < m; k++, next += t->src_pixel)
         for (int line = 0; line < t->kc; line += 16)
             __builtin_prefetch((const void *)((uintptr_t)next + (uintptr_t)line * sizeof(float)));
 }
@@ -157,10 +157,10 @@ static void ask_for_flat_tile(const gn_conv_taps *t, const float *src, int64_t f
 static void point_flat_tile(const gn_conv_taps *t, const float *src, int64_t first, int m, const float **rows,
                             int64_t *row_off)
 {
-    src += (size_t)first * (size_t)t->src_c;
+    src += (size_t)first * (size_t)t->src_pixel;
     for (int k = 0; k < m; k++) {
-        rows[k] = src + (ptrdiff_t)k * t->src_c;
-        row_off[k] = (first + k) * t->dst_c;
+        rows[k] = src + (ptrdiff_t)k * t->src_pixel;
+        row_off[k] = (first + k) * t->dst_pixel;
     }
 }
 

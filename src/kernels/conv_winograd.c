@@ -98,6 +98,8 @@ bool gn_wino_forward(const gn_conv *p, gn_wino *w)
     if (!is_plain_3x3(p))
         return false;
     *w = (gn_wino){.N = p->N, .src_h = p->H, .src_w = p->W, .C = p->C, .dst_h = p->P, .dst_w = p->Q, .K = p->K};
+    w->src_pixel = gn_conv_src_stride(p);
+    w->dst_pixel = gn_conv_dst_stride(p);
     w->pad_top = p->pad_top;
     w->pad_left = p->pad_left;
     return finish(w);
@@ -108,6 +110,8 @@ bool gn_wino_backward(const gn_conv *p, gn_wino *w)
     if (!is_plain_3x3(p))
         return false;
     *w = (gn_wino){.N = p->N, .src_h = p->P, .src_w = p->Q, .C = p->K, .dst_h = p->H, .dst_w = p->W, .K = p->C};
+    w->src_pixel = p->K;
+    w->dst_pixel = p->C;
     w->pad_top = 2 - p->pad_top;
     w->pad_left = 2 - p->pad_left;
     w->is_backward = true;
@@ -235,7 +239,7 @@ void gn_wino_point(const gn_wino *w, const float *image, const float *zeros, int
         for (int s = 0; s < w->edge; s++, rows++) {
             const int x = x0 + s;
             *rows = has_row && x >= 0 && x < w->src_w
-                        ? image + ((size_t)y * (size_t)w->src_w + (size_t)x) * (size_t)w->C
+                        ? image + ((size_t)y * (size_t)w->src_w + (size_t)x) * (size_t)w->src_pixel
                         : zeros;
         }
     }
@@ -245,7 +249,7 @@ static void transform_inputs(const gn_wino *w, const gn_conv_taps_call *call, in
 {
     const float *rows[GN_WINO_PLACES_MAX];
     const int64_t per_image = (int64_t)w->tiles_h * w->tiles_w;
-    const size_t image_floats = (size_t)w->src_h * (size_t)w->src_w * (size_t)w->C, stride = inputs_stride(w);
+    const size_t image_floats = (size_t)w->src_h * (size_t)w->src_w * (size_t)w->src_pixel, stride = inputs_stride(w);
     for (int t = 0; t < count; t++) {
         const int64_t tile = first + t, n = tile / per_image;
         const int i = (int)(tile % per_image) / w->tiles_w, j = (int)(tile % per_image) % w->tiles_w;
@@ -298,7 +302,7 @@ static void transform_results(const gn_wino *w, const gn_conv_taps_call *call, i
             for (int s = 0; s < w->m; s++) {
                 const int y = i * w->m + r, x = j * w->m + s;
                 at[r * w->m + s] =
-                    y < w->dst_h && x < w->dst_w ? (((ptrdiff_t)n * w->dst_h + y) * w->dst_w + x) * w->K : -1;
+                    y < w->dst_h && x < w->dst_w ? (((ptrdiff_t)n * w->dst_h + y) * w->dst_w + x) * w->dst_pixel : -1;
             }
         results.sums = products + (size_t)t * (size_t)w->K;
         w->table->results(w->m, &results);

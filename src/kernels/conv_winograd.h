@@ -44,6 +44,7 @@ typedef struct gn_wino {
     const gn_wino_table *table;
     int m, edge, places; /* places: edge*edge */
     int N, src_h, src_w, C, dst_h, dst_w, K, pad_top, pad_left;
+    int src_pixel, dst_pixel; /* floats from one pixel to the next */
     bool is_backward;
     int tiles_h, tiles_w; /* of a picture */
     int64_t tiles;

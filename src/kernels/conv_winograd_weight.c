@@ -100,7 +100,7 @@ static void transform_chunk(const gn_conv_bwd_weight *call, const weight_plan *p
     const gn_wino *w = &plan->w;
     const float *rows[GN_WINO_PLACES_MAX];
     const int64_t per_image = (int64_t)w->tiles_h * w->tiles_w;
-    const size_t src_floats = (size_t)w->src_h * (size_t)w->src_w * (size_t)w->C,
+    const size_t src_floats = (size_t)w->src_h * (size_t)w->src_w * (size_t)w->src_pixel,
                  dst_floats = (size_t)w->dst_h * (size_t)w->dst_w * (size_t)w->K;
     for (int t = 0; t < count; t++) {
         const int64_t tile = first + t, n = tile / per_image;

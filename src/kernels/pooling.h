@@ -11,7 +11,20 @@ typedef struct gn_window {
     int N, H, W, C, P, Q, R, S;
     int stride_h, stride_w, pad_top, pad_left, dil_h, dil_w;
     bool count_padding;
+    /* Forward only: floats from a pixel of src (dst) to the next, at least C; 0: C.  argmax is always dense. */
+    int src_stride, dst_stride;
 } gn_window;
+
+static inline int gn_window_src_stride(const gn_window *p)
+{
+    return p->src_stride > 0 ? p->src_stride : p->C;
+}
+
+static inline int gn_window_dst_stride(const gn_window *p)
+{
+    return p->dst_stride > 0 ? p->dst_stride : p->C;
+}
+
 int gn_pool_tasks(const gn_window *p); /* for the forward jobs: over output rows */
 /* argmax: u8 [N,P,Q,C], r*S+s of the first largest in scan order (R*S <= 255), or NULL.  NaN wins, the last one if several. */
 void gn_maxpool_fwd_task(const gn_window *p, const float *src, float *dst, uint8_t *argmax, int task);

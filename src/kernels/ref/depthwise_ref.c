@@ -12,12 +12,12 @@ static void gn_f32_dw_fwd__ref(const gn_dw_fwd *call, gn_rows rows)
         const int h0 = (int)(row % p->P) * p->stride_h - p->pad_top;
         for (int64_t i = 0; i < (int64_t)p->Q * p->C; i++) {
             const int w0 = (int)(i / p->C) * p->stride_w - p->pad_left, c = (int)(i % p->C);
-            const int64_t at = row * p->Q * p->C + i;
+            const int64_t at = (row * p->Q + i / p->C) * gn_conv_dst_stride(p) + c;
             double sum = (double)bias[c];
             for (int t = 0; t < p->R * p->S; t++) {
                 const int h = h0 + t / p->S * p->dil_h, w = w0 + t % p->S * p->dil_w;
                 if (h >= 0 && h < p->H && w >= 0 && w < p->W)
-                    sum += (double)call->src[((n * p->H + h) * p->W + w) * p->C + c] *
+                    sum += (double)call->src[((n * p->H + h) * p->W + w) * gn_conv_src_stride(p) + c] *
                            (double)weight[(int64_t)t * p->C + c];
             }
             sum = gn_curve_ref(call->curve, sum);

@@ -23,13 +23,13 @@ static void gn_f32_maxpool_fwd__ref(const gn_window *p, const float *src, float 
                 const int h = h0 + t / p->S * p->dil_h, w = w0 + t % p->S * p->dil_w;
                 if (!inside(h, p->H) || !inside(w, p->W))
                     continue;
-                const float x = src[((n * p->H + h) * p->W + w) * p->C + c];
+                const float x = src[((n * p->H + h) * p->W + w) * gn_window_src_stride(p) + c];
                 if (arg < 0 || x > best || isnan(x)) {
                     best = x;
                     arg = t;
                 }
             }
-            dst[row * p->Q * p->C + i] = best;
+            dst[(row * p->Q + i / p->C) * gn_window_dst_stride(p) + c] = best;
             if (argmax)
                 argmax[row * p->Q * p->C + i] = (uint8_t)(arg < 0 ? 0 : arg);
         }
@@ -96,9 +96,9 @@ static void gn_f32_avgpool_fwd__ref(const gn_window *p, const float *src, float 
                 const int h = y * p->stride_h - p->pad_top + t / p->S * p->dil_h;
                 const int w = x * p->stride_w - p->pad_left + t % p->S * p->dil_w;
                 if (inside(h, p->H) && inside(w, p->W))
-                    sum += src[((n * p->H + h) * p->W + w) * p->C + c];
+                    sum += src[((n * p->H + h) * p->W + w) * gn_window_src_stride(p) + c];
             }
-            dst[row * p->Q * p->C + i] = sum * average_factor(p, y, x);
+            dst[(row * p->Q + x) * gn_window_dst_stride(p) + c] = sum * average_factor(p, y, x);
         }
     }
 }
@@ -142,8 +142,9 @@ static void gn_f32_adaptive_fwd__ref(const gn_window *p, const float *src, float
             double sum = 0.0;
             for (int h = h0; h < h1; h++)
                 for (int w = w0; w < w1; w++)
-                    sum += src[(image + (int64_t)h * p->W + w) * p->C + c];
-            dst[((int64_t)n * p->P * p->Q + i) * p->C + c] = (float)(sum / ((double)(h1 - h0) * (w1 - w0)));
+                    sum += src[(image + (int64_t)h * p->W + w) * gn_window_src_stride(p) + c];
+            dst[((int64_t)n * p->P * p->Q + i) * gn_window_dst_stride(p) + c] =
+                (float)(sum / ((double)(h1 - h0) * (w1 - w0)));
         }
     }
 }
