@@ -21,6 +21,10 @@ static const gn_bn_table *table(void)
     case GN_VEC_AVX2:
         return &gn_bn__avx2;
 #endif
+#ifdef GN_HAVE_NEON
+    case GN_VEC_NEON:
+        return &gn_bn__neon;
+#endif
     default:
         return &gn_bn__ref;
     }

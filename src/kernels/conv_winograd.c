@@ -36,6 +36,10 @@ static const gn_wino_table *table(void)
     case GN_VEC_AVX2:
         return &gn_wino__avx2;
 #endif
+#ifdef GN_HAVE_NEON
+    case GN_VEC_NEON:
+        return &gn_wino__neon;
+#endif
     default:
         return NULL;
     }

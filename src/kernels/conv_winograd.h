@@ -36,7 +36,7 @@ typedef struct gn_wino_table {
     void (*gradients)(int m, const float *const *dy, size_t K, float *v, size_t stride);
     void (*results)(int m, const gn_wino_results *call);
 } gn_wino_table;
-extern const gn_wino_table gn_wino__avx2, gn_wino__avx512;
+extern const gn_wino_table gn_wino__avx2, gn_wino__avx512, gn_wino__neon;
 
 /* One problem: forward, or gradient by data, which is the same with channels and filters exchanged and the filter turned. */
 typedef struct gn_wino {

@@ -13,6 +13,10 @@ static const gn_elementwise_table *table(void)
     case GN_VEC_AVX2:
         return &gn_elementwise__avx2;
 #endif
+#ifdef GN_HAVE_NEON
+    case GN_VEC_NEON:
+        return &gn_elementwise__neon;
+#endif
     default:
         return &gn_elementwise__ref;
     }

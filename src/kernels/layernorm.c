@@ -15,6 +15,10 @@ static const gn_ln_table *table(void)
     case GN_VEC_AVX2:
         return &gn_ln__avx2;
 #endif
+#ifdef GN_HAVE_NEON
+    case GN_VEC_NEON:
+        return &gn_ln__neon;
+#endif
     default:
         return &gn_ln__ref;
     }

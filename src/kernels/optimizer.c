@@ -13,6 +13,10 @@ static const gn_optimizer_table *table(void)
     case GN_VEC_AVX2:
         return &gn_optimizer__avx2;
 #endif
+#ifdef GN_HAVE_NEON
+    case GN_VEC_NEON:
+        return &gn_optimizer__neon;
+#endif
     default:
         return &gn_optimizer__ref;
     }

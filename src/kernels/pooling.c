@@ -15,6 +15,10 @@ static const gn_pool_table *table(void)
     case GN_VEC_AVX2:
         return &gn_pool__avx2;
 #endif
+#ifdef GN_HAVE_NEON
+    case GN_VEC_NEON:
+        return &gn_pool__neon;
+#endif
     default:
         return &gn_pool__ref;
     }

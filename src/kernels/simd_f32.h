@@ -3,7 +3,7 @@
  *
  * vf: VF_LANES floats.  vi: as many 32-bit integers.  vm: a mask of lanes.  vd: as many doubles (two registers).
  * Verbs ending in _n touch the first n lanes only (1 <= n <= VF_LANES): loads give 0 in the others, stores leave memory alone.
- * vf_min and vf_max give b when a or b is NaN.  fma is fused.
+ * vf_min and vf_max give NaN when b is NaN; when only a is, b on x86 and NaN on ARM.  fma is fused.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GN_KERNELS_SIMD_F32_H
 #define GN_KERNELS_SIMD_F32_H
@@ -19,6 +19,8 @@
 #include "kernels/x86/simd_f32_avx512.h"
 #elif defined(__AVX2__)
 #include "kernels/x86/simd_f32_avx2.h"
+#elif defined(__aarch64__)
+#include "kernels/arm/simd_f32_neon.h"
 #else
 #error "no SIMD vocabulary for this instruction set"
 #endif
@@ -32,7 +34,11 @@ GN_INLINE void vf_prefetch(const float *p, ptrdiff_t ahead)
 /* x, kept in a register: otherwise the compiler loads it again for each of its uses. */
 GN_INLINE vf vf_pin(vf x)
 {
+#ifdef __aarch64__
+    __asm__("" : "+w"(x));
+#else
     __asm__("" : "+v"(x));
+#endif
     return x;
 }
 

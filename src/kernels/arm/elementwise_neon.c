@@ -1,0 +1,4 @@
+/* Elementwise kernels for NEON: the template of vec_elementwise.inc.
+ * SPDX-License-Identifier: Apache-2.0 */
+#define GN_VEC(name) name##__neon
+#include "kernels/vec_elementwise.inc"
