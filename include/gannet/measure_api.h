@@ -7,6 +7,7 @@
 #include "measure/class_map.h"
 #include "measure/coco_scoring.h"
 #include "measure/latency.h"
+#include "measure/layer_times.h"
 #include "measure/machine_lock.h"
 #include "measure/machine_state.h"
 #include "measure/set_predictions.h"

@@ -10,6 +10,24 @@
 typedef struct gn_device gn_device;
 typedef struct gn_exec gn_exec; /* a graph, planned and ready to run on a device */
 
+/* What computes a step.  work: multiplications that it needs, as a part of those of the operator's definition (Winograd: less than 1). */
+#define GN_KERNEL_NAME_BYTES 32
+typedef struct gn_step_kernel {
+    char name[GN_KERNEL_NAME_BYTES]; /* "direct p2 t8", "depthwise", "reference", ...; "" where there is nothing to tell */
+    double work;
+} gn_step_kernel;
+
+/* What a device with its threads can do at most, measured. */
+enum { GN_PEAK_SIZES = 6 };
+typedef struct gn_device_peak {
+    double flop_per_s;
+    /* Rising sizes of what all threads together touch again and again: from the nearest caches to memory. */
+    struct gn_memory_peak {
+        double bytes;
+        double read_per_s, copy_per_s; /* bytes; copy: read and written ones */
+    } memory[GN_PEAK_SIZES];
+} gn_device_peak;
+
 typedef struct gn_backend {
     const char *name; /* "cpu" */
     gn_status (*open)(int n_threads, gn_device **device_out, gn_error *err);
@@ -34,6 +52,15 @@ typedef struct gn_backend {
     /* False when no run of `exec` reads the contents of this CONST or STATE, because a packed copy has taken their place: their
      * owner may free them if nothing else is to be compiled from them. */
     bool (*reads_data)(const gn_exec *exec, int value);
+    /* The kernel of plan step `step`. */
+    void (*kernel)(const gn_exec *exec, int step, gn_step_kernel *kernel_out);
+    /* The kernels worth measuring for a step, the model's own choice first; their number, 0 where there is no choice. */
+    int (*choices)(const gn_exec *exec, int step, gn_step_kernel *choices, int max);
+    /* Fixes the kernel of a step by its name; weights are packed anew where they must be, so they must still be there.
+     * GN_EINVAL: the step has no such choice; GN_ENOMEM.  The old choice stays on failure. */
+    gn_status (*choose)(gn_exec *exec, int step, const char *name, gn_error *err);
+    /* Measures for a fraction of a second.  GN_ENOMEM. */
+    gn_status (*peak)(gn_device *device, gn_device_peak *peak_out, gn_error *err);
 } gn_backend;
 
 extern const gn_backend gn_backend_cpu;

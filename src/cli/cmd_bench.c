@@ -5,14 +5,13 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "cli/bench_layers.h"
 #include "cli/cli_args.h"
 #include "cli/cli_json.h"
 #include "cli/model_source.h"
 #include "gannet/image_api.h"
 #include "gannet/measure_api.h"
 #include "gannet/run_api.h"
-
-#define LAYER_RUNS 20
 
 static const gn_opt options[] = {
     {.name = "target",
@@ -48,7 +47,7 @@ static const gn_opt options[] = {
      .min = 0,
      .max = 86400,
      .help = "wait so long for other gannet processes that train or measure"},
-    {.name = "layers", .type = GN_OPT_FLAG, .help = "also the time of each step"},
+    {.name = "layers", .type = GN_OPT_FLAG, .help = "also each layer: time, kernel, rates beside the machine's peak"},
     GN_OPT_ROWS_MODEL,
     GN_OPT_ROW_JSON,
     GN_OPT_ROW_CFG,
@@ -70,47 +69,14 @@ static const gn_args_spec spec = {
                 "  gannet bench mobilenet_v2 resnet18 squeezenet1_1 --imgsz 224 --target cpu?threads=2 --json\n",
 };
 
-/* One step's time over several runs, and what it does. */
-typedef struct layer {
-    const gn_node *node;
-    double ms; /* median */
-    gn_cost cost;
-} layer;
-
 typedef struct result {
     const char *model;
     const char *cpu_level;
     gn_latency latency;
-    layer *layers;
-    int n_layers;
+    gn_layer_times *layers; /* or NULL */
 } result;
 
 /* ---- measuring ---- */
-
-static gn_status time_layers(gn_session *session, result *r, gn_error *err)
-{
-    const gn_graph *graph = NULL;
-    const gn_plan *plan = gn_session_plan(session, &graph);
-    int n = plan->n_steps;
-    int64_t *ns = gn_calloc((size_t)n + 1, sizeof *ns);
-    double *ms = gn_calloc(((size_t)n + 1) * LAYER_RUNS, sizeof *ms);
-    r->layers = gn_calloc((size_t)n + 1, sizeof *r->layers);
-    gn_status status = ns && ms && r->layers ? GN_OK : gn_fail(err, GN_ENOMEM, "no memory to time layers");
-    for (int run = 0; run < LAYER_RUNS && status == GN_OK; run++) {
-        status = gn_session_run_timed(session, ns, err);
-        for (int i = 0; i < n && status == GN_OK; i++)
-            ms[i * LAYER_RUNS + run] = (double)ns[i] * 1e-6;
-    }
-    for (int i = 0; i < n && status == GN_OK; i++) {
-        layer *l = &r->layers[r->n_layers++];
-        l->node = gn_graph_node(graph, plan->steps[i].node);
-        l->ms = gn_quantiles_of(&ms[i * LAYER_RUNS], LAYER_RUNS).p50;
-        gn_node_cost(graph, l->node, &l->cost);
-    }
-    gn_free(ns);
-    gn_free(ms);
-    return status;
-}
 
 static gn_latency_options latency_options(const gn_args *args, const gn_image *image)
 {
@@ -142,7 +108,7 @@ static gn_status measure_model(const gn_args *args, const char *model, int threa
     GN_TRY(gn_measure_latency(*session_out, &o, &r->latency, err));
     if (gn_args_flag(args, "layers")) {
         GN_TRY(gn_session_prepare(*session_out, o.batch, err));
-        GN_TRY(time_layers(*session_out, r, err));
+        GN_TRY(gn_measure_layers(*session_out, &r->layers, err));
     }
     return GN_OK;
 }
@@ -195,18 +161,8 @@ static void json_result(gn_jsonw *j, const gn_args *args, const result *r)
     gn_jsonw_int(j, "process_peak_bytes", l->process_peak_bytes);
     json_state(j, "before", &l->before);
     json_state(j, "after", &l->after);
-    if (r->n_layers == 0)
-        return;
-    gn_jsonw_array(j, "layers");
-    for (int i = 0; i < r->n_layers; i++) {
-        gn_jsonw_object(j, NULL);
-        gn_jsonw_str(j, "name", r->layers[i].node->name);
-        gn_jsonw_str(j, "op", r->layers[i].node->op->name);
-        gn_jsonw_num(j, "ms", r->layers[i].ms);
-        gn_jsonw_int(j, "macs", r->layers[i].cost.macs);
-        gn_jsonw_end(j);
-    }
-    gn_jsonw_end(j);
+    if (r->layers)
+        gn_bench_layers_json(j, r->layers);
 }
 
 static void say_quantiles(const char *name, const gn_quantiles *q)
@@ -231,16 +187,8 @@ static void say_result(const result *r)
     gn_cli_print("  %.1f pictures/s, %s of memory, first run %.1f ms\n", l->images_per_s, bytes, l->first_ms);
     if (!l->is_valid)
         gn_cli_print("  INVALID: %s\n", l->reason);
-    if (r->n_layers > 0)
-        gn_cli_print("  %-32s %-20s %9s %7s %9s\n", "step", "operator", "ms", "share", "GMAC/s");
-    double sum = 0;
-    for (int i = 0; i < r->n_layers; i++)
-        sum += r->layers[i].ms;
-    for (int i = 0; i < r->n_layers; i++) {
-        const layer *one = &r->layers[i];
-        gn_cli_print("  %-32.32s %-20s %9.4f %6.1f%% %9.2f\n", one->node->name, one->node->op->name, one->ms,
-                     100 * one->ms / sum, one->ms > 0 ? (double)one->cost.macs / (one->ms * 1e6) : 0.0);
-    }
+    if (r->layers)
+        gn_bench_layers_print(r->layers);
 }
 
 /* ---- the verb ---- */
@@ -266,7 +214,7 @@ static gn_status bench_all(const gn_args *args, int threads, const gn_image *ima
             say_result(&r);
         }
         *is_valid = *is_valid && (status != GN_OK || r.latency.is_valid);
-        gn_free(r.layers);
+        gn_layer_times_destroy(&r.layers);
         gn_session_close(&session);
         GN_TRY(status);
     }

@@ -13,6 +13,22 @@
 
 #include "kernels/kernel.h"
 
+/* How a forward convolution is computed, and how it is cut into tasks.  All zero: a cost model decides from the sizes alone.
+ * Choices of one algorithm that differ in the cut only give the same bits. */
+typedef enum gn_conv_algorithm {
+    GN_CONV_MODEL = 0, /* decides the cost model */
+    GN_CONV_DIRECT,    /* implicit matrix product (conv_taps.c) */
+    GN_CONV_FEW,       /* at most four input channels (conv_few.c) */
+    GN_CONV_WINOGRAD2, /* Winograd's tiles of 2x2 results */
+    GN_CONV_WINOGRAD4, /* of 4x4 */
+    GN_CONV_ALGORITHMS
+} gn_conv_algorithm;
+typedef struct gn_conv_choice {
+    gn_conv_algorithm algorithm;
+    int panels; /* direct: blocks of columns, each a task of its own for each block of pixels; 0: the model's */
+    int pixels; /* direct: blocks of pixels; Winograd: tiles per task; 0: the model's */
+} gn_conv_choice;
+
 /* src: [N,H,W,C]; dst: [N,P,Q,K]; weights logically [K,C/groups,R,S] (ONNX's OIHW).
  * P = (H + pad_top + pad_bottom - dil_h*(R-1) - 1)/stride_h + 1, likewise Q.  C and K are multiples of groups. */
 typedef struct gn_conv {
@@ -24,6 +40,7 @@ typedef struct gn_conv {
     /* Forward only: floats from a pixel of src (dst and residual) to the next, at least C (K); 0: C (K).  Larger where the channels are a
      * slice of a picture that has more of them. */
     int src_stride, dst_stride;
+    gn_conv_choice choice; /* forward only: one of gn_conv_fwd_choices, or zeros */
 } gn_conv;
 
 static inline int gn_conv_src_stride(const gn_conv *p)
@@ -38,7 +55,24 @@ static inline int gn_conv_dst_stride(const gn_conv *p)
 
 /* ---- forward: dst = clamp(curve(conv(src, w) + bias) + residual) ---- */
 
-/* Bytes of packed weights (bias included), and packing.  w: [K,C/groups,R,S]; bias: [K] or NULL (zeros); scale: [K] or NULL, each
+/* What p->choice comes to, with everything that the cost model decided written out.  A problem with this choice computes the same as one
+ * with p's, and asks the model no more. */
+gn_conv_choice gn_conv_fwd_chosen(const gn_conv *p);
+/* The choices that are worth measuring for these sizes at this CPU level, at most `max`; the model's is the first.  Returns their number.
+ * is_plain: the source is plain [N,C,H,W]. */
+int gn_conv_fwd_choices(const gn_conv *p, bool is_plain, gn_conv_choice *choices, int max);
+/* False: these sizes, or this CPU level, have no such algorithm or cut. */
+bool gn_conv_fwd_takes(const gn_conv *p, bool is_plain, gn_conv_choice choice);
+/* Packed weights of one choice serve the other. */
+bool gn_conv_fwd_packs_alike(const gn_conv *p, gn_conv_choice a, gn_conv_choice b);
+/* Multiplications that the algorithm needs, as a part of those of the direct sum: 1, 4/9, 1/4. */
+double gn_conv_choice_work(gn_conv_choice choice);
+/* "direct p2 t8", "winograd4 t28", "few": name and back.  parse: false for anything else. */
+#define GN_CONV_CHOICE_NAME_BYTES 32
+void gn_conv_choice_name(gn_conv_choice choice, char dst[GN_CONV_CHOICE_NAME_BYTES]);
+bool gn_conv_choice_parse(const char *name, gn_conv_choice *choice_out);
+
+/* Bytes of packed weights (bias included), and packing; they follow p->choice.  w: [K,C/groups,R,S]; bias: [K] or NULL (zeros); scale: [K] or NULL, each
  * filter multiplied by scale[k] while packing (folded BatchNormalization). */
 size_t gn_conv_pack_bytes(const gn_conv *p);
 /* Packs panels panel_begin..panel_end-1 (so that threads can share the work); gn_conv_pack_panels: how many there are. */

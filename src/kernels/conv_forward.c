@@ -5,9 +5,14 @@
 #include "kernels/conv_plan.h"
 #include "kernels/conv_winograd.h"
 
+static bool is_few(const gn_conv *p)
+{
+    return p->choice.algorithm == GN_CONV_FEW || (p->choice.algorithm == GN_CONV_MODEL && gn_conv_few_fits(p));
+}
+
 int gn_conv_fwd_tasks(const gn_conv *p)
 {
-    if (gn_conv_few_fits(p))
+    if (is_few(p))
         return gn_conv_few_tasks(p);
     gn_wino w;
     if (gn_wino_forward(p, &w))
@@ -19,7 +24,7 @@ int gn_conv_fwd_tasks(const gn_conv *p)
 
 size_t gn_conv_fwd_scratch_bytes(const gn_conv *p)
 {
-    if (gn_conv_few_fits(p))
+    if (is_few(p))
         return gn_conv_few_scratch_bytes(p);
     gn_wino w;
     if (gn_wino_forward(p, &w))
@@ -31,7 +36,7 @@ size_t gn_conv_fwd_scratch_bytes(const gn_conv *p)
 
 void gn_conv_fwd_task(const gn_conv_fwd *call, int task, void *scratch)
 {
-    if (gn_conv_few_fits(&call->p)) {
+    if (is_few(&call->p)) {
         gn_conv_few_task(call, false, task, scratch);
         return;
     }
@@ -54,6 +59,6 @@ bool gn_conv_fwd_takes_plain(const gn_conv *p)
 
 void gn_conv_fwd_plain_task(const gn_conv_fwd *call, int task, void *scratch)
 {
-    GN_ASSERT(gn_conv_few_fits(&call->p));
+    GN_ASSERT(is_few(&call->p));
     gn_conv_few_task(call, true, task, scratch);
 }

@@ -56,14 +56,23 @@ static void choose_blocks(gn_conv_taps *t)
     }
 }
 
-static void finish(gn_conv_taps *t)
+static void finish(gn_conv_taps *t, gn_conv_choice choice)
 {
     t->kernels = gn_igemm_current();
     t->taps = t->R * t->S;
     t->nr = 2 * t->kernels->vec;
     t->panels = (t->nc + t->nr - 1) / t->nr;
     t->bypass = (double)sizeof(float) * t->N * t->dst_h * t->dst_w * t->dst_c > GN_CONV_CACHED_BYTES;
-    choose_blocks(t);
+    if (choice.panels > 0 && choice.pixels > 0) {
+        t->panel_blocks = choice.panels;
+        t->pixel_blocks = choice.pixels;
+    } else
+        choose_blocks(t);
+}
+
+int gn_conv_taps_tiles(const gn_conv_taps *t)
+{
+    return (int)((class_pixels(t) + t->kernels->mr - 1) / t->kernels->mr);
 }
 
 void gn_conv_taps_forward(const gn_conv *p, gn_conv_taps *t)
@@ -91,7 +100,7 @@ void gn_conv_taps_forward(const gn_conv *p, gn_conv_taps *t)
                         .pad_left = p->pad_left,
                         .dil_h = p->dil_h,
                         .dil_w = p->dil_w};
-    finish(t);
+    finish(t, p->choice);
 }
 
 void gn_conv_taps_backward(const gn_conv *p, gn_conv_taps *t)
@@ -120,7 +129,7 @@ void gn_conv_taps_backward(const gn_conv *p, gn_conv_taps *t)
                         .dil_h = p->dil_h,
                         .dil_w = p->dil_w,
                         .is_backward = true};
-    finish(t);
+    finish(t, (gn_conv_choice){0});
 }
 
 /* Smallest h >= 0 for which h + pad - r*dil is a multiple of the stride. */

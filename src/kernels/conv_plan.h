@@ -34,6 +34,8 @@ void gn_conv_taps_forward(const gn_conv *p, gn_conv_taps *t);
 void gn_conv_taps_backward(const gn_conv *p, gn_conv_taps *t);
 
 int gn_conv_taps_tasks(const gn_conv_taps *t);
+/* Tiles of pixels per class. */
+int gn_conv_taps_tiles(const gn_conv_taps *t);
 size_t gn_conv_taps_scratch_bytes(const gn_conv_taps *t);
 size_t gn_conv_taps_pack_bytes(const gn_conv_taps *t);
 

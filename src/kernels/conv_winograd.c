@@ -69,17 +69,9 @@ static void cut_tiles(gn_wino *w, int m)
     w->tiles = (int64_t)w->N * w->tiles_h * w->tiles_w;
 }
 
-static bool finish(gn_wino *w)
+/* per_task: tiles, 0: the model decides. */
+static void cut_tasks(gn_wino *w, int per_task)
 {
-    w->kernels = gn_igemm_current();
-    w->table = table();
-    if (!w->table || w->C < CHANNELS_LEAST || w->K < CHANNELS_LEAST)
-        return false;
-    gn_wino large = *w;
-    cut_tiles(w, 2);
-    cut_tiles(&large, 4);
-    if (cost(&large, large.tiles) < cost(w, w->tiles))
-        *w = large;
     const int mr = w->kernels->mr;
     w->nr = 2 * w->kernels->vec;
     w->panels = (w->K + w->nr - 1) / w->nr;
@@ -87,14 +79,38 @@ static bool finish(gn_wino *w)
     const int64_t rows = (w->tiles + TASKS_WANTED * mr - 1) / (TASKS_WANTED * mr);
     int most = TASK_BYTES / (4 * w->places * (w->C + w->K)) / mr;
     most = most < 1 ? 1 : most > TASK_ROWS ? TASK_ROWS : most;
-    w->per_task = mr * (rows < most ? (int)rows : most);
-    return cost(w, w->tiles) < GAIN_WANTED * direct_cost(w);
+    w->per_task = per_task > 0 ? per_task : mr * (rows < most ? (int)rows : most);
+}
+
+/* False: the direct sum is better, or has been chosen. */
+static bool finish(gn_wino *w, gn_conv_choice choice)
+{
+    if (choice.algorithm != GN_CONV_MODEL && choice.algorithm != GN_CONV_WINOGRAD2 &&
+        choice.algorithm != GN_CONV_WINOGRAD4)
+        return false;
+    w->kernels = gn_igemm_current();
+    w->table = table();
+    if (!w->table || w->C < CHANNELS_LEAST || w->K < CHANNELS_LEAST)
+        return false;
+    gn_wino large = *w;
+    cut_tiles(w, 2);
+    cut_tiles(&large, 4);
+    const bool is_free = choice.algorithm == GN_CONV_MODEL;
+    if (is_free ? cost(&large, large.tiles) < cost(w, w->tiles) : choice.algorithm == GN_CONV_WINOGRAD4)
+        *w = large;
+    cut_tasks(w, choice.pixels);
+    return !is_free || cost(w, w->tiles) < GAIN_WANTED * direct_cost(w);
 }
 
 static bool is_plain_3x3(const gn_conv *p)
 {
     return p->R == 3 && p->S == 3 && p->stride_h == 1 && p->stride_w == 1 && p->dil_h == 1 && p->dil_w == 1 &&
            p->groups == 1;
+}
+
+bool gn_wino_possible(const gn_conv *p)
+{
+    return is_plain_3x3(p) && table() && p->C >= CHANNELS_LEAST && p->K >= CHANNELS_LEAST;
 }
 
 bool gn_wino_forward(const gn_conv *p, gn_wino *w)
@@ -106,7 +122,7 @@ bool gn_wino_forward(const gn_conv *p, gn_wino *w)
     w->dst_pixel = gn_conv_dst_stride(p);
     w->pad_top = p->pad_top;
     w->pad_left = p->pad_left;
-    return finish(w);
+    return finish(w, p->choice);
 }
 
 bool gn_wino_backward(const gn_conv *p, gn_wino *w)
@@ -119,7 +135,7 @@ bool gn_wino_backward(const gn_conv *p, gn_wino *w)
     w->pad_top = 2 - p->pad_top;
     w->pad_left = 2 - p->pad_left;
     w->is_backward = true;
-    return finish(w);
+    return finish(w, (gn_conv_choice){0});
 }
 
 /* ---- filters: bias in whole vectors, then for every place the panels: C rows of ldb floats ---- */

@@ -52,7 +52,11 @@ typedef struct gn_wino {
     int per_task;            /* tiles */
 } gn_wino;
 
-/* False: this shape is better served, or can only be served, directly. */
+/* Tiles of one task, at most: its scratch is kept small. */
+#define GN_WINO_TASK_TILES_MAX 128
+/* These sizes can be served at this CPU level. */
+bool gn_wino_possible(const gn_conv *p);
+/* False: this shape is better served, or can only be served, directly; or p->choice says so. */
 bool gn_wino_forward(const gn_conv *p, gn_wino *w);
 bool gn_wino_backward(const gn_conv *p, gn_wino *w);
 

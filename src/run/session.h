@@ -69,6 +69,38 @@ gn_status gn_session_prepare(gn_session *session, int n, gn_error *err);
 const gn_plan *gn_session_plan(const gn_session *session, const gn_graph **graph_out);
 /* Nanoseconds per step of that plan in one more run of the same input; step_ns: gn_session_plan's n_steps entries. */
 gn_status gn_session_run_timed(gn_session *session, int64_t *step_ns, gn_error *err);
+/* What a step of that plan is, for those who look at single layers.  The kinds are those by which kernels differ. */
+typedef enum gn_step_kind {
+    GN_STEP_POINTWISE = 0, /* convolution by 1x1 filters */
+    GN_STEP_FIRST,         /* at most four input channels */
+    GN_STEP_DENSE_3X3,
+    GN_STEP_STRIDED, /* dense, larger than 1x1, with a stride */
+    GN_STEP_DENSE,   /* other dense filters */
+    GN_STEP_GROUPED,
+    GN_STEP_DEPTHWISE,
+    GN_STEP_LINEAR, /* matrix product */
+    GN_STEP_OTHER,
+    GN_STEP_KINDS
+} gn_step_kind;
+const char *gn_step_kind_name(gn_step_kind kind); /* "1x1", "first", "3x3", ... */
+
+typedef struct gn_step_info {
+    const char *name, *op; /* of the node, valid as long as the plan */
+    gn_step_kind kind;
+    char shape[64];       /* "64x56x56 -> 128x28x28 3x3/2" of a convolution, sizes of the result of others */
+    int64_t macs;         /* multiply-adds by the operator's definition */
+    int64_t weight_bytes; /* of operands that are the same in each run */
+    int64_t data_bytes;   /* of the other operands and of results */
+    gn_step_kernel kernel;
+} gn_step_info;
+/* Step 0 .. gn_session_plan's n_steps-1. */
+void gn_session_step(const gn_session *session, int step, gn_step_info *info_out);
+/* The kernels worth measuring for a step, the cost model's first; 0: there is no choice. */
+int gn_session_step_choices(const gn_session *session, int step, gn_step_kernel *choices, int max);
+/* Fixes the kernel of a step of that plan by its name, before gn_session_release_weights.  GN_EINVAL: there is none such; GN_ENOMEM. */
+gn_status gn_session_choose(gn_session *session, int step, const char *kernel, gn_error *err);
+/* What the device can do at most with the session's threads, measured within a fraction of a second.  GN_ENOMEM. */
+gn_status gn_session_peak(gn_session *session, gn_device_peak *peak_out, gn_error *err);
 /* Frees the weights that no plan made so far reads any more because it holds them packed; only batch sizes
  * prepared before can be run from then on (others: GN_EINVAL). */
 void gn_session_release_weights(gn_session *session);

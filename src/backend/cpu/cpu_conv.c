@@ -120,6 +120,8 @@ static gn_status prepare_forward(gn_exec *exec, gn_cpu_step *step, gn_error *err
     const gn_conv *p = &step->p.conv;
     step->is_depthwise = is_depthwise(p);
     step->src_is_plain = !step->is_depthwise && reads_plain(exec, node->in[0]) && gn_conv_fwd_takes_plain(p);
+    if (!step->is_depthwise)
+        step->p.conv.choice = gn_conv_fwd_chosen(p);
     step->thread_bytes = step->is_depthwise ? 0 : gn_conv_fwd_scratch_bytes(p);
     step->packs_each_run = forward_packs_each_run(exec->graph, node);
     if (step->packs_each_run)
@@ -130,6 +132,43 @@ static gn_status prepare_forward(gn_exec *exec, gn_cpu_step *step, gn_error *err
         return gn_fail(err, GN_ENOMEM, "node %s: out of memory for packed weights (%zu bytes)", node->name,
                        step->packed_bytes);
     pack(exec, p, gn_cpu_in(exec, step, 1), gn_cpu_in(exec, step, 2), gn_cpu_in(exec, step, 4), step->packed, false);
+    return GN_OK;
+}
+
+static void forward_kernel(const gn_cpu_step *step, gn_step_kernel *kernel_out)
+{
+    if (step->is_depthwise)
+        *kernel_out = (gn_step_kernel){"depthwise", 1};
+    else
+        gn_cpu_conv_kernel(step, kernel_out);
+}
+
+static int forward_choices(const gn_cpu_step *step, gn_step_kernel *choices, int max)
+{
+    return step->is_depthwise || step->packs_each_run ? 0 : gn_cpu_conv_choices(step, choices, max);
+}
+
+/* Weights in another order are packed beside the old ones, which go when all is well. */
+static gn_status choose_forward(gn_exec *exec, gn_cpu_step *step, const char *name, gn_error *err)
+{
+    gn_conv p = step->p.conv;
+    if (step->is_depthwise || step->packs_each_run)
+        return gn_fail(err, GN_EINVAL, "node %s has no kernels to choose from, '%s' was wanted", step->node->name,
+                       name);
+    GN_TRY(gn_cpu_conv_check_choice(step, name, &p.choice, err));
+    if (!gn_conv_fwd_packs_alike(&p, p.choice, step->p.conv.choice)) {
+        const size_t bytes = forward_pack_bytes(&p);
+        void *packed = gn_alloc(bytes);
+        if (!packed)
+            return gn_fail(err, GN_ENOMEM, "node %s: out of memory for packed weights (%zu bytes)", step->node->name,
+                           bytes);
+        pack(exec, &p, gn_cpu_in(exec, step, 1), gn_cpu_in(exec, step, 2), gn_cpu_in(exec, step, 4), packed, false);
+        gn_free(step->packed);
+        step->packed = packed;
+        step->packed_bytes = bytes;
+    }
+    step->p.conv = p;
+    step->thread_bytes = gn_conv_fwd_scratch_bytes(&p);
     return GN_OK;
 }
 
@@ -327,13 +366,19 @@ static const gn_cpu_op conv_op = {.domain = "",
                                   .prepare = prepare_forward,
                                   .run = run_forward,
                                   .takes_plain = forward_takes_plain,
-                                  .takes = takes_pictures};
+                                  .takes = takes_pictures,
+                                  .kernel = forward_kernel,
+                                  .choices = forward_choices,
+                                  .choose = choose_forward};
 static const gn_cpu_op fused_op = {.domain = "gannet",
                                    .name = "FusedConv",
                                    .step_scratch = forward_scratch,
                                    .prepare = prepare_forward,
                                    .run = run_forward,
-                                   .takes_plain = forward_takes_plain};
+                                   .takes_plain = forward_takes_plain,
+                                   .kernel = forward_kernel,
+                                   .choices = forward_choices,
+                                   .choose = choose_forward};
 static const gn_cpu_op data_op = {
     .domain = "gannet", .name = "ConvGradData", .step_scratch = data_scratch, .prepare = prepare_data, .run = run_data};
 static const gn_cpu_op weight_op = {.domain = "gannet",

@@ -1,6 +1,7 @@
 /* The CPU backend: opens devices, compiles graphs into prepared steps, and runs them.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "backend/cpu/cpu_internal.h"
@@ -167,7 +168,7 @@ const gn_cpu_op *gn_cpu_op_named(const char *domain, const char *name)
         gn_cpu_elementwise_ops, gn_cpu_move_ops,      gn_cpu_map_ops,      gn_cpu_broadcast_ops,
         gn_cpu_reduce_ops,      gn_cpu_optimizer_ops, gn_cpu_strided_ops,  gn_cpu_resize_ops,
         gn_cpu_transposed_ops,  gn_cpu_select_ops,    gn_cpu_quantize_ops, gn_cpu_instance_ops,
-        gn_cpu_detect_ops,      gn_cpu_detection_ops};
+        gn_cpu_detect_ops,      gn_cpu_detection_ops, gn_cpu_dropout_ops};
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
         for (const gn_cpu_op *const *op = lists[l]; *op; op++)
             if (strcmp((*op)->name, name) == 0 && strcmp((*op)->domain, domain) == 0)
@@ -462,6 +463,38 @@ static bool reads_data(const gn_exec *exec, int value)
     return false;
 }
 
+/* ---- kernels of steps ---- */
+
+static void kernel(const gn_exec *exec, int i, gn_step_kernel *kernel_out)
+{
+    const gn_cpu_step *step = &exec->steps[i];
+    *kernel_out = (gn_step_kernel){.work = 1};
+    if (step->op == &gn_cpu_reference_op)
+        snprintf(kernel_out->name, sizeof kernel_out->name, "reference");
+    else if (step->op->kernel)
+        step->op->kernel(step, kernel_out);
+}
+
+static int choices(const gn_exec *exec, int i, gn_step_kernel *list, int max)
+{
+    const gn_cpu_step *step = &exec->steps[i];
+    return step->op->choices ? step->op->choices(step, list, max) : 0;
+}
+
+static gn_status choose(gn_exec *exec, int i, const char *name, gn_error *err)
+{
+    gn_cpu_step *step = &exec->steps[i];
+    gn_device *device = exec->device;
+    if (!step->op->choose)
+        return gn_fail(err, GN_EINVAL, "node %s (%s) has no kernels to choose from, '%s' was wanted", step->node->name,
+                       step->node->op->name, name);
+    GN_TRY(step->op->choose(exec, step, name, err));
+    const size_t bytes = (step->thread_bytes + GN_ALIGN_BYTES - 1) / GN_ALIGN_BYTES * GN_ALIGN_BYTES;
+    if (enlarge(&device->scratch, &device->scratch_bytes, bytes, (size_t)device->n_threads) != GN_OK)
+        return gn_fail(err, GN_ENOMEM, "node %s: out of memory for kernel %s", step->node->name, name);
+    return GN_OK;
+}
+
 const gn_backend gn_backend_cpu = {
     .name = "cpu",
     .open = open_device,
@@ -476,4 +509,8 @@ const gn_backend gn_backend_cpu = {
     .memory_bytes = memory_bytes,
     .run_timed = run_timed,
     .reads_data = reads_data,
+    .kernel = kernel,
+    .choices = choices,
+    .choose = choose,
+    .peak = gn_cpu_measure_peak,
 };

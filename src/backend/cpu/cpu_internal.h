@@ -42,6 +42,10 @@ typedef struct gn_cpu_op {
     gn_cpu_types types;
     bool (*takes)(const gn_graph *graph,
                   const gn_node *node); /* false: the reference runs; NULL: every node of its types */
+    /* As in gn_backend; NULL: there is no choice, and nothing to tell. */
+    void (*kernel)(const gn_cpu_step *step, gn_step_kernel *kernel_out);
+    int (*choices)(const gn_cpu_step *step, gn_step_kernel *choices, int max);
+    gn_status (*choose)(gn_exec *exec, gn_cpu_step *step, const char *name, gn_error *err);
 } gn_cpu_op;
 
 struct gn_cpu_step {
@@ -59,6 +63,7 @@ struct gn_cpu_step {
     } p;
     gn_clamp clamp;
     bool is_depthwise, src_is_plain, packs_each_run;
+    int product; /* cpu_linear.c: which product of matrices */
 };
 
 struct gn_exec {
@@ -71,6 +76,13 @@ struct gn_exec {
     bool *changes;      /* per value: a STATE that this graph updates */
     gn_status status;   /* of the step that runs: what its reference said */
 };
+
+/* Choices of a step whose forward convolution is step->p.conv.  check: the choice of that name; GN_EINVAL when the sizes have none. */
+void gn_cpu_conv_kernel(const gn_cpu_step *step, gn_step_kernel *kernel_out);
+int gn_cpu_conv_choices(const gn_cpu_step *step, gn_step_kernel *choices, int max);
+gn_status gn_cpu_conv_check_choice(const gn_cpu_step *step, const char *name, gn_conv_choice *choice_out,
+                                   gn_error *err);
+gn_status gn_cpu_measure_peak(gn_device *device, gn_device_peak *peak_out, gn_error *err);
 
 /* Handler of an operator; the reference handler when there is no better one. */
 const gn_cpu_op *gn_cpu_op_find(const gn_graph *graph, const gn_node *node);
@@ -134,6 +146,7 @@ extern const gn_cpu_op *const gn_cpu_quantize_ops[];
 extern const gn_cpu_op *const gn_cpu_instance_ops[];
 extern const gn_cpu_op *const gn_cpu_detection_ops[];
 extern const gn_cpu_op *const gn_cpu_detect_ops[];
+extern const gn_cpu_op *const gn_cpu_dropout_ops[];
 extern const gn_cpu_op gn_cpu_reference_op;
 
 #endif

@@ -183,13 +183,22 @@ static gn_status pack_once(gn_exec *exec, gn_cpu_step *step, product kind)
     return GN_OK;
 }
 
+/* What is not a forward convolution has its kernels to itself. */
+static bool is_forward(const gn_cpu_step *step)
+{
+    return step->product == PRODUCT_ABT || step->product == PRODUCT_ABT_FEW;
+}
+
 static gn_status prepare(gn_exec *exec, gn_cpu_step *step, gn_error *err)
 {
     product kind = product_of(exec->graph, step->node);
     step->p.conv = sizes(exec->graph, step->node, kind);
     const gn_conv *p = &step->p.conv;
+    step->product = (int)kind;
     if (kind == PRODUCT_REFERENCE)
         return GN_OK;
+    if (is_forward(step))
+        step->p.conv.choice = gn_conv_fwd_chosen(p);
     step->thread_bytes = kind == PRODUCT_ABT || kind == PRODUCT_ABT_FEW ? gn_conv_fwd_scratch_bytes(p)
                          : kind == PRODUCT_AB                           ? gn_conv_bwd_data_scratch_bytes(p)
                                                                         : gn_conv_bwd_weight_scratch_bytes(p);
@@ -204,6 +213,36 @@ static gn_status prepare(gn_exec *exec, gn_cpu_step *step, gn_error *err)
         gn_fail(err, status, "node %s: out of memory for packed weights (%zu bytes)", step->node->name,
                 step->packed_bytes);
     return status;
+}
+
+static void linear_kernel(const gn_cpu_step *step, gn_step_kernel *kernel_out)
+{
+    if (is_forward(step))
+        gn_cpu_conv_kernel(step, kernel_out);
+    else if (step->product == PRODUCT_REFERENCE)
+        *kernel_out = (gn_step_kernel){"reference", 1};
+    else
+        *kernel_out = (gn_step_kernel){"product", 1};
+}
+
+static int linear_choices(const gn_cpu_step *step, gn_step_kernel *choices, int max)
+{
+    return is_forward(step) && step->packed ? gn_cpu_conv_choices(step, choices, max) : 0;
+}
+
+/* All choices of one pixel per row pack alike. */
+static gn_status choose_linear(gn_exec *exec, gn_cpu_step *step, const char *name, gn_error *err)
+{
+    gn_conv_choice choice = {0};
+    (void)exec;
+    if (!is_forward(step) || !step->packed)
+        return gn_fail(err, GN_EINVAL, "node %s has no kernels to choose from, '%s' was wanted", step->node->name,
+                       name);
+    GN_TRY(gn_cpu_conv_check_choice(step, name, &choice, err));
+    GN_ASSERT(gn_conv_fwd_packs_alike(&step->p.conv, choice, step->p.conv.choice));
+    step->p.conv.choice = choice;
+    step->thread_bytes = gn_conv_fwd_scratch_bytes(&step->p.conv);
+    return GN_OK;
 }
 
 static void forward_task(void *ctx, int task, int thread)
@@ -260,8 +299,8 @@ static void run_abt_few(gn_exec *exec, const gn_cpu_step *step)
     float *turned = (float *)(void *)(scratch + turned_offset(p));
     linear_job job = {.exec = exec, .p = p, .w = gn_cpu_in(exec, step, 0), .packed = scratch};
     gn_pool_run(exec->device->pool, gn_conv_pack_panels(p), pack_forward_task, &job);
-    job.forward =
-        (gn_conv_fwd){*p, gn_cpu_in(exec, step, 1), scratch, NULL, turned, {-INFINITY, INFINITY}, exec->device->zeros, {0}};
+    job.forward = (gn_conv_fwd){
+        *p, gn_cpu_in(exec, step, 1), scratch, NULL, turned, {-INFINITY, INFINITY}, exec->device->zeros, {0}};
     gn_pool_run(exec->device->pool, gn_conv_fwd_tasks(p), forward_task, &job);
     turn_job turn = {turned,     gn_cpu_in(exec, step, 2), gn_cpu_out(exec, step, 0), (size_t)p->K, (size_t)p->N,
                      step->clamp};
@@ -270,7 +309,7 @@ static void run_abt_few(gn_exec *exec, const gn_cpu_step *step)
 
 static void run(gn_exec *exec, const gn_cpu_step *step)
 {
-    product kind = product_of(exec->graph, step->node);
+    product kind = (product)step->product;
     const gn_conv *p = &step->p.conv;
     gn_pool *pool = exec->device->pool;
     const float *a = gn_cpu_in(exec, step, 0), *b = gn_cpu_in(exec, step, 1), *zeros = exec->device->zeros;
@@ -302,11 +341,29 @@ static void run(gn_exec *exec, const gn_cpu_step *step)
     }
 }
 
-static const gn_cpu_op gemm_op = {
-    .domain = "", .name = "Gemm", .step_scratch = scratch_bytes, .prepare = prepare, .run = run};
-static const gn_cpu_op matmul_op = {
-    .domain = "", .name = "MatMul", .step_scratch = scratch_bytes, .prepare = prepare, .run = run};
-static const gn_cpu_op linear_op = {
-    .domain = "gannet", .name = "Linear", .step_scratch = scratch_bytes, .prepare = prepare, .run = run};
+static const gn_cpu_op gemm_op = {.domain = "",
+                                  .name = "Gemm",
+                                  .step_scratch = scratch_bytes,
+                                  .prepare = prepare,
+                                  .run = run,
+                                  .kernel = linear_kernel,
+                                  .choices = linear_choices,
+                                  .choose = choose_linear};
+static const gn_cpu_op matmul_op = {.domain = "",
+                                    .name = "MatMul",
+                                    .step_scratch = scratch_bytes,
+                                    .prepare = prepare,
+                                    .run = run,
+                                    .kernel = linear_kernel,
+                                    .choices = linear_choices,
+                                    .choose = choose_linear};
+static const gn_cpu_op linear_op = {.domain = "gannet",
+                                    .name = "Linear",
+                                    .step_scratch = scratch_bytes,
+                                    .prepare = prepare,
+                                    .run = run,
+                                    .kernel = linear_kernel,
+                                    .choices = linear_choices,
+                                    .choose = choose_linear};
 
 const gn_cpu_op *const gn_cpu_linear_ops[] = {&gemm_op, &matmul_op, &linear_op, NULL};
