@@ -1,4 +1,5 @@
 /* The planner: who shares whose memory, when each buffer is live, and where it lies in the arena.
+ * Members of a Concat and parts of a Split lie inside the whole (plan_slices.c).
  * Offsets are given one buffer after the other, each at the lowest place that is free throughout its life; of several orders (largest
  * first, ...) the best is kept (Pisarchyk and Lee 2020, "Efficient memory management for deep neural net inference").
  * SPDX-License-Identifier: Apache-2.0 */
@@ -9,6 +10,7 @@
 
 #include "graph/graph_internal.h"
 #include "graph/layout.h"
+#include "graph/plan_slices.h"
 
 typedef struct planner {
     gn_graph *graph;
@@ -138,6 +140,8 @@ static bool can_overwrite(const planner *p, const gn_node *node, int k, int step
     const gn_value *in_value = p->graph->values[node->in[k]], *out_value = p->graph->values[node->out[0]];
     if (root->place != GN_PLACE_ARENA || root->last != step || root->bytes != out->bytes)
         return false;
+    if (p->plan->values[node->in[k]].is_slice)
+        return false;
     if (in_value->dtype != out_value->dtype || !gn_shape_equal(&in_value->shape, &out_value->shape) ||
         p->plan->values[node->in[k]].layout != out->layout)
         return false;
@@ -171,9 +175,20 @@ static void share_views(planner *p)
             }
         }
     }
-    for (size_t v = 0; v < p->graph->n_values; v++)
+}
+
+static void find_lives(planner *p)
+{
+    for (size_t v = 0; v < p->graph->n_values; v++) {
+        const gn_plan_value *pv = &p->plan->values[v];
+        if (pv->is_slice) { /* the first part that is made begins the life of the whole */
+            gn_plan_value *root = &p->plan->values[root_of(p->plan, (int)v)];
+            root->first = pv->first < root->first ? pv->first : root->first;
+            live_until(p, (int)v, pv->last);
+        }
         if (p->last_use[v] >= 0)
             live_until(p, (int)v, p->last_use[v]);
+    }
 }
 
 static void share_in_place(planner *p)
@@ -183,7 +198,7 @@ static void share_in_place(planner *p)
         if (node->op->inplace_in == 0 || node->n_out == 0 || node->out[0] < 0 || node->op->is_view)
             continue;
         gn_plan_value *out = &p->plan->values[node->out[0]];
-        if (out->place != GN_PLACE_ARENA)
+        if (out->place != GN_PLACE_ARENA || out->of >= 0)
             continue;
         for (int k = 0; k < node->n_in; k++) {
             if (!can_overwrite(p, node, k, (int)i))
@@ -349,7 +364,7 @@ static gn_status give_offsets(planner *p)
         for (int v = 0; v < p->plan->n_values; v++) { /* sharers show where they lie, too */
             gn_plan_value *pv = &p->plan->values[v];
             if (pv->of >= 0 && pv->place == GN_PLACE_ARENA)
-                pv->offset = p->plan->values[root_of(p->plan, v)].offset;
+                pv->offset = p->plan->values[root_of(p->plan, v)].offset + pv->shift;
         }
     }
     gn_free(list);
@@ -392,6 +407,11 @@ gn_status gn_plan_create(gn_graph *graph, const gn_plan_target *target, gn_plan 
         count_last_uses(&p);
         place_sources(&p);
         share_views(&p);
+        if (target && target->takes_slice)
+            status = gn_plan_share_slices(graph, target, p.plan);
+    }
+    if (status == GN_OK) {
+        find_lives(&p);
         share_in_place(&p);
         status = give_offsets(&p);
     }
@@ -424,6 +444,8 @@ static void describe_value(const gn_plan *plan, const gn_graph *graph, int value
     switch (pv->place) {
     case GN_PLACE_ARENA:
         gn_text_printf(text, " @%zu+%zu", pv->offset, pv->bytes);
+        if (pv->stride > 0)
+            gn_text_printf(text, "/%d", pv->stride);
         break;
     case GN_PLACE_INPUT:
         gn_text_add(text, " @input");

@@ -12,6 +12,9 @@ typedef struct gn_plan_target {
     /* May this op take input i in plain layout although its rule says NHWC (e.g. the first convolution)? */
     bool (*takes_plain)(void *ctx, const gn_graph *graph, const gn_node *node, int i);
     void *ctx;
+    /* Can this op read input i (write output i) where its channels are a slice of every pixel of a larger N,H,W,C picture?  NULL: nobody
+     * can, and Concat and Split copy. */
+    bool (*takes_slice)(void *ctx, const gn_graph *graph, const gn_node *node, int i, bool is_output);
 } gn_plan_target;
 
 typedef enum gn_place {
@@ -26,8 +29,11 @@ typedef struct gn_plan_value {
     gn_place place;
     gn_layout layout;
     size_t offset, bytes;
-    int of;          /* value whose memory this one shares (views, in-place, state updates), or -1 */
+    int of;          /* value whose memory this one shares (views, slices, in-place, state updates), or -1 */
     int first, last; /* steps between which it is live; -1 when never */
+    bool is_slice;   /* some of the channels of `of`, as a member of a Concat or a part of a Split */
+    size_t shift;    /* of a slice: bytes from the beginning of the picture that holds it */
+    int stride;      /* of a slice: elements from a pixel to the next; 0: dense */
 } gn_plan_value;
 
 typedef struct gn_plan_step {

@@ -171,7 +171,7 @@ static size_t some_scratch(void *ctx, const gn_graph *graph, const gn_node *node
 
 static gn_plan *plan_of(gn_graph *graph)
 {
-    const gn_plan_target target = {some_scratch, NULL, NULL};
+    const gn_plan_target target = {some_scratch, NULL, NULL, NULL};
     gn_plan *plan = NULL;
     gn_error err = {0};
     if (gn_plan_create(graph, &target, &plan, &err) != GN_OK)
@@ -237,7 +237,7 @@ static void random_graphs_are_sound(void **state)
         gn_graph *graph = random_graph(seed);
         gn_error err = {0};
         gn_plan *plan = NULL;
-        const gn_plan_target target = {some_scratch, NULL, NULL};
+        const gn_plan_target target = {some_scratch, NULL, NULL, NULL};
         gn_status status = gn_plan_create(graph, &target, &plan, &err);
         if (status == GN_EFORMAT) /* a reader of the old state that needs the new one: there is no such order */
             assert_non_null(strstr(err.message, "cycle"));

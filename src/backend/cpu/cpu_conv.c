@@ -118,6 +118,8 @@ static gn_status prepare_forward(gn_exec *exec, gn_cpu_step *step, gn_error *err
     const gn_node *node = step->node;
     step->p.conv = forward_sizes(exec->graph, node);
     const gn_conv *p = &step->p.conv;
+    step->p.conv.src_stride = gn_cpu_stride(exec, node->in[0]);
+    step->p.conv.dst_stride = gn_cpu_stride(exec, node->out[0]);
     step->is_depthwise = is_depthwise(p);
     step->src_is_plain = !step->is_depthwise && reads_plain(exec, node->in[0]) && gn_conv_fwd_takes_plain(p);
     if (!step->is_depthwise)
@@ -196,6 +198,18 @@ static void depthwise_task(void *ctx, int task, int thread)
     gn_dw_fwd_task(&((const forward_job *)ctx)->depthwise, task);
 }
 
+/* Kernels find the residual as far apart as the result: where it lies otherwise, it is copied into the result first. */
+static const float *near_residual(const gn_exec *exec, const gn_cpu_step *step, const float *residual, float *dst)
+{
+    const gn_conv *p = &step->p.conv;
+    const int stride = residual ? gn_cpu_stride(exec, step->node->in[3]) : p->dst_stride;
+    if (stride == p->dst_stride)
+        return residual;
+    gn_cpu_copy_rows(exec, residual, (size_t)(stride > 0 ? stride : p->K), dst, (size_t)gn_conv_dst_stride(p),
+                     (size_t)p->K, (size_t)p->N * (size_t)p->P * (size_t)p->Q);
+    return dst;
+}
+
 static void run_forward(gn_exec *exec, const gn_cpu_step *step)
 {
     const gn_conv *p = &step->p.conv;
@@ -206,6 +220,7 @@ static void run_forward(gn_exec *exec, const gn_cpu_step *step)
     }
     const float *src = gn_cpu_in(exec, step, 0), *residual = gn_cpu_in(exec, step, 3);
     float *dst = gn_cpu_out(exec, step, 0);
+    residual = near_residual(exec, step, residual, dst);
     forward_job job = {.exec = exec};
     if (step->is_depthwise) {
         job.depthwise = (gn_dw_fwd){*p, src, packed, residual, dst, step->clamp, gn_op_curve(step->node)};
@@ -366,6 +381,8 @@ static const gn_cpu_op conv_op = {.domain = "",
                                   .prepare = prepare_forward,
                                   .run = run_forward,
                                   .takes_plain = forward_takes_plain,
+                                  .slices_in = 1u << 0,
+                                  .slices_out = 1u << 0,
                                   .takes = takes_pictures,
                                   .kernel = forward_kernel,
                                   .choices = forward_choices,
@@ -376,6 +393,8 @@ static const gn_cpu_op fused_op = {.domain = "gannet",
                                    .prepare = prepare_forward,
                                    .run = run_forward,
                                    .takes_plain = forward_takes_plain,
+                                   .slices_in = 1u << 0 | 1u << 3,
+                                   .slices_out = 1u << 0,
                                    .kernel = forward_kernel,
                                    .choices = forward_choices,
                                    .choose = choose_forward};

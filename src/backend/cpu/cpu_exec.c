@@ -18,7 +18,7 @@ void *gn_cpu_ptr(const gn_exec *exec, int value)
     const gn_plan_value *pv = &exec->plan->values[root];
     switch (pv->place) {
     case GN_PLACE_ARENA:
-        return exec->device->arena + pv->offset;
+        return exec->device->arena + pv->offset + exec->plan->values[value].shift;
     case GN_PLACE_INPUT: {
         union {
             const void *from;
@@ -48,6 +48,11 @@ void *gn_cpu_out(const gn_exec *exec, const gn_cpu_step *step, int i)
 const gn_shape *gn_cpu_shape(const gn_exec *exec, int value)
 {
     return &gn_graph_value(exec->graph, value)->shape;
+}
+
+int gn_cpu_stride(const gn_exec *exec, int value)
+{
+    return value < 0 ? 0 : exec->plan->values[value].stride;
 }
 
 int64_t gn_cpu_elements(const gn_exec *exec, int value)
@@ -164,11 +169,10 @@ static bool takes_node(const gn_cpu_op *op, const gn_graph *graph, const gn_node
 const gn_cpu_op *gn_cpu_op_named(const char *domain, const char *name)
 {
     static const gn_cpu_op *const *const lists[] = {
-        gn_cpu_conv_ops,        gn_cpu_linear_ops,    gn_cpu_norm_ops,     gn_cpu_pool_ops,
-        gn_cpu_elementwise_ops, gn_cpu_move_ops,      gn_cpu_map_ops,      gn_cpu_broadcast_ops,
-        gn_cpu_reduce_ops,      gn_cpu_optimizer_ops, gn_cpu_strided_ops,  gn_cpu_resize_ops,
-        gn_cpu_transposed_ops,  gn_cpu_select_ops,    gn_cpu_quantize_ops, gn_cpu_instance_ops,
-        gn_cpu_detect_ops,      gn_cpu_detection_ops, gn_cpu_dropout_ops};
+        gn_cpu_conv_ops,     gn_cpu_linear_ops, gn_cpu_norm_ops,       gn_cpu_pool_ops,   gn_cpu_elementwise_ops,
+        gn_cpu_move_ops,     gn_cpu_map_ops,    gn_cpu_broadcast_ops,  gn_cpu_reduce_ops, gn_cpu_optimizer_ops,
+        gn_cpu_strided_ops,  gn_cpu_resize_ops, gn_cpu_transposed_ops, gn_cpu_select_ops, gn_cpu_quantize_ops,
+        gn_cpu_instance_ops, gn_cpu_detect_ops, gn_cpu_detection_ops,  gn_cpu_dropout_ops};
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
         for (const gn_cpu_op *const *op = lists[l]; *op; op++)
             if (strcmp((*op)->name, name) == 0 && strcmp((*op)->domain, domain) == 0)
@@ -261,6 +265,14 @@ static bool takes_plain(void *ctx, const gn_graph *graph, const gn_node *node, i
     (void)ctx;
     const gn_cpu_op *op = gn_cpu_op_find(graph, node);
     return op->takes_plain && op->takes_plain(graph, node, i);
+}
+
+static bool takes_slice(void *ctx, const gn_graph *graph, const gn_node *node, int i, bool is_output)
+{
+    (void)ctx;
+    const gn_cpu_op *op = gn_cpu_op_find(graph, node);
+    const uint32_t operands = is_output ? op->slices_out : op->slices_in;
+    return operands == GN_CPU_ALL_OPERANDS || (i < 32 && (operands >> i & 1u));
 }
 
 static void destroy_exec(gn_exec **exec)
@@ -358,7 +370,7 @@ static gn_status compile(gn_device *device, gn_graph *graph, gn_exec **exec_out,
         return gn_fail(err, GN_ENOMEM, "compiling a graph: out of memory");
     exec->device = device;
     exec->graph = graph;
-    const gn_plan_target target = {step_scratch_bytes, takes_plain, NULL};
+    const gn_plan_target target = {step_scratch_bytes, takes_plain, NULL, takes_slice};
     gn_status status = check_sizes(graph, err);
     if (status == GN_OK)
         status = gn_pass_lower(graph, err);

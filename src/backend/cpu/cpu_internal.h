@@ -30,6 +30,8 @@ typedef enum gn_cpu_types {
     GN_CPU_TYPES_ANY,
 } gn_cpu_types;
 
+#define GN_CPU_ALL_OPERANDS UINT32_MAX
+
 /* What a handler knows about a node before memory is planned. */
 typedef struct gn_cpu_op {
     const char *domain, *name;
@@ -39,6 +41,8 @@ typedef struct gn_cpu_op {
     gn_status (*prepare)(gn_exec *exec, gn_cpu_step *step, gn_error *err);
     void (*run)(gn_exec *exec, const gn_cpu_step *step);
     bool (*takes_plain)(const gn_graph *graph, const gn_node *node, int i); /* NULL: never */
+    /* Bit i: input (output) i may be a slice, see gn_cpu_stride. */
+    uint32_t slices_in, slices_out;
     gn_cpu_types types;
     bool (*takes)(const gn_graph *graph,
                   const gn_node *node); /* false: the reference runs; NULL: every node of its types */
@@ -96,6 +100,8 @@ void *gn_cpu_in(const gn_exec *exec, const gn_cpu_step *step, int i);
 void *gn_cpu_out(const gn_exec *exec, const gn_cpu_step *step, int i);
 const gn_shape *gn_cpu_shape(const gn_exec *exec, int value);
 int64_t gn_cpu_elements(const gn_exec *exec, int value);
+/* Of a value whose channels are a slice of a larger N,H,W,C picture: elements from a pixel to the next; 0: dense. */
+int gn_cpu_stride(const gn_exec *exec, int value);
 void *gn_cpu_step_scratch(const gn_exec *exec, const gn_cpu_step *step);
 void *gn_cpu_thread_scratch(const gn_exec *exec, int thread);
 /* Contents may differ from run to run of this graph: what it computes, inputs, and states that it updates.  For handlers that have no
@@ -122,6 +128,10 @@ typedef enum gn_cpu_binary {
     GN_CPU_POW
 } gn_cpu_binary;
 void gn_cpu_run_broadcast(gn_exec *exec, const gn_cpu_step *step, gn_cpu_binary op);
+
+/* Copies `rows` rows of `width` floats; strides: floats from a row to the next. */
+void gn_cpu_copy_rows(const gn_exec *exec, const float *src, size_t src_stride, float *dst, size_t dst_stride,
+                      size_t width, size_t rows);
 
 /* Runs fn over [0,n) in chunks of `chunk` elements. */
 typedef void (*gn_cpu_range_fn)(void *ctx, size_t begin, size_t end);

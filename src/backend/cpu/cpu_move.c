@@ -231,7 +231,23 @@ static void copy_rows(void *ctx, size_t begin, size_t end)
         memcpy(j->dst + r * j->dst_stride, j->src + r * j->src_stride, j->width);
 }
 
-/* Copies each part to or from its slice of the whole. */
+void gn_cpu_copy_rows(const gn_exec *exec, const float *src, size_t src_stride, float *dst, size_t dst_stride,
+                      size_t width, size_t rows)
+{
+    rows_job job = {(const unsigned char *)src, (unsigned char *)dst, src_stride * sizeof *src,
+                    dst_stride * sizeof *dst, width * sizeof *src};
+    if (width > 0)
+        gn_cpu_for_range(exec, rows, 65536 / job.width + 1, copy_rows, &job);
+}
+
+/* How the elements of `value` lie from one row to the next, in bytes, when a dense row has `width` bytes. */
+static size_t row_stride(const gn_exec *exec, int value, size_t width)
+{
+    const int stride = gn_cpu_stride(exec, value);
+    return stride > 0 ? (size_t)stride * sizeof(float) : width;
+}
+
+/* Copies each part to or from its slice of the whole, unless it lies there. */
 static void run_parts(gn_exec *exec, const gn_cpu_step *step, int whole, const int *parts, int n_parts, bool gather)
 {
     int axis = physical_axis(exec, step->node, whole);
@@ -239,17 +255,18 @@ static void run_parts(gn_exec *exec, const gn_cpu_step *step, int whole, const i
         exec->plan->values[whole].layout == GN_LAYOUT_NHWC; /* parts with one channel or pixel may say otherwise */
     gn_shape all = gn_cpu_permuted(exec, whole, is_nhwc);
     size_t elem = gn_dtype_bytes(gn_graph_value(exec->graph, whole)->dtype);
-    size_t rows = product_of(&all, 0, axis), stride = product_of(&all, axis, all.rank) * elem, at = 0;
+    size_t rows = product_of(&all, 0, axis), stride = row_stride(exec, whole, product_of(&all, axis, all.rank) * elem),
+           at = 0;
     unsigned char *whole_ptr = gn_cpu_ptr(exec, whole);
     for (int i = 0; i < n_parts; i++) {
         if (parts[i] < 0)
             continue;
         gn_shape part = gn_cpu_permuted(exec, parts[i], is_nhwc);
-        size_t width = product_of(&part, axis, part.rank) * elem;
+        size_t width = product_of(&part, axis, part.rank) * elem, part_stride = row_stride(exec, parts[i], width);
         unsigned char *part_ptr = gn_cpu_ptr(exec, parts[i]);
-        rows_job job = {gather ? part_ptr : whole_ptr + at, gather ? whole_ptr + at : part_ptr, gather ? width : stride,
-                        gather ? stride : width, width};
-        if (width > 0)
+        rows_job job = {gather ? part_ptr : whole_ptr + at, gather ? whole_ptr + at : part_ptr,
+                        gather ? part_stride : stride, gather ? stride : part_stride, width};
+        if (width > 0 && job.src != job.dst)
             gn_cpu_for_range(exec, rows, 65536 / width + 1, copy_rows, &job);
         at += width;
     }
@@ -378,8 +395,18 @@ static const gn_cpu_op first_op = {
 static const gn_cpu_op transpose_op = {
     .domain = "", .name = "Transpose", .run = run_transpose, .types = GN_CPU_TYPES_ANY};
 static const gn_cpu_op shuffle_op = {.domain = "gannet", .name = "ChannelShuffle", .run = run_shuffle};
-static const gn_cpu_op concat_op = {.domain = "", .name = "Concat", .run = run_concat, .types = GN_CPU_TYPES_ALIKE};
-static const gn_cpu_op split_op = {.domain = "", .name = "Split", .run = run_split, .types = GN_CPU_TYPES_ANY};
+static const gn_cpu_op concat_op = {.domain = "",
+                                    .name = "Concat",
+                                    .run = run_concat,
+                                    .types = GN_CPU_TYPES_ALIKE,
+                                    .slices_in = GN_CPU_ALL_OPERANDS,
+                                    .slices_out = 1u << 0};
+static const gn_cpu_op split_op = {.domain = "",
+                                   .name = "Split",
+                                   .run = run_split,
+                                   .types = GN_CPU_TYPES_ANY,
+                                   .slices_in = 1u << 0,
+                                   .slices_out = GN_CPU_ALL_OPERANDS};
 static const gn_cpu_op dropout_op = {
     .domain = "gannet", .name = "DropoutTrain", .run = run_dropout, .types = GN_CPU_TYPES_F32_FIRST};
 

@@ -129,14 +129,23 @@ static size_t fixed_scratch(const gn_graph *graph, const gn_node *node)
 typedef struct fixed_job {
     const float *x, *factor, *shift;
     float *y;
-    size_t C;
+    size_t C, stride; /* stride: of x, from a pixel to the next */
     gn_clamp clamp;
 } fixed_job;
 
 static void fixed_range(void *ctx, size_t begin, size_t end)
 {
     const fixed_job *j = ctx;
-    gn_f32_scale_shift_rows(j->x + begin * j->C, j->factor, j->shift, j->y + begin * j->C, end - begin, j->C, j->clamp);
+    const size_t together = j->stride == j->C ? end - begin : 1;
+    for (size_t row = begin; row < end; row += together)
+        gn_f32_scale_shift_rows(j->x + row * j->stride, j->factor, j->shift, j->y + row * j->C, together, j->C,
+                                j->clamp);
+}
+
+static size_t row_stride(const gn_exec *exec, const gn_cpu_step *step)
+{
+    const int stride = gn_cpu_stride(exec, step->node->in[0]);
+    return (size_t)(stride > 0 ? stride : step->p.bn.C);
 }
 
 /* X, scale, shift -> Y, where both are known beforehand. */
@@ -152,6 +161,7 @@ static void run_scale_shift(gn_exec *exec, const gn_cpu_step *step)
                      gn_cpu_in(exec, step, 2),
                      gn_cpu_out(exec, step, 0),
                      C,
+                     row_stride(exec, step),
                      step->clamp};
     gn_cpu_for_range(exec, (size_t)step->p.bn.rows, GN_CPU_CHUNK / C + 1, fixed_range, &job);
 }
@@ -171,7 +181,8 @@ static void run_fixed(gn_exec *exec, const gn_cpu_step *step)
         factor[c] = (float)f;
         shift[c] = (float)((double)b[c] - (double)mean[c] * f);
     }
-    fixed_job job = {gn_cpu_in(exec, step, 0), factor, shift, gn_cpu_out(exec, step, 0), C, step->clamp};
+    fixed_job job = {gn_cpu_in(exec, step, 0), factor,     shift, gn_cpu_out(exec, step, 0), C,
+                     row_stride(exec, step),   step->clamp};
     gn_cpu_for_range(exec, rows, GN_CPU_CHUNK / C + 1, fixed_range, &job);
 }
 
@@ -244,14 +255,18 @@ static void run_layer_grad(gn_exec *exec, const gn_cpu_step *step)
 static const gn_cpu_op layer_op = {.domain = "", .name = "LayerNormalization", .run = run_layer};
 static const gn_cpu_op layer_grad_op = {
     .domain = "gannet", .name = "LayerNormGrad", .step_scratch = layer_grad_scratch, .run = run_layer_grad};
-static const gn_cpu_op fixed_op = {
-    .domain = "", .name = "BatchNormalization", .step_scratch = fixed_scratch, .prepare = prepare, .run = run_fixed};
+static const gn_cpu_op fixed_op = {.domain = "",
+                                   .name = "BatchNormalization",
+                                   .step_scratch = fixed_scratch,
+                                   .prepare = prepare,
+                                   .run = run_fixed,
+                                   .slices_in = 1u << 0};
 static const gn_cpu_op train_op = {
     .domain = "gannet", .name = "BatchNormTrain", .step_scratch = scratch_bytes, .prepare = prepare, .run = run_train};
 static const gn_cpu_op grad_op = {
     .domain = "gannet", .name = "BatchNormGrad", .step_scratch = scratch_bytes, .prepare = prepare, .run = run_grad};
 static const gn_cpu_op scale_shift_op = {
-    .domain = "gannet", .name = "ScaleShift", .prepare = prepare, .run = run_scale_shift};
+    .domain = "gannet", .name = "ScaleShift", .prepare = prepare, .run = run_scale_shift, .slices_in = 1u << 0};
 
 const gn_cpu_op *const gn_cpu_norm_ops[] = {&layer_op, &layer_grad_op, &fixed_op, &scale_shift_op,
                                             &train_op, &grad_op,       NULL};

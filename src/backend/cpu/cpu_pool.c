@@ -37,6 +37,8 @@ static gn_status prepare_forward(gn_exec *exec, gn_cpu_step *step, gn_error *err
     (void)err;
     step->p.window =
         window_sizes(step->node, gn_cpu_shape(exec, step->node->in[0]), gn_cpu_shape(exec, step->node->out[0]));
+    step->p.window.src_stride = gn_cpu_stride(exec, step->node->in[0]);
+    step->p.window.dst_stride = gn_cpu_stride(exec, step->node->out[0]);
     return GN_OK;
 }
 
@@ -162,8 +164,13 @@ static bool takes_averages(const gn_graph *graph, const gn_node *node)
            !(g.count_include_pad && g.overhangs);
 }
 
-static const gn_cpu_op max_op = {
-    .domain = "", .name = "MaxPool", .prepare = prepare_forward, .run = run_max, .takes = wants_values_only};
+static const gn_cpu_op max_op = {.domain = "",
+                                 .name = "MaxPool",
+                                 .prepare = prepare_forward,
+                                 .run = run_max,
+                                 .takes = wants_values_only,
+                                 .slices_in = 1u << 0,
+                                 .slices_out = 1u << 0};
 static const gn_cpu_op max_train_op = {
     .domain = "gannet", .name = "MaxPoolTrain", .prepare = prepare_forward, .run = run_max};
 static const gn_cpu_op max_grad_op = {.domain = "gannet",
@@ -171,17 +178,30 @@ static const gn_cpu_op max_grad_op = {.domain = "gannet",
                                       .prepare = prepare_backward,
                                       .run = run_max_grad,
                                       .types = GN_CPU_TYPES_F32_FIRST};
-static const gn_cpu_op average_op = {
-    .domain = "", .name = "AveragePool", .prepare = prepare_forward, .run = run_average, .takes = takes_averages};
+static const gn_cpu_op average_op = {.domain = "",
+                                     .name = "AveragePool",
+                                     .prepare = prepare_forward,
+                                     .run = run_average,
+                                     .takes = takes_averages,
+                                     .slices_in = 1u << 0,
+                                     .slices_out = 1u << 0};
 static const gn_cpu_op average_grad_op = {.domain = "gannet",
                                           .name = "AveragePoolGrad",
                                           .prepare = prepare_backward,
                                           .run = run_average_grad,
                                           .takes = takes_averages};
-static const gn_cpu_op global_op = {
-    .domain = "", .name = "GlobalAveragePool", .prepare = prepare_forward, .run = run_adaptive};
-static const gn_cpu_op adaptive_op = {
-    .domain = "gannet", .name = "AdaptiveAveragePool", .prepare = prepare_forward, .run = run_adaptive};
+static const gn_cpu_op global_op = {.domain = "",
+                                    .name = "GlobalAveragePool",
+                                    .prepare = prepare_forward,
+                                    .run = run_adaptive,
+                                    .slices_in = 1u << 0,
+                                    .slices_out = 1u << 0};
+static const gn_cpu_op adaptive_op = {.domain = "gannet",
+                                      .name = "AdaptiveAveragePool",
+                                      .prepare = prepare_forward,
+                                      .run = run_adaptive,
+                                      .slices_in = 1u << 0,
+                                      .slices_out = 1u << 0};
 static const gn_cpu_op adaptive_grad_op = {
     .domain = "gannet", .name = "AdaptiveAveragePoolGrad", .prepare = prepare_backward, .run = run_adaptive_grad};
 

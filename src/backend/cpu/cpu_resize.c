@@ -133,6 +133,7 @@ typedef struct resize_job {
     const float *src;
     float *dst;
     int64_t H, W, P, Q, inner;
+    int64_t src_pixel, dst_pixel; /* elements from a pixel to the next */
 } resize_job;
 
 static void weighted(const float *src, float *dst, int64_t n, float weight, bool is_first)
@@ -161,7 +162,7 @@ static void one_pixel(const resize_job *j, const float *plane, float *dst, int64
         float weight[4];
         for (int i = 0; i < 4; i++) {
             const int32_t r = r0 + i / 2, c = c0 + i % 2;
-            src[i] = plane + ((int64_t)rows->index[r] * j->W + columns->index[c]) * j->inner;
+            src[i] = plane + ((int64_t)rows->index[r] * j->W + columns->index[c]) * j->src_pixel;
             weight[i] = rows->weight[r] * columns->weight[c];
         }
         four(src, weight, dst, j->inner);
@@ -171,7 +172,7 @@ static void one_pixel(const resize_job *j, const float *plane, float *dst, int64
         memset(dst, 0, (size_t)j->inner * sizeof *dst);
     for (int32_t r = r0; r < r1; r++)
         for (int32_t c = c0; c < c1; c++)
-            weighted(plane + ((int64_t)rows->index[r] * j->W + columns->index[c]) * j->inner, dst, j->inner,
+            weighted(plane + ((int64_t)rows->index[r] * j->W + columns->index[c]) * j->src_pixel, dst, j->inner,
                      rows->weight[r] * columns->weight[c], r == r0 && c == c0);
 }
 
@@ -180,10 +181,10 @@ static void resize_rows(void *ctx, size_t begin, size_t end)
     const resize_job *j = ctx;
     for (size_t row = begin; row < end; row++) {
         const int64_t outer = (int64_t)row / j->P, p = (int64_t)row % j->P;
-        const float *plane = j->src + outer * j->H * j->W * j->inner;
-        float *dst = j->dst + (int64_t)row * j->Q * j->inner;
+        const float *plane = j->src + outer * j->H * j->W * j->src_pixel;
+        float *dst = j->dst + (int64_t)row * j->Q * j->dst_pixel;
         for (int64_t q = 0; q < j->Q; q++)
-            one_pixel(j, plane, dst + q * j->inner, p, q);
+            one_pixel(j, plane, dst + q * j->dst_pixel, p, q);
     }
 }
 
@@ -201,6 +202,8 @@ static void run_resize(gn_exec *exec, const gn_cpu_step *step)
                       .P = y->dim[2],
                       .Q = y->dim[3],
                       .inner = is_nhwc ? x->dim[1] : 1};
+    job.src_pixel = gn_cpu_stride(exec, in) > 0 ? gn_cpu_stride(exec, in) : job.inner;
+    job.dst_pixel = gn_cpu_stride(exec, out) > 0 ? gn_cpu_stride(exec, out) : job.inner;
     const int64_t outer = x->dim[0] * (is_nhwc ? 1 : x->dim[1]);
     gn_cpu_for_range(exec, (size_t)(outer * job.P), GN_CPU_CHUNK / 2 / (size_t)(job.Q * job.inner) + 1, resize_rows,
                      &job);
@@ -211,7 +214,9 @@ static const gn_cpu_op resize_op = {.domain = "",
                                     .prepare = prepare_resize,
                                     .run = run_resize,
                                     .takes = resizes_pictures,
-                                    .types = GN_CPU_TYPES_ANY};
+                                    .types = GN_CPU_TYPES_ANY,
+                                    .slices_in = 1u << 0,
+                                    .slices_out = 1u << 0};
 static const gn_cpu_op resize_grad_op = {.domain = "gannet",
                                          .name = "ResizeGrad",
                                          .prepare = prepare_resize,
