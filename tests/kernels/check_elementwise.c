@@ -444,12 +444,6 @@ static void check_shuffle(gn_check *c, size_t rows, size_t groups, size_t n)
     }
 }
 
-/* Not fmax: gcc 12 for ARM breaks down over a loop of them. */
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
-}
-
 static void check_softmax(gn_check *c, size_t rows, size_t n, float range)
 {
     float *x = check_random(c, rows * n, -range, range);
@@ -458,7 +452,7 @@ static void check_softmax(gn_check *c, size_t rows, size_t n, float range)
     for (size_t r = 0; r < rows; r++) {
         double largest = -INFINITY, sum = 0;
         for (size_t i = r * n; i < (r + 1) * n; i++)
-            largest = larger(largest, (double)x[i]);
+            largest = fmax(largest, (double)x[i]);
         for (size_t i = r * n; i < (r + 1) * n; i++)
             sum += expected[i] = exp((double)x[i] - largest);
         for (size_t i = r * n; i < (r + 1) * n; i++)
@@ -486,7 +480,7 @@ static void check_softmax_columns(gn_check *c, size_t n, size_t columns, float r
     for (size_t k = 0; k < columns; k++) {
         double largest = -INFINITY, sum = 0;
         for (size_t i = 0; i < n; i++)
-            largest = larger(largest, (double)x[i * stride + k]);
+            largest = fmax(largest, (double)x[i * stride + k]);
         for (size_t i = 0; i < n; i++)
             sum += expected[i * columns + k] = exp((double)x[i * stride + k] - largest);
         for (size_t i = 0; i < n; i++)

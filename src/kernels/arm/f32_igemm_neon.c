@@ -86,12 +86,15 @@ GN_INLINE void load_b(const float *b, vf *bv, const int nv)
         bv[v] = vf_load(b + v * VEC);
 }
 
+/* sum += b * a[lane].  Of the intrinsic, gcc makes copies of a tile's sums. */
+#define LANE_FMA(sum, b, a, lane) __asm__("fmla %0.4s, %1.4s, %2.s[" #lane "]" : "+w"(sum) : "w"(b), "w"(a))
+
 /* acc[i][v] += av[i][lane] * bv[v] */
 #define LANE_STEP(acc, av, bv, lane)                                                                                                 \
     GN_UNROLL for (int i = 0; i < m; i++)                                                                                            \
     {                                                                                                                                \
         GN_UNROLL for (int v = 0; v < nv; v++)                                                                                       \
-            (acc)[i][v] = vfmaq_laneq_f32((acc)[i][v], (bv)[v], (av)[i], lane);                                                      \
+            LANE_FMA((acc)[i][v], (bv)[v], (av)[i], lane);                                                                           \
     }
 
 /* Four rows of B from b on, with the four k that av holds. */
@@ -153,6 +156,16 @@ GN_INLINE void rows_wide(const gn_igemm_tile *tile, const float *const *rows, in
         b += (kc - k) * ldb;
     }
     tile_store(tile, acc, m, nv, true);
+}
+
+/* A panel as wide as the tile, which nearly all are, has its rows at a distance that is known when the code is compiled. */
+GN_INLINE void rows_any(const gn_igemm_tile *tile, const float *const *rows, int taps, ptrdiff_t kc, const float *b, ptrdiff_t ldb,
+                        const int m, const int nv)
+{
+    if (ldb == nv * VEC)
+        rows_wide(tile, rows, taps, kc, b, nv * VEC, m, nv);
+    else
+        rows_wide(tile, rows, taps, kc, b, ldb, m, nv);
 }
 
 /* Few rows have too few sums to hide the latency of a multiply-add: each of four k has its own. */
@@ -239,11 +252,11 @@ GN_INLINE void outer_tile(const gn_igemm_tile *tile, const float *const *a_rows,
         load_b(b_rows[k] + b_off, bv, nv);
         GN_UNROLL for (int v = 0; v < nv; v++)
         {
-#define ROW(i, part)                                                                                                                 \
+#define ROW(i, part, lane)                                                                                                           \
     if (m > (i))                                                                                                                     \
-        acc[i][v] = vfmaq_laneq_f32(acc[i][v], bv[v], part, (i) % 4);
-            ROW(0, low) ROW(1, low) ROW(2, low) ROW(3, low)
-            ROW(4, high) ROW(5, high) ROW(6, high) ROW(7, high)
+        LANE_FMA(acc[i][v], bv[v], part, lane);
+            ROW(0, low, 0) ROW(1, low, 1) ROW(2, low, 2) ROW(3, low, 3)
+            ROW(4, high, 0) ROW(5, high, 1) ROW(6, high, 2) ROW(7, high, 3)
 #undef ROW
         }
     }
@@ -258,7 +271,7 @@ GN_INLINE void outer_tile(const gn_igemm_tile *tile, const float *const *a_rows,
         if (M <= NARROW_MAX)                                                                                                         \
             rows_narrow(tile, rows, taps, kc, b, ldb, M <= NARROW_MAX ? M : 1, NV);                                                  \
         else                                                                                                                         \
-            rows_wide(tile, rows, taps, kc, b, ldb, M, NV);                                                                          \
+            rows_any(tile, rows, taps, kc, b, ldb, M, NV);                                                                           \
     }                                                                                                                                \
     static void offsets_##M##x##NV(const gn_igemm_tile *tile, const float *const *rows, const int32_t *offsets, int kc,              \
                                    const float *b, int64_t ldb)                                                                      \
