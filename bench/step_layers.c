@@ -14,6 +14,7 @@
 #include "formats/onnx/onnx_format.h"
 #include "graph/autodiff.h"
 #include "graph/passes.h"
+#include "ops/dropout.h"
 #include "ops/ops.h"
 #include "ops/optimizer_rules.h"
 #include "zoo/zoo.h"
@@ -50,6 +51,8 @@ static gn_status load(const char *model, int px, gn_graph **graph_out, gn_error 
     options.classes = 80;
     if (strncmp(model, "yolo", 4) == 0 || strncmp(model, "retinanet", 9) == 0)
         options.head = "detect";
+    else
+        options.head = "classify";
     return gn_zoo_build(&options, graph_out, err);
 }
 
@@ -198,6 +201,10 @@ static gn_status measure(const step *s, int threads, int runs, bool each, gn_err
         images[i] = (float)((x = x * 1664525u + 1013904223u) >> 8) * 0x1p-24f;
     gn_backend_cpu.bind(exec, s->images, images);
     gn_backend_cpu.bind(exec, s->hyper, hyper);
+    const int rng = gn_graph_find_value(s->graph, GN_DROPOUT_RNG_INPUT); /* of networks with dropout */
+    const int64_t draw[2] = {1, 1};
+    if (rng >= 0)
+        gn_backend_cpu.bind(exec, rng, draw);
     const int n_steps = gn_backend_cpu.plan(exec)->n_steps;
     int64_t *ns = calloc((size_t)n_steps, sizeof *ns), *best = calloc((size_t)n_steps, sizeof *best);
     static double wall[MOST_RUNS], cpu[MOST_RUNS];
