@@ -103,6 +103,57 @@ static gn_status lower_shuffle(gn_lowering *l, int at)
     return gn_graph_error(l->graph, NULL);
 }
 
+/* ---- two halves joined, shuffled and split again ---- */
+
+static bool is_along_channels(const gn_node *node, int rank)
+{
+    const int64_t axis = gn_node_int(node, "axis", 0);
+    return axis == 1 || axis == 1 - rank;
+}
+
+/* The Split into two halves that alone reads `value`, or -1. */
+static int halving_behind(const gn_lowering *l, int value)
+{
+    const gn_shape *y = &l->graph->values[value]->shape;
+    const int user = gn_lower_user(l, value, "Split");
+    if (user < 0 || !is_along_channels(l->graph->nodes[user], y->rank) || y->dim[1] % 4 != 0)
+        return -1;
+    const gn_node *split = l->graph->nodes[user];
+    for (int i = 0; i < split->n_out; i++)
+        if (!gn_has_out(split, i) || l->graph->values[split->out[i]]->shape.dim[1] != y->dim[1] / 2)
+            return -1;
+    return split->n_out == 2 ? user : -1;
+}
+
+/* Concat of two alike, a shuffle by two groups, and the Split of the next module. */
+static gn_status lower_interleave(gn_lowering *l, int at)
+{
+    const gn_node *concat = l->graph->nodes[at];
+    const gn_shape *a = &l->graph->values[concat->in[0]]->shape;
+    const int user = (size_t)concat->out[0] < l->n_values ? gn_single_user(l->graph, l->uses, concat->out[0]) : -1;
+    if (concat->n_in != 2 || user < 0 || !is_along_channels(concat, a->rank) || a->rank != 4 ||
+        !gn_shape_equal(a, &l->graph->values[concat->in[1]]->shape) ||
+        l->graph->values[concat->in[0]]->dtype != GN_DTYPE_F32)
+        return GN_OK;
+    const gn_node *shuffle = l->graph->nodes[user];
+    if (strcmp(shuffle->op->name, "ChannelShuffle") != 0 || gn_node_int(shuffle, "groups", 1) != 2)
+        return GN_OK;
+    const int split = halving_behind(l, shuffle->out[0]);
+    if (split < 0) {
+        gn_lower_replace(l, user, "gannet", "Interleave", concat->in, 2, NULL, 0);
+        return gn_graph_error(l->graph, NULL);
+    }
+    const int node =
+        gn_graph_add_node(l->graph, "Interleave", "gannet", l->graph->nodes[split]->name, concat->in, 2, 2, NULL, 0);
+    if (node < 0)
+        return gn_graph_error(l->graph, NULL);
+    l->graph->order[node] = l->graph->order[split];
+    for (int i = 0; i < 2; i++)
+        gn_graph_take_place(l->graph, l->graph->nodes[split]->out[i], l->graph->nodes[node]->out[i]);
+    l->changed = true;
+    return GN_OK;
+}
+
 /* ---- normalisation with fixed statistics ---- */
 
 static gn_status add_factors(gn_lowering *l, const gn_node *bn, int *scale_out, int *shift_out)
@@ -315,7 +366,7 @@ gn_status gn_pass_lower(gn_graph *graph, gn_error *err)
                                   {"BatchNormalization", lower_normalization},
                                   {"Gemm", lower_product_operand},
                                   {"MatMul", lower_matmul}};
-    static const rule views[] = {{"Transpose", lower_transpose}};
+    static const rule views[] = {{"Transpose", lower_transpose}, {"Concat", lower_interleave}};
     GN_TRY(gn_pass_fold_shapes(graph, err));
     GN_TRY(apply_rules(graph, formulas, sizeof formulas / sizeof *formulas, err));
     GN_TRY(apply_rules(graph, memory, sizeof memory / sizeof *memory, err));

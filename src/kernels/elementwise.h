@@ -53,6 +53,9 @@ void gn_f32_chw_to_hwc(const float *src, float *dst, size_t C, size_t HW);
 void gn_f32_hwc_to_chw(const float *src, float *dst, size_t C, size_t HW);
 /* Rows of groups*n floats as [groups][n], transposed within each row: shuffle of channels that lie last. */
 void gn_f32_shuffle_rows(const float *src, float *dst, size_t rows, size_t groups, size_t n);
+/* Rows r of dst: a[0], b[0], a[1], b[1], ... a[n-1], b[n-1] from rows r of a and b; the strides are the floats from a row to the next. */
+void gn_f32_interleave_rows(const float *a, size_t a_stride, const float *b, size_t b_stride, float *dst,
+                            size_t dst_stride, size_t rows, size_t n);
 /* Numerically stable softmax of each row of n floats. */
 void gn_f32_softmax_rows(const float *src, float *dst, size_t rows, size_t n);
 /* The same down columns: element i of column c lies at i*stride + c, columns <= stride; dst lies alike. */

@@ -63,6 +63,27 @@ static const lower_case cases[] = {
         "node 'Reshape' '' 'a' ('x' 'to') -> ('s') {}\nnode 'Transpose' '' 't' ('s') -> ('u')" INTS "0 2 1 3}\n"
         "node 'Reshape' '' 'b' ('u' 'back') -> ('y') {}\noutput 'y'\n",
      "ChannelShuffle", "Transpose Reshape", NULL},
+    {"two halves in turns",
+     X4 "input 'z' f32 [2,12,5,3]\nconst 'to' s64 [5] = 2 2 12 5 3\nconst 'back' s64 [4] = 2 24 5 3\n"
+        "node 'AveragePool' '' 'p' ('x') -> ('n') {kernel_shape: ints 1 1}\n"
+        "node 'Concat' '' 'c' ('n' 'z') -> ('j') {axis: int 1}\n"
+        "node 'Reshape' '' 'a' ('j' 'to') -> ('s') {}\nnode 'Transpose' '' 't' ('s') -> ('u')" INTS "0 2 1 3 4}\n"
+        "node 'Reshape' '' 'b' ('u' 'back') -> ('y') {}\noutput 'y'\n",
+     "Interleave", "Concat", "x z"},
+    {"two halves in turns, split again",
+     X4 "input 'z' f32 [2,12,5,3]\nconst 'to' s64 [5] = 2 2 12 5 3\nconst 'back' s64 [4] = 2 24 5 3\n"
+        "node 'AveragePool' '' 'p' ('x') -> ('n') {kernel_shape: ints 1 1}\n"
+        "node 'Concat' '' 'c' ('n' 'z') -> ('j') {axis: int 1}\n"
+        "node 'Reshape' '' 'a' ('j' 'to') -> ('s') {}\nnode 'Transpose' '' 't' ('s') -> ('u')" INTS "0 2 1 3 4}\n"
+        "node 'Reshape' '' 'b' ('u' 'back') -> ('r') {}\nnode 'Split' '' 'h' ('r') -> ('y' 'v') {axis: int 1}\n"
+        "output 'y'\noutput 'v'\n",
+     "Interleave", "ChannelShuffle Concat Split", NULL},
+    {"halves that are read elsewhere stay",
+     X4 "input 'z' f32 [2,12,5,3]\nconst 'to' s64 [5] = 2 2 12 5 3\nconst 'back' s64 [4] = 2 24 5 3\n"
+        "node 'Concat' '' 'c' ('x' 'z') -> ('j') {axis: int 1}\n"
+        "node 'Reshape' '' 'a' ('j' 'to') -> ('s') {}\nnode 'Transpose' '' 't' ('s') -> ('u')" INTS "0 2 1 3 4}\n"
+        "node 'Reshape' '' 'b' ('u' 'back') -> ('y') {}\noutput 'y'\noutput 'j'\n",
+     "ChannelShuffle Concat", "Interleave", NULL},
     {"no shuffle of channels with pixels",
      X4 "const 'to' s64 [5] = 2 3 4 3 5\nconst 'back' s64 [4] = 2 12 5 3\n"
         "node 'Reshape' '' 'a' ('x' 'to') -> ('s') {}\nnode 'Transpose' '' 't' ('s') -> ('u')" INTS "0 2 1 4 3}\n"

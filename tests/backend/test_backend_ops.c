@@ -391,6 +391,14 @@ static void transposes_and_shuffles(void **state)
             outputs_of(op("gannet", "ChannelShuffle", 1, &x, 1, &attr, 1));
             check("ChannelShuffle");
         }
+    for (int form = 0; form < 4; form++) {
+        const int C = form / 2 ? 20 : 37;
+        int x[2] = {INPUT("a", 2, C, 9, 7), INPUT("b", 2, C, 9, 7)};
+        for (int i = 0; i < 2 && form % 2; i++)
+            x[i] = nhwc(x[i]);
+        outputs_of(op("gannet", "Interleave", 1 + form / 2, x, 2, NULL, 0));
+        check("Interleave");
+    }
 }
 
 static void concat_and_split(void **state)

@@ -444,6 +444,20 @@ static void check_shuffle(gn_check *c, size_t rows, size_t groups, size_t n)
     }
 }
 
+static void check_interleave(gn_check *c, size_t rows, size_t n)
+{
+    const size_t a_stride = n + 3, b_stride = n, dst_stride = 2 * n + 5;
+    const float *a = check_random(c, rows * a_stride, -1, 1), *b = check_random(c, rows * b_stride, -1, 1);
+    float *dst = check_dst(c, rows * dst_stride);
+    gn_f32_interleave_rows(a, a_stride, b, b_stride, dst, dst_stride, rows, n);
+    for (size_t i = 0; i < rows * dst_stride; i++) {
+        const size_t r = i / dst_stride, at = i % dst_stride;
+        const float expected = at % 2 ? b[r * b_stride + (at / 2) % n] : a[r * a_stride + (at / 2) % n];
+        if (!check_that(c, at < 2 * n ? dst[i] == expected : isnan(dst[i]), "interleave_rows: element %zu", i))
+            return;
+    }
+}
+
 static void check_softmax(gn_check *c, size_t rows, size_t n, float range)
 {
     float *x = check_random(c, rows * n, -range, range);
@@ -594,6 +608,8 @@ void check_elementwise_rows(gn_check *c)
                 check_transposes(c, heights[k], widths[i]);
             if (check_case(c, "shuffle groups%zu of %zu", heights[k], widths[i]))
                 check_shuffle(c, 3, heights[k], widths[i]);
+            if (check_case(c, "interleave rows%zu n%zu", heights[k], widths[i]))
+                check_interleave(c, heights[k], widths[i]);
             if (check_case(c, "shuffle groups%zu of two", widths[i]))
                 check_shuffle(c, heights[k], widths[i], 2);
             if (check_case(c, "softmax rows%zu n%zu", heights[k], widths[i]))

@@ -646,6 +646,16 @@ const op_case op_cases[] = {
      .given = "x 1 2 3 4 5 6 7 8 9 10 11 12",
      .expect = "1 2 7 8 3 4 9 10 5 6 11 12",
      .grad = "x"},
+    {.name = "Interleave",
+     .graph = "input 'a' f32 [2,2,1,2]\ninput 'b' f32 [2,2,1,2]\nnode 'Interleave' 'gannet' 'i' ('a' 'b') -> "
+              "('y')\noutput 'y'\n",
+     .given = "a 1 2 3 4 11 12 13 14; b 5 6 7 8 15 16 17 18",
+     .expect = "1 2 5 6 3 4 7 8 11 12 15 16 13 14 17 18"},
+    {.name = "Interleave/two halves",
+     .graph = "input 'a' f32 [1,2,1,2]\ninput 'b' f32 [1,2,1,2]\nnode 'Interleave' 'gannet' 'i' ('a' 'b') -> ('s' "
+              "'y')\noutput 'y'\n",
+     .given = "a 1 2 3 4; b 5 6 7 8",
+     .expect = "3 4 7 8"},
 
 /* ---- losses ---- */
 #define LOSS(shape, rows, node)                                                                                        \

@@ -197,6 +197,65 @@ static void run_shuffle(gn_exec *exec, const gn_cpu_step *step)
     gn_cpu_for_range(exec, rows, GN_CPU_CHUNK / (C * job.inner) + 1, shuffle_rows, &job);
 }
 
+/* ---- channels of two in turns ---- */
+
+typedef struct interleave_job {
+    const float *in[2];
+    float *out[2]; /* the second: NULL when there is one output, or it is left out */
+    size_t in_stride[2], out_stride[2];
+    size_t C, inner; /* channels of an input; of a channel, what lies together */
+    int n_out;
+} interleave_job;
+
+/* Channels begin..begin+n-1 of both inputs, to an output. */
+static void interleave_part(const interleave_job *j, int k, size_t row, size_t rows, size_t begin, size_t n)
+{
+    float *to = j->out[k];
+    if (!to)
+        return;
+    if (j->inner == 1) {
+        gn_f32_interleave_rows(j->in[0] + row * j->in_stride[0] + begin, j->in_stride[0],
+                               j->in[1] + row * j->in_stride[1] + begin, j->in_stride[1], to + row * j->out_stride[k],
+                               j->out_stride[k], rows, n);
+        return;
+    }
+    for (size_t r = row; r < row + rows; r++)
+        for (size_t c = 0; c < 2 * n; c++)
+            memcpy(to + (r * 2 * n + c) * j->inner, j->in[c % 2] + (r * j->C + begin + c / 2) * j->inner,
+                   j->inner * sizeof *to);
+}
+
+static void interleave_range(void *ctx, size_t begin, size_t end)
+{
+    const interleave_job *j = ctx;
+    const size_t n = j->n_out == 2 ? j->C / 2 : j->C;
+    for (int k = 0; k < j->n_out; k++)
+        interleave_part(j, k, begin, end - begin, (size_t)k * n, n);
+}
+
+static size_t pixel_stride(const gn_exec *exec, int value)
+{
+    const int stride = gn_cpu_stride(exec, value);
+    return (size_t)(stride > 0 ? stride : gn_cpu_shape(exec, value)->dim[1]);
+}
+
+static void run_interleave(gn_exec *exec, const gn_cpu_step *step)
+{
+    const gn_node *node = step->node;
+    const gn_shape *s = gn_cpu_shape(exec, node->in[0]);
+    const bool is_last = exec->plan->values[node->out[0]].layout == GN_LAYOUT_NHWC;
+    const size_t C = (size_t)s->dim[1], images = (size_t)s->dim[0], pixels = (size_t)gn_shape_count(s) / (images * C);
+    interleave_job job = {.C = C, .inner = is_last ? 1 : pixels, .n_out = node->n_out};
+    for (int i = 0; i < 2; i++) {
+        job.in[i] = gn_cpu_in(exec, step, i);
+        job.in_stride[i] = pixel_stride(exec, node->in[i]);
+        job.out[i] = gn_cpu_out(exec, step, i);
+        job.out_stride[i] = i < node->n_out && node->out[i] >= 0 ? pixel_stride(exec, node->out[i]) : 0;
+    }
+    gn_cpu_for_range(exec, is_last ? images * pixels : images, GN_CPU_CHUNK / (2 * C * job.inner) + 1, interleave_range,
+                     &job);
+}
+
 /* ---- Concat and Split along one axis ---- */
 
 /* Index of a logical axis in physical order. */
@@ -395,6 +454,8 @@ static const gn_cpu_op first_op = {
 static const gn_cpu_op transpose_op = {
     .domain = "", .name = "Transpose", .run = run_transpose, .types = GN_CPU_TYPES_ANY};
 static const gn_cpu_op shuffle_op = {.domain = "gannet", .name = "ChannelShuffle", .run = run_shuffle};
+static const gn_cpu_op interleave_op = {
+    .domain = "gannet", .name = "Interleave", .run = run_interleave, .slices_in = 3u, .slices_out = 3u};
 static const gn_cpu_op concat_op = {.domain = "",
                                     .name = "Concat",
                                     .run = run_concat,
@@ -410,6 +471,6 @@ static const gn_cpu_op split_op = {.domain = "",
 static const gn_cpu_op dropout_op = {
     .domain = "gannet", .name = "DropoutTrain", .run = run_dropout, .types = GN_CPU_TYPES_F32_FIRST};
 
-const gn_cpu_op *const gn_cpu_move_ops[] = {&reshape_op, &flatten_op,  &identity_op,  &squeeze_op, &unsqueeze_op,
-                                            &to_nhwc_op, &to_plain_op, &concat_op,    &split_op,   &dropout_op,
-                                            &last_op,    &first_op,    &transpose_op, &shuffle_op, NULL};
+const gn_cpu_op *const gn_cpu_move_ops[] = {
+    &reshape_op, &flatten_op, &identity_op, &squeeze_op, &unsqueeze_op, &to_nhwc_op, &to_plain_op,   &concat_op,
+    &split_op,   &dropout_op, &last_op,     &first_op,   &transpose_op, &shuffle_op, &interleave_op, NULL};

@@ -284,6 +284,19 @@ static void gn_f32_shuffle_rows__ref(const float *src, float *dst, size_t rows, 
         gn_f32_chw_to_hwc__ref(src + r * groups * n, dst + r * groups * n, groups, n);
 }
 
+static void gn_f32_interleave_rows__ref(const float *a, size_t a_stride, const float *b, size_t b_stride, float *dst,
+                                        size_t dst_stride, size_t rows, size_t n)
+{
+    for (size_t r = 0; r < rows; r++) {
+        const float *restrict x = a + r * a_stride, *restrict y = b + r * b_stride;
+        float *restrict to = dst + r * dst_stride;
+        for (size_t i = 0; i < n; i++) {
+            to[2 * i] = x[i];
+            to[2 * i + 1] = y[i];
+        }
+    }
+}
+
 static void gn_f32_softmax_columns__ref(const float *src, float *dst, size_t n, size_t stride, size_t columns)
 {
     for (size_t c = 0; c < columns; c++) {
