@@ -1,7 +1,7 @@
 /* Batch normalisation in training, f32, over rows of channels: x is [rows, C] with rows = N*H*W of an N,H,W,C buffer.
  * Forward: statistics (one job of partials, one reduction), then normalise + activation in one pass.
  * Backward: reduction of g and g*xhat, where g is dy behind the clamp's mask or times the slope of the curve at the normalised x,
- * which is computed again; then dx in one pass.
+ * which is computed again (the same bits as in forward); then dx in one pass.
  * Source: Ioffe and Szegedy 2015.  Variance for normalising is biased; the running variance gets the unbiased one (PyTorch).
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GN_KERNELS_BATCHNORM_H
@@ -33,10 +33,10 @@ void gn_bn_stats_task(const gn_bn_fwd *call, int task);
 void gn_bn_stats_reduce(const gn_bn_fwd *call); /* single task: mean, invstd, running statistics */
 void gn_bn_normalise_task(const gn_bn_fwd *call, int task);
 
-/* y is needed for the clamp's mask only (NULL when the clamp is open), shift for the curve only. */
+/* The clamp's mask and the slope of the curve are taken at the normalised x, computed again: reading y would cost more. */
 typedef struct gn_bn_bwd {
     gn_bn p;
-    const float *dy, *x, *y, *scale, *shift, *mean, *invstd;
+    const float *dy, *x, *scale, *shift, *mean, *invstd;
     float *dx;              /* [rows,C]; may equal dy */
     float *dscale, *dshift; /* [C] */
     void *partial;

@@ -86,16 +86,14 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
 {
     gn_graph *graph = gn_grad_graph(grad);
     const int dy = gn_grad_of_out(grad, node, 0);
-    const bool clamps = gn_node_attr(node, "lo") || gn_node_attr(node, "hi"), bends = gn_node_attr(node, "activation");
     static const char *const copied[] = {"lo", "hi", "activation", "alpha"};
     gn_attr attrs[4];
     if (dy < 0)
         return GN_OK;
     const int n_attrs = gn_op_copy_attrs(node, copied, 4, attrs);
-    const int in[7] = {dy,           node->in[0], clamps ? node->out[0] : -1, node->in[1], node->out[3],
-                       node->out[4], node->in[2]};
-    const int id =
-        gn_graph_add_node(graph, "BatchNormGrad", "gannet", node->name, in, bends ? 7 : 6, 3, attrs, n_attrs);
+    /* The clamp's mask is computed again from X: cheaper than reading Y. */
+    const int in[7] = {dy, node->in[0], node->in[1], node->out[3], node->out[4], node->in[2], -1};
+    const int id = gn_graph_add_node(graph, "BatchNormGrad", "gannet", node->name, in, 7, 3, attrs, n_attrs);
     if (id < 0)
         return gn_graph_error(graph, NULL);
     const gn_node *made = gn_graph_node(graph, id);
@@ -110,19 +108,13 @@ static gn_status grad_rule(gn_grad *grad, const gn_node *node)
 static gn_status infer_grad(gn_graph *graph, const gn_node *node, gn_error *err)
 {
     const gn_shape *x = gn_in_shape(graph, node, 1);
-    for (int i = 3; i < 6; i++)
-        if (!gn_has_in(node, i))
-            return gn_shape_fail(err, node, "its input %d is missing", i);
     GN_TRY(gn_op_curve_check(node, err));
-    const bool bends = gn_op_curve(node).kind != GN_CURVE_NONE;
-    if (bends && !gn_has_in(node, 6))
-        return gn_shape_fail(err, node, "its input 6 is missing");
-    GN_TRY(gn_batchnorm_check(graph, node, 1, 3, bends ? 7 : 6, err));
+    GN_TRY(gn_batchnorm_check(graph, node, 1, 2, 6, err));
     if (!gn_shape_equal(x, gn_in_shape(graph, node, 0)) ||
-        (gn_has_in(node, 2) && !gn_shape_equal(x, gn_in_shape(graph, node, 2)))) {
+        (gn_has_in(node, 6) && !gn_shape_equal(x, gn_in_shape(graph, node, 6)))) {
         char shapes[256];
         gn_op_input_shapes(graph, node, shapes);
-        return gn_shape_fail(err, node, "gradient, input and result differ in shape: %s", shapes);
+        return gn_shape_fail(err, node, "gradient and input differ in shape: %s", shapes);
     }
     const gn_shape channels = {.rank = 1, .dim = {x->dim[1]}};
     gn_set_out(graph, node, 0, gn_in_dtype(graph, node, 0), x);
@@ -140,18 +132,18 @@ static void cost_grad(const gn_graph *graph, const gn_node *node, gn_cost *cost_
 typedef struct gate {
     float lo, hi;
     gn_curve curve;
-    double mean, factor, shift; /* of the channel, for the curve */
+    double mean, factor, shift; /* of the channel */
 } gate;
 
 static double masked(const gn_ref_call *call, int64_t at, const gate *g)
 {
     const double dy = gn_ref_load(call->in[0], at);
+    double y = (gn_ref_load(call->in[1], at) - g->mean) * g->factor + g->shift;
     if (g->curve.kind != GN_CURVE_NONE)
-        return dy * gn_curve_slope(g->curve, (gn_ref_load(call->in[1], at) - g->mean) * g->factor + g->shift);
-    if (!gn_has_in(call->node, 2))
-        return dy;
-    const double y = gn_ref_load(call->in[2], at);
-    return y > (double)g->lo && y < (double)g->hi ? dy : 0;
+        return dy * gn_curve_slope(g->curve, y);
+    if (gn_has_in(call->node, 6))
+        y = gn_ref_load(call->in[6], at);
+    return y <= (double)g->lo || y >= (double)g->hi ? 0 : dy;
 }
 
 /* With xhat = (x - mean)*invstd and means over the m values of a channel:
@@ -163,12 +155,12 @@ static gn_status reference_grad(const gn_ref_call *call)
     gate g = {.curve = gn_op_curve(call->node)};
     gn_op_clamp(call->node, &g.lo, &g.hi);
     for (int64_t c = 0; c < s.C; c++) {
-        const double mean = gn_ref_load(call->in[4], c), invstd = gn_ref_load(call->in[5], c);
-        const double factor = gn_ref_load(call->in[3], c) * invstd;
+        const double mean = gn_ref_load(call->in[3], c), invstd = gn_ref_load(call->in[4], c);
+        const double factor = gn_ref_load(call->in[2], c) * invstd;
         double sum = 0, projected = 0;
         g.mean = mean;
         g.factor = factor;
-        g.shift = g.curve.kind == GN_CURVE_NONE ? 0 : gn_ref_load(call->in[6], c);
+        g.shift = gn_ref_load(call->in[5], c);
         for (int64_t i = 0; i < count; i++) {
             const int64_t at = gn_batchnorm_index(&s, c, i);
             const double dy = masked(call, at, &g);
@@ -207,12 +199,12 @@ const gn_op_def gn_op_batch_norm_train = {
 const gn_op_def gn_op_batch_norm_grad = {
     .name = "BatchNormGrad",
     .domain = "gannet",
-    .min_in = 2, /* Y, the third, is left out without a clamp; B, the last, is read for an activation */
+    .min_in = 6, /* Y, the last, is for who wants the mask of another's rounding */
     .max_in = 7,
     .min_out = 1,
     .max_out = 3,
     .layout = GN_LAYOUT_RULE_NHWC,
-    .nhwc_in = 7u,
+    .nhwc_in = 0x43u,
     .nhwc_out = 1u,
     .inplace_in = 1u,
     .infer = infer_grad,

@@ -307,7 +307,7 @@ static void batch_norm_with_activation(void **state)
                         (int[]){form & 1 ? nhwc(x) : x, scale, shift, PARAM("mean", C), PARAM("var", C)}, 5, attrs, 2);
             outputs_of(bn);
             outputs_of(op("gannet", "BatchNormGrad", 3,
-                          (int[]){dy, x, -1, scale, value_of(bn, 3), value_of(bn, 4), shift}, 7, attrs, 2));
+                          (int[]){dy, x, scale, value_of(bn, 3), value_of(bn, 4), shift}, 6, attrs, 2));
             check("batch normalisation with an activation");
         }
 }
@@ -331,7 +331,7 @@ static void batch_norm(void **state)
             gn_graph_add_update(g, var, value_of(bn, 2));
             int dy = input("dy", 4, shapes[i]);
             outputs_of(op("gannet", "BatchNormGrad", 3,
-                          (int[]){dy, x, clamps ? value_of(bn, 0) : -1, scale, value_of(bn, 3), value_of(bn, 4)}, 6,
+                          (int[]){dy, x, scale, value_of(bn, 3), value_of(bn, 4), shift}, 6,
                           attrs + 2, clamps ? 2 : 0));
             outputs_of(op("", "BatchNormalization", 1, (int[]){x, scale, shift, PARAM("m2", C), PARAM("var2", C)}, 5,
                           attrs, 1));

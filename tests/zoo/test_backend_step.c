@@ -33,6 +33,23 @@ typedef struct side {
     bool is_position; /* of the largest element in a window */
 } side;
 
+/* The result of the normalisation that BatchNormGrad node `index` belongs to, where a clamp decides. */
+static side side_of_normalisation(const gn_graph *graph, int index)
+{
+    const gn_node *node = gn_graph_node(graph, index);
+    const side s = {.node = index,
+                    .operand = 6,
+                    .value = -1,
+                    .lo = (double)gn_node_float(node, "lo", -INFINITY),
+                    .hi = (double)gn_node_float(node, "hi", INFINITY)};
+    for (int i = 0; i < gn_graph_node_count(graph) && (s.lo > -INFINITY || s.hi < INFINITY); i++) {
+        const gn_node *forward = gn_graph_node(graph, i);
+        if (strcmp(forward->op->name, "BatchNormTrain") == 0 && forward->in[0] == node->in[1])
+            return (side){index, s.operand, forward->out[0], s.lo, s.hi, false};
+    }
+    return s;
+}
+
 /* The operand of a gradient that decides, or -1. */
 static side side_of(const gn_graph *graph, int index)
 {
@@ -42,7 +59,6 @@ static side side_of(const gn_graph *graph, int index)
         double lo, hi;
         bool has_bounds, is_position;
     } kinds[] = {
-        {"BatchNormGrad", 2, 0, 0, true, false},
         {"ClampGrad", 1, 0, 0, true, false},
         {"HardSwishGrad", 1, -3, 3, false, false},
         {"HardSigmoidGrad", 1, 0, 1, false, false},
@@ -51,6 +67,8 @@ static side side_of(const gn_graph *graph, int index)
         {"MaxPoolGrad", 1, -INFINITY, INFINITY, false, true},
     };
     const gn_node *node = gn_graph_node(graph, index);
+    if (strcmp(node->op->name, "BatchNormGrad") == 0)
+        return side_of_normalisation(graph, index);
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         if (strcmp(kinds[k].op, node->op->name) != 0 || node->in[kinds[k].operand] < 0)
             continue;

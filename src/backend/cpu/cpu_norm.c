@@ -92,7 +92,7 @@ static void bwd_dx_task(void *ctx, int task, int thread)
     gn_bn_bwd_dx_task(ctx, task);
 }
 
-/* dY, X, Y, scale, batch_mean, batch_invstd, B -> dX, dscale, dB */
+/* dY, X, scale, batch_mean, batch_invstd, B -> dX, dscale, dB */
 static void run_grad(gn_exec *exec, const gn_cpu_step *step)
 {
     if (!has_rows(exec, step->node->in[1])) {
@@ -103,11 +103,10 @@ static void run_grad(gn_exec *exec, const gn_cpu_step *step)
         .p = step->p.bn,
         .dy = gn_cpu_in(exec, step, 0),
         .x = gn_cpu_in(exec, step, 1),
-        .y = gn_cpu_in(exec, step, 2),
-        .scale = gn_cpu_in(exec, step, 3),
-        .shift = gn_cpu_in(exec, step, 6),
-        .mean = gn_cpu_in(exec, step, 4),
-        .invstd = gn_cpu_in(exec, step, 5),
+        .scale = gn_cpu_in(exec, step, 2),
+        .shift = gn_cpu_in(exec, step, 5),
+        .mean = gn_cpu_in(exec, step, 3),
+        .invstd = gn_cpu_in(exec, step, 4),
         .dx = gn_cpu_out(exec, step, 0),
         .dscale = gn_cpu_out(exec, step, 1),
         .dshift = gn_cpu_out(exec, step, 2),

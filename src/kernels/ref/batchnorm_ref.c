@@ -42,13 +42,13 @@ static void gn_f32_bn_normalise__ref(const gn_bn_fwd *call, gn_rows rows)
 static float masked(const gn_bn_bwd *call, int64_t i)
 {
     const gn_clamp clamp = call->p.clamp;
-    if (call->p.curve.kind != GN_CURVE_NONE) {
-        const int64_t c = i % call->p.C;
-        const float z = (call->x[i] - call->mean[c]) * (call->invstd[c] * call->scale[c]) + call->shift[c];
+    const int64_t c = i % call->p.C;
+    const float centred = call->x[i] - call->mean[c];
+    const float z = centred * (call->invstd[c] * call->scale[c]) + call->shift[c];
+    if (call->p.curve.kind != GN_CURVE_NONE)
         return (float)((double)call->dy[i] * gn_curve_slope_ref(call->p.curve, (double)z));
-    }
-    const bool open = !call->y || (clamp.lo < call->y[i] && call->y[i] < clamp.hi);
-    return open ? call->dy[i] : 0.0f;
+    const bool is_open = clamp.lo == -INFINITY && clamp.hi == INFINITY;
+    return is_open || (clamp.lo < z && z < clamp.hi) ? call->dy[i] : 0.0f;
 }
 
 static void gn_f32_bn_bwd_stats__ref(const gn_bn_bwd *call, gn_rows rows, gn_bn_partial partial)
