@@ -1,18 +1,18 @@
 #!/bin/bash
 # The tests that need other people's tools or much time, from a bare Debian 12 on: golden files made again by PyTorch, Pillow, ONNX
 # Runtime and pycocotools; exported models, models of others and the node tests of ONNX, in ONNX Runtime and here; each fuzzer for a
-# minute.  The last line is "N passed, N failed, N skipped".
-#   scripts/test-long.sh [oracles] [models] [fuzz]     (all three unless some are named)
+# minute; the tests for ARM under an emulator (scripts/test-arm.sh).  The last line is "N passed, N failed, N skipped".
+#   scripts/test-long.sh [oracles] [models] [fuzz] [arm]     (all four unless some are named)
 # GANNET_PYTHON=/path/to/python uses an interpreter that has the packages already, GANNET_ONNX_PYTHON one with onnx 1.16;
 # GN_FUZZ_SECONDS changes the minute.
 # SPDX-License-Identifier: Apache-2.0
 set -u
 . "$(dirname "$0")/setup.sh"
-parts=${*:-oracles models fuzz}
+parts=${*:-oracles models fuzz arm}
 for part in $parts; do
   case "$part" in
-    oracles|models|fuzz) ;;
-    *) echo "there is no part '$part'; expected oracles, models or fuzz" >&2; exit 2 ;;
+    oracles|models|fuzz|arm) ;;
+    *) echo "there is no part '$part'; expected oracles, models, fuzz or arm" >&2; exit 2 ;;
   esac
 done
 # shellcheck disable=SC2086
@@ -72,11 +72,13 @@ fi
 
 if wants models; then
   stage "models in ONNX Runtime"
-  gn_build build-long/release "gannet run_numbers zoo_numbers onnx_node_runner test_step test_backend_step" -DCMAKE_BUILD_TYPE=Release || exit 1
+  gn_build build-long/release "gannet run_numbers zoo_numbers onnx_node_runner test_step test_backend_step test_fast_paths" -DCMAKE_BUILD_TYPE=Release || exit 1
   check "check_onnx.py" "$python" tests/oracle/check_onnx.py build-long/release
   check "check_detectors.py" "$python" tests/oracle/check_detectors.py build-long/release
   check "check_torch_weights.py" "$python" tests/oracle/check_torch_weights.py build-long/release
   check "onnx_models.py" "$python" tests/oracle/onnx_models.py build-long/release
+  check "test_fast_paths" env GN_EVERY_LAYER=1 build-long/release/tests/test_fast_paths
+  check "fast_paths.py" "$python" tests/oracle/fast_paths.py build-long/release
   check "learning_bars.py" "$python" tests/oracle/learning_bars.py build-long/release
   check "zoo_forward.py" "$python" tests/oracle/zoo_forward.py build-long/release
   check "zoo_step.py" "$python" tests/oracle/zoo_step.py build-long/release
@@ -112,6 +114,14 @@ if wants fuzz; then
     fuzz "${target%.c}"
   done
   rmdir "$folder/crashes" 2>/dev/null || ls "$folder/crashes"
+fi
+
+if wants arm; then
+  stage "64-bit ARM"
+  log=$folder/arm.log
+  scripts/test-arm.sh 2>&1 | tee "$log"
+  read -r n_ok n_failed n_skipped < <(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$log")
+  passed=$((passed + ${n_ok:-0})) failed=$((failed + ${n_failed:-1})) skipped=$((skipped + ${n_skipped:-0}))
 fi
 
 stage "done"

@@ -22,8 +22,7 @@ GN_INLINE void tile_bias(const gn_igemm_tile *tile, vf (*acc)[2], const int m, c
     GN_UNROLL for (int v = 0; v < nv; v++)
     {
         const vf bias = tile->bias ? vf_load(tile->bias + v * VEC) : vf_zero();
-        GN_UNROLL for (int i = 0; i < m; i++)
-            acc[i][v] = bias;
+        GN_UNROLL for (int i = 0; i < m; i++) acc[i][v] = bias;
     }
 }
 
@@ -31,33 +30,49 @@ GN_INLINE void tile_bias(const gn_igemm_tile *tile, vf (*acc)[2], const int m, c
 static __attribute__((noinline)) void tile_bend(gn_curve curve, vf (*acc)[2], const int m, const int nv)
 {
     const vf alpha = vf_set(curve.alpha);
-    GN_WITH_CURVE(curve.kind, for (int i = 0; i < m; i++) for (int v = 0; v < nv; v++) acc[i][v] =
-                                  vf_curve(kind, acc[i][v], alpha))
+    GN_WITH_CURVE(curve.kind,
+                  for (int i = 0; i < m; i++) for (int v = 0; v < nv; v++) acc[i][v] = vf_curve(kind, acc[i][v], alpha))
 }
 
 GN_INLINE void tile_copy(vf (*to)[2], vf (*from)[2], const int m, const int nv)
 {
     GN_UNROLL for (int i = 0; i < m; i++)
     {
-        GN_UNROLL for (int v = 0; v < nv; v++)
-            to[i][v] = from[i][v];
+        GN_UNROLL for (int v = 0; v < nv; v++) to[i][v] = from[i][v];
     }
 }
 
-/* Rows of results of which the last vector has `tail` floats (VEC as a constant for whole tiles). */
-GN_INLINE void store_rows(const gn_igemm_tile *tile, vf (*acc)[2], const int m, const int nv, const size_t tail, const bool is_final)
+/* Whole vectors of results.  The tile is copied first: a store could change it for all that the compiler knows. */
+GN_INLINE void store_whole(const gn_igemm_tile *tile, vf (*acc)[2], const int m, const int nv, const bool is_final,
+                           const bool has_residual)
 {
+    float *const dst = tile->dst;
+    const float *const residual = tile->residual;
+    const int64_t *const row_off = tile->row_off;
     const vf lo = vf_set(tile->clamp.lo), hi = vf_set(tile->clamp.hi);
     GN_UNROLL for (int i = 0; i < m; i++)
     {
-        float *dst = tile->dst + tile->row_off[i];
+        const int64_t at = row_off[i];
+        vf x[2];
         GN_UNROLL for (int v = 0; v < nv; v++)
         {
-            const size_t n = v < nv - 1 ? VEC : tail;
-            vf x = acc[i][v];
-            if (tile->residual)
-                x = vf_add(x, vf_load_n(tile->residual + tile->row_off[i] + v * VEC, n));
-            vf_store_n(dst + v * VEC, is_final ? vf_clamp(x, lo, hi) : x, n);
+            x[v] = has_residual ? vf_add(acc[i][v], vf_load(residual + at + v * VEC)) : acc[i][v];
+            x[v] = is_final ? vf_clamp(x[v], lo, hi) : x[v];
+        }
+        GN_UNROLL for (int v = 0; v < nv; v++) vf_store(dst + at + v * VEC, x[v]);
+    }
+}
+
+/* Results the last vector of which is not whole: rare, hence one function for all tiles. */
+static __attribute__((noinline)) void store_ragged(const gn_igemm_tile *tile, vf (*acc)[2], const bool is_final)
+{
+    const vf lo = vf_set(tile->clamp.lo), hi = vf_set(tile->clamp.hi);
+    for (int i = 0; i < tile->m; i++) {
+        const int64_t at = tile->row_off[i];
+        for (int v = 0; v * VEC < tile->n; v++) {
+            const size_t n = tile->n - v * VEC < VEC ? (size_t)(tile->n - v * VEC) : VEC;
+            const vf x = tile->residual ? vf_add(acc[i][v], vf_load_n(tile->residual + at + v * VEC, n)) : acc[i][v];
+            vf_store_n(tile->dst + at + v * VEC, is_final ? vf_clamp(x, lo, hi) : x, n);
         }
     }
 }
@@ -65,36 +80,39 @@ GN_INLINE void store_rows(const gn_igemm_tile *tile, vf (*acc)[2], const int m, 
 /* is_final false leaves out what sums that go on (outer) do not need. */
 GN_INLINE void tile_store(const gn_igemm_tile *tile, vf (*acc)[2], const int m, const int nv, const bool is_final)
 {
-    if (is_final && tile->curve.kind != GN_CURVE_NONE) {
-        vf bent[MR][2]; /* a copy, so that acc itself stays in registers */
-        tile_copy(bent, acc, m, nv);
-        tile_bend(tile->curve, bent, m, nv);
-        tile_copy(acc, bent, m, nv);
+    const bool is_bent = is_final && tile->curve.kind != GN_CURVE_NONE, is_ragged = tile->n < nv * VEC;
+    if (is_bent || is_ragged) {
+        vf copy[MR][2]; /* so that acc itself stays in registers */
+        tile_copy(copy, acc, m, nv);
+        if (is_bent)
+            tile_bend(tile->curve, copy, m, nv);
+        if (is_ragged) {
+            store_ragged(tile, copy, is_final);
+            return;
+        }
+        tile_copy(acc, copy, m, nv);
     }
-    const size_t tail = (size_t)(tile->n - (nv - 1) * VEC);
-    if (tail == VEC)
-        store_rows(tile, acc, m, nv, VEC, is_final);
+    if (tile->residual)
+        store_whole(tile, acc, m, nv, is_final, true);
     else
-        store_rows(tile, acc, m, nv, tail, is_final);
+        store_whole(tile, acc, m, nv, is_final, false);
 }
 
 /* ---- steps over k ---- */
 
 GN_INLINE void load_b(const float *b, vf *bv, const int nv)
 {
-    GN_UNROLL for (int v = 0; v < nv; v++)
-        bv[v] = vf_load(b + v * VEC);
+    GN_UNROLL for (int v = 0; v < nv; v++) bv[v] = vf_load(b + v * VEC);
 }
 
-/* sum += b * a[lane].  Of the intrinsic, gcc makes copies of a tile's sums. */
-#define LANE_FMA(sum, b, a, lane) __asm__("fmla %0.4s, %1.4s, %2.s[" #lane "]" : "+w"(sum) : "w"(b), "w"(a))
+/* sum += b * a[lane], in the order of the text.  Of the intrinsic, gcc makes copies of a tile's sums. */
+#define LANE_FMA(sum, b, a, lane) __asm__ volatile("fmla %0.4s, %1.4s, %2.s[" #lane "]" : "+w"(sum) : "w"(b), "w"(a))
 
 /* acc[i][v] += av[i][lane] * bv[v] */
-#define LANE_STEP(acc, av, bv, lane)                                                                                                 \
-    GN_UNROLL for (int i = 0; i < m; i++)                                                                                            \
-    {                                                                                                                                \
-        GN_UNROLL for (int v = 0; v < nv; v++)                                                                                       \
-            LANE_FMA((acc)[i][v], (bv)[v], (av)[i], lane);                                                                           \
+#define LANE_STEP(acc, av, bv, lane)                                                                                   \
+    GN_UNROLL for (int i = 0; i < m; i++)                                                                              \
+    {                                                                                                                  \
+        GN_UNROLL for (int v = 0; v < nv; v++) LANE_FMA((acc)[i][v], (bv)[v], (av)[i], lane);                          \
     }
 
 /* Four rows of B from b on, with the four k that av holds. */
@@ -112,7 +130,8 @@ GN_INLINE void quad(vf (*acc)[2], const vf *av, const float *b, ptrdiff_t ldb, c
 }
 
 /* The last `rest` (0 to 3) of a run of k. */
-GN_INLINE void tail_steps(vf (*acc)[2], const vf *av, const float *b, ptrdiff_t ldb, ptrdiff_t rest, const int m, const int nv)
+GN_INLINE void tail_steps(vf (*acc)[2], const vf *av, const float *b, ptrdiff_t ldb, ptrdiff_t rest, const int m,
+                          const int nv)
 {
     vf bv[2];
     if (rest > 0) {
@@ -131,21 +150,19 @@ GN_INLINE void tail_steps(vf (*acc)[2], const vf *av, const float *b, ptrdiff_t 
 
 GN_INLINE void load_a(const float *const *a, ptrdiff_t k, vf *av, const int m)
 {
-    GN_UNROLL for (int i = 0; i < m; i++)
-        av[i] = vf_load(a[i] + k);
+    GN_UNROLL for (int i = 0; i < m; i++) av[i] = vf_load(a[i] + k);
 }
 
 /* ---- the three contracts ---- */
 
-GN_INLINE void rows_wide(const gn_igemm_tile *tile, const float *const *rows, int taps, ptrdiff_t kc, const float *b, ptrdiff_t ldb,
-                         const int m, const int nv)
+GN_INLINE void rows_wide(const gn_igemm_tile *tile, const float *const *rows, int taps, ptrdiff_t kc, const float *b,
+                         ptrdiff_t ldb, const int m, const int nv)
 {
     vf acc[MR][2], av[MR];
     tile_bias(tile, acc, m, nv);
     for (int t = 0; t < taps; t++, rows += m) {
         const float *a[MR];
-        GN_UNROLL for (int i = 0; i < m; i++)
-            a[i] = rows[i];
+        GN_UNROLL for (int i = 0; i < m; i++) a[i] = rows[i];
         load_a(a, 0, av, m);
         ptrdiff_t k = 0;
         for (; k + 4 <= kc; k += 4, b += 4 * ldb) {
@@ -159,8 +176,8 @@ GN_INLINE void rows_wide(const gn_igemm_tile *tile, const float *const *rows, in
 }
 
 /* A panel as wide as the tile, which nearly all are, has its rows at a distance that is known when the code is compiled. */
-GN_INLINE void rows_any(const gn_igemm_tile *tile, const float *const *rows, int taps, ptrdiff_t kc, const float *b, ptrdiff_t ldb,
-                        const int m, const int nv)
+GN_INLINE void rows_any(const gn_igemm_tile *tile, const float *const *rows, int taps, ptrdiff_t kc, const float *b,
+                        ptrdiff_t ldb, const int m, const int nv)
 {
     if (ldb == nv * VEC)
         rows_wide(tile, rows, taps, kc, b, nv * VEC, m, nv);
@@ -169,8 +186,8 @@ GN_INLINE void rows_any(const gn_igemm_tile *tile, const float *const *rows, int
 }
 
 /* Few rows have too few sums to hide the latency of a multiply-add: each of four k has its own. */
-GN_INLINE void rows_narrow(const gn_igemm_tile *tile, const float *const *rows, int taps, ptrdiff_t kc, const float *b, ptrdiff_t ldb,
-                           const int m, const int nv)
+GN_INLINE void rows_narrow(const gn_igemm_tile *tile, const float *const *rows, int taps, ptrdiff_t kc, const float *b,
+                           ptrdiff_t ldb, const int m, const int nv)
 {
     vf acc[4][NARROW_MAX][2], av[NARROW_MAX], bv[4][2];
     tile_bias(tile, acc[0], m, nv);
@@ -178,8 +195,7 @@ GN_INLINE void rows_narrow(const gn_igemm_tile *tile, const float *const *rows, 
     {
         GN_UNROLL for (int i = 0; i < m; i++)
         {
-            GN_UNROLL for (int v = 0; v < nv; v++)
-                acc[w][i][v] = vf_zero();
+            GN_UNROLL for (int v = 0; v < nv; v++) acc[w][i][v] = vf_zero();
         }
     }
     for (int t = 0; t < taps; t++, rows += m) {
@@ -203,21 +219,20 @@ GN_INLINE void rows_narrow(const gn_igemm_tile *tile, const float *const *rows, 
     }
     GN_UNROLL for (int i = 0; i < m; i++)
     {
-        GN_UNROLL for (int v = 0; v < nv; v++)
-            acc[0][i][v] = vf_add(vf_add(acc[0][i][v], acc[1][i][v]), vf_add(acc[2][i][v], acc[3][i][v]));
+        GN_UNROLL for (int v = 0; v < nv; v++) acc[0][i][v] =
+            vf_add(vf_add(acc[0][i][v], acc[1][i][v]), vf_add(acc[2][i][v], acc[3][i][v]));
     }
     tile_store(tile, acc[0], m, nv, true);
 }
 
 /* Four k whose values lie side by side, as those of one filter row do, are loaded at once. */
-GN_INLINE void offsets_tile(const gn_igemm_tile *tile, const float *const *rows, const int32_t *offsets, ptrdiff_t kc, const float *b,
-                            ptrdiff_t ldb, const int m, const int nv)
+GN_INLINE void offsets_tile(const gn_igemm_tile *tile, const float *const *rows, const int32_t *offsets, ptrdiff_t kc,
+                            const float *b, ptrdiff_t ldb, const int m, const int nv)
 {
     vf acc[MR][2], av[MR], bv[2];
     tile_bias(tile, acc, m, nv);
     const float *a[MR];
-    GN_UNROLL for (int i = 0; i < m; i++)
-        a[i] = rows[i];
+    GN_UNROLL for (int i = 0; i < m; i++) a[i] = rows[i];
     for (ptrdiff_t k = 0; k < kc;) {
         const ptrdiff_t at = offsets[k];
         if (k + 4 <= kc && offsets[k + 1] == at + 1 && offsets[k + 2] == at + 2 && offsets[k + 3] == at + 3) {
@@ -231,8 +246,7 @@ GN_INLINE void offsets_tile(const gn_igemm_tile *tile, const float *const *rows,
         GN_UNROLL for (int i = 0; i < m; i++)
         {
             const float value = a[i][at];
-            GN_UNROLL for (int v = 0; v < nv; v++)
-                acc[i][v] = vfmaq_n_f32(acc[i][v], bv[v], value);
+            GN_UNROLL for (int v = 0; v < nv; v++) acc[i][v] = vfmaq_n_f32(acc[i][v], bv[v], value);
         }
         k++;
         b += ldb;
@@ -241,8 +255,8 @@ GN_INLINE void offsets_tile(const gn_igemm_tile *tile, const float *const *rows,
 }
 
 /* The m values of A for one k lie side by side: the lanes of one or two vectors. */
-GN_INLINE void outer_tile(const gn_igemm_tile *tile, const float *const *a_rows, const float *const *b_rows, int64_t a_off,
-                          int64_t b_off, int kc, const int m, const int nv)
+GN_INLINE void outer_tile(const gn_igemm_tile *tile, const float *const *a_rows, const float *const *b_rows,
+                          int64_t a_off, int64_t b_off, int kc, const int m, const int nv)
 {
     vf acc[MR][2], bv[2];
     tile_bias(tile, acc, m, nv);
@@ -252,11 +266,11 @@ GN_INLINE void outer_tile(const gn_igemm_tile *tile, const float *const *a_rows,
         load_b(b_rows[k] + b_off, bv, nv);
         GN_UNROLL for (int v = 0; v < nv; v++)
         {
-#define ROW(i, part, lane)                                                                                                           \
-    if (m > (i))                                                                                                                     \
+#define ROW(i, part, lane)                                                                                             \
+    if (m > (i))                                                                                                       \
         LANE_FMA(acc[i][v], bv[v], part, lane);
-            ROW(0, low, 0) ROW(1, low, 1) ROW(2, low, 2) ROW(3, low, 3)
-            ROW(4, high, 0) ROW(5, high, 1) ROW(6, high, 2) ROW(7, high, 3)
+            ROW(0, low, 0)
+            ROW(1, low, 1) ROW(2, low, 2) ROW(3, low, 3) ROW(4, high, 0) ROW(5, high, 1) ROW(6, high, 2) ROW(7, high, 3)
 #undef ROW
         }
     }
@@ -265,39 +279,41 @@ GN_INLINE void outer_tile(const gn_igemm_tile *tile, const float *const *a_rows,
 
 /* ---- instances ---- */
 
-#define INSTANCE_NV(M, NV)                                                                                                           \
-    static void rows_##M##x##NV(const gn_igemm_tile *tile, const float *const *rows, int taps, int kc, const float *b, int ldb)      \
-    {                                                                                                                                \
-        if (M <= NARROW_MAX)                                                                                                         \
-            rows_narrow(tile, rows, taps, kc, b, ldb, M <= NARROW_MAX ? M : 1, NV);                                                  \
-        else                                                                                                                         \
-            rows_any(tile, rows, taps, kc, b, ldb, M, NV);                                                                           \
-    }                                                                                                                                \
-    static void offsets_##M##x##NV(const gn_igemm_tile *tile, const float *const *rows, const int32_t *offsets, int kc,              \
-                                   const float *b, int64_t ldb)                                                                      \
-    {                                                                                                                                \
-        offsets_tile(tile, rows, offsets, kc, b, ldb, M, NV);                                                                        \
-    }                                                                                                                                \
-    static void outer_##M##x##NV(const gn_igemm_tile *tile, const float *const *a_rows, const float *const *b_rows, int64_t a_off,   \
-                                 int64_t b_off, int kc)                                                                              \
-    {                                                                                                                                \
-        outer_tile(tile, a_rows, b_rows, a_off, b_off, kc, M, NV);                                                                   \
+#define INSTANCE_NV(M, NV)                                                                                             \
+    static void rows_##M##x##NV(const gn_igemm_tile *tile, const float *const *rows, int taps, int kc, const float *b, \
+                                int ldb)                                                                               \
+    {                                                                                                                  \
+        if (M <= NARROW_MAX)                                                                                           \
+            rows_narrow(tile, rows, taps, kc, b, ldb, M <= NARROW_MAX ? M : 1, NV);                                    \
+        else                                                                                                           \
+            rows_any(tile, rows, taps, kc, b, ldb, M, NV);                                                             \
+    }                                                                                                                  \
+    static void offsets_##M##x##NV(const gn_igemm_tile *tile, const float *const *rows, const int32_t *offsets,        \
+                                   int kc, const float *b, int64_t ldb)                                                \
+    {                                                                                                                  \
+        offsets_tile(tile, rows, offsets, kc, b, ldb, M, NV);                                                          \
+    }                                                                                                                  \
+    static void outer_##M##x##NV(const gn_igemm_tile *tile, const float *const *a_rows, const float *const *b_rows,    \
+                                 int64_t a_off, int64_t b_off, int kc)                                                 \
+    {                                                                                                                  \
+        outer_tile(tile, a_rows, b_rows, a_off, b_off, kc, M, NV);                                                     \
     }
 #define INSTANCE(M) INSTANCE_NV(M, 1) INSTANCE_NV(M, 2)
 FOR_EACH_M(INSTANCE)
 
 /* Tables by [number of vectors - 1][m - 1]. */
-#define ROWS_X1(M) rows_##M##x1,
-#define ROWS_X2(M) rows_##M##x2,
+#define ROWS_X1(M)    rows_##M##x1,
+#define ROWS_X2(M)    rows_##M##x2,
 #define OFFSETS_X1(M) offsets_##M##x1,
 #define OFFSETS_X2(M) offsets_##M##x2,
-#define OUTER_X1(M) outer_##M##x1,
-#define OUTER_X2(M) outer_##M##x2,
+#define OUTER_X1(M)   outer_##M##x1,
+#define OUTER_X2(M)   outer_##M##x2,
 static const gn_igemm_rows_fn rows_table[2][MR] = {{FOR_EACH_M(ROWS_X1)}, {FOR_EACH_M(ROWS_X2)}};
 static const gn_igemm_offsets_fn offsets_table[2][MR] = {{FOR_EACH_M(OFFSETS_X1)}, {FOR_EACH_M(OFFSETS_X2)}};
 static const gn_igemm_outer_fn outer_table[2][MR] = {{FOR_EACH_M(OUTER_X1)}, {FOR_EACH_M(OUTER_X2)}};
 
-void gn_f32_igemm_rows_8x8__neon(const gn_igemm_tile *tile, const float *const *rows, int taps, int kc, const float *b, int ldb)
+void gn_f32_igemm_rows_8x8__neon(const gn_igemm_tile *tile, const float *const *rows, int taps, int kc, const float *b,
+                                 int ldb)
 {
     rows_table[tile->n > VEC][tile->m - 1](tile, rows, taps, kc, b, ldb);
 }
@@ -308,8 +324,8 @@ void gn_f32_igemm_offsets_8x8__neon(const gn_igemm_tile *tile, const float *cons
     offsets_table[tile->n > VEC][tile->m - 1](tile, rows, offsets, kc, b, ldb);
 }
 
-void gn_f32_igemm_outer_8x8__neon(const gn_igemm_tile *tile, const float *const *a_rows, const float *const *b_rows, int64_t a_off,
-                                  int64_t b_off, int kc)
+void gn_f32_igemm_outer_8x8__neon(const gn_igemm_tile *tile, const float *const *a_rows, const float *const *b_rows,
+                                  int64_t a_off, int64_t b_off, int kc)
 {
     outer_table[tile->n > VEC][tile->m - 1](tile, a_rows, b_rows, a_off, b_off, kc);
 }
