@@ -59,12 +59,9 @@ static side side_of(const gn_graph *graph, int index)
         double lo, hi;
         bool has_bounds, is_position;
     } kinds[] = {
-        {"ClampGrad", 1, 0, 0, true, false},
-        {"HardSwishGrad", 1, -3, 3, false, false},
-        {"HardSigmoidGrad", 1, 0, 1, false, false},
-        {"LeakyReluGrad", 1, 0, INFINITY, false, false},
-        {"EluGrad", 1, 0, INFINITY, false, false},
-        {"MaxPoolGrad", 1, -INFINITY, INFINITY, false, true},
+        {"ClampGrad", 1, 0, 0, true, false},        {"HardSwishGrad", 1, -3, 3, false, false},
+        {"HardSigmoidGrad", 1, 0, 1, false, false}, {"LeakyReluGrad", 1, 0, INFINITY, false, false},
+        {"EluGrad", 1, 0, INFINITY, false, false},  {"MaxPoolGrad", 1, -INFINITY, INFINITY, false, true},
     };
     const gn_node *node = gn_graph_node(graph, index);
     if (strcmp(node->op->name, "BatchNormGrad") == 0)

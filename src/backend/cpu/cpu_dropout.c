@@ -11,26 +11,24 @@ typedef struct dropout_job {
     float *y, *mask; /* mask: or NULL */
     int64_t n, C, pixels;
     uint32_t key[2];
-    float ratio;
-    double scale;
+    float ratio, scale;
 } dropout_job;
 
 /* The factors of elements first .. first+n-1, in logical order. */
 static void draw(const dropout_job *j, int64_t first, int n, float *factors)
 {
     uint32_t words[4];
-    const float scale = (float)j->scale;
     for (int i = 0; i < n;) {
         int lane = (int)((first + i) % 4);
         gn_dropout_block(j->key, (first + i) / 4, words);
         for (; lane < 4 && i < n; lane++, i++)
-            factors[i] = gn_dropout_word_keeps(words[lane], j->ratio) ? scale : 0.0F;
+            factors[i] = gn_dropout_word_keeps(words[lane], j->ratio) ? j->scale : 0.0F;
     }
 }
 
 static inline void apply(const dropout_job *j, int64_t at, float factor)
 {
-    j->y[at] = factor > 0 ? (float)((double)j->x[at] * j->scale) : j->x[at] * 0.0F;
+    j->y[at] = j->x[at] * factor;
     if (j->mask)
         j->mask[at] = factor;
 }
@@ -75,7 +73,7 @@ static void run(gn_exec *exec, const gn_cpu_step *step)
                        .mask = gn_cpu_out(exec, step, 1),
                        .n = gn_shape_count(shape),
                        .ratio = gn_node_float(step->node, "ratio", 0.5F)};
-    job.scale = 1 / (1 - (double)job.ratio);
+    job.scale = (float)(1 / (1 - (double)job.ratio));
     gn_dropout_key((uint64_t)rng[0], (uint64_t)rng[1], (uint64_t)gn_node_int(step->node, "seed", 0), job.key);
     if (exec->plan->values[step->node->in[0]].layout != GN_LAYOUT_NHWC) {
         gn_pool_run(exec->device->pool, (int)((job.n + RANGE - 1) / RANGE), plain_task, &job);

@@ -1,11 +1,10 @@
-/* Operators that only move data on the CPU: views, layout conversions, Concat, Split, shuffles, dropout; and the handler of last resort, which
+/* Operators that only move data on the CPU: views, layout conversions, Concat, Split, shuffles; and the handler of last resort, which
  * calls an operator's reference.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
 #include "backend/cpu/cpu_internal.h"
 #include "kernels/elementwise.h"
-#include "ops/dropout.h"
 
 /* ---- views ---- */
 
@@ -341,56 +340,6 @@ static void run_split(gn_exec *exec, const gn_cpu_step *step)
     run_parts(exec, step, step->node->in[0], step->node->out, step->node->n_out, false);
 }
 
-/* ---- dropout: X, rng -> Y, scaled_mask ---- */
-
-typedef struct dropout_job {
-    const float *x;
-    float *y, *mask;
-    uint32_t key[2];
-    float ratio, scale;
-    int64_t C, HW; /* of N,H,W,C memory; 1 and 1 where the layout is plain */
-} dropout_job;
-
-static void dropout_range(void *ctx, size_t begin, size_t end)
-{
-    const dropout_job *j = ctx;
-    int64_t held = -1;
-    uint32_t words[4];
-    for (size_t i = begin; i < end; i++) {
-        int64_t at = (int64_t)i, image = at / (j->C * j->HW), rest = at % (j->C * j->HW);
-        int64_t logical = image * j->C * j->HW + rest % j->C * j->HW + rest / j->C;
-        if (logical / 4 != held) {
-            held = logical / 4;
-            gn_dropout_block(j->key, held, words);
-        }
-        float scale = gn_dropout_word_keeps(words[logical % 4], j->ratio) ? j->scale : 0.0f;
-        j->y[i] = j->x[i] * scale;
-        if (j->mask)
-            j->mask[i] = scale;
-    }
-}
-
-static void run_dropout(gn_exec *exec, const gn_cpu_step *step)
-{
-    const int64_t *rng = gn_cpu_in(exec, step, 1);
-    float ratio = gn_node_float(step->node, "ratio", 0.5f);
-    dropout_job job = {gn_cpu_in(exec, step, 0),
-                       gn_cpu_out(exec, step, 0),
-                       gn_cpu_out(exec, step, 1),
-                       {0},
-                       ratio,
-                       (float)(1 / (1 - (double)ratio)),
-                       1,
-                       1};
-    const gn_shape *s = gn_cpu_shape(exec, step->node->in[0]);
-    if (s->rank == 4 && exec->plan->values[step->node->out[0]].layout == GN_LAYOUT_NHWC) {
-        job.C = s->dim[1];
-        job.HW = s->dim[2] * s->dim[3];
-    }
-    gn_dropout_key((uint64_t)rng[0], (uint64_t)rng[1], (uint64_t)gn_node_int(step->node, "seed", 0), job.key);
-    gn_cpu_for_range(exec, (size_t)gn_cpu_elements(exec, step->node->out[0]), GN_CPU_CHUNK, dropout_range, &job);
-}
-
 /* ---- reference ---- */
 
 #define GN_MAX_REFERENCE_OPERANDS 64
@@ -468,9 +417,7 @@ static const gn_cpu_op split_op = {.domain = "",
                                    .types = GN_CPU_TYPES_ANY,
                                    .slices_in = 1u << 0,
                                    .slices_out = GN_CPU_ALL_OPERANDS};
-static const gn_cpu_op dropout_op = {
-    .domain = "gannet", .name = "DropoutTrain", .run = run_dropout, .types = GN_CPU_TYPES_F32_FIRST};
 
-const gn_cpu_op *const gn_cpu_move_ops[] = {
-    &reshape_op, &flatten_op, &identity_op, &squeeze_op, &unsqueeze_op, &to_nhwc_op, &to_plain_op,   &concat_op,
-    &split_op,   &dropout_op, &last_op,     &first_op,   &transpose_op, &shuffle_op, &interleave_op, NULL};
+const gn_cpu_op *const gn_cpu_move_ops[] = {&reshape_op, &flatten_op,   &identity_op, &squeeze_op,    &unsqueeze_op,
+                                            &to_nhwc_op, &to_plain_op,  &concat_op,   &split_op,      &last_op,
+                                            &first_op,   &transpose_op, &shuffle_op,  &interleave_op, NULL};
