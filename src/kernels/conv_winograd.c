@@ -156,30 +156,6 @@ size_t gn_wino_pack_bytes(const gn_wino *w)
     return sizeof(float) * panel_offset(w, w->places, 0);
 }
 
-/* t = G g along one side: e numbers from 3. */
-static void filter_line(int m, const float (*g)[LANES], int step, float (*t)[LANES], int t_step)
-{
-    const float a = GN_WINO_A, b = GN_WINO_B, by_a = 1 / (2 * a * a * (a * a - b * b)),
-                by_b = 1 / (2 * b * b * (b * b - a * a));
-    for (int j = 0; j < LANES; j++) {
-        const float x = g[0][j], y = g[step][j], z = g[2 * step][j];
-        if (m == 2) {
-            t[0][j] = x;
-            t[t_step][j] = 0.5f * (x + y + z);
-            t[2 * t_step][j] = 0.5f * (x - y + z);
-            t[3 * t_step][j] = z;
-        } else {
-            const float even_a = x + a * a * z, even_b = x + b * b * z;
-            t[0][j] = x * (1 / (a * a * b * b));
-            t[t_step][j] = by_a * (even_a + a * y);
-            t[2 * t_step][j] = by_a * (even_a - a * y);
-            t[3 * t_step][j] = by_b * (even_b + b * y);
-            t[4 * t_step][j] = by_b * (even_b - b * y);
-            t[5 * t_step][j] = z;
-        }
-    }
-}
-
 /* The 3x3 numbers of row c and columns k..k+n-1; zeros in the other lanes. */
 static void load_filters(const gn_wino *w, const float *weight, const float *scale, int c, int k, int n,
                          float (*g)[LANES])
@@ -196,17 +172,9 @@ static void load_filters(const gn_wino *w, const float *weight, const float *sca
 
 static void pack_lanes(const gn_wino *w, float (*g)[LANES], int panel, int c, int column, float *packed)
 {
-    float columns[GN_WINO_EDGE_MAX * 3][LANES], u[GN_WINO_EDGE_MAX][LANES];
-    const int ldb = panel_ldb(w, panel), e = w->edge;
-    const int n = ldb - column < LANES ? ldb - column : LANES;
-    for (int s = 0; s < 3; s++)
-        filter_line(w->m, (const float(*)[LANES])g + s, 3, columns + s, 3);
-    for (int r = 0; r < e; r++) {
-        filter_line(w->m, (const float(*)[LANES])columns + 3 * r, 1, u, 1);
-        for (int s = 0; s < e; s++)
-            memcpy(packed + panel_offset(w, r * e + s, panel) + (size_t)c * (size_t)ldb + column, u[s],
-                   (size_t)n * sizeof(float));
-    }
+    const int ldb = panel_ldb(w, panel), n = ldb - column < LANES ? ldb - column : LANES;
+    w->table->filters(w->m, g[0], LANES, packed + panel_offset(w, 0, panel) + (size_t)c * (size_t)ldb + column,
+                      panel_offset(w, 1, panel) - panel_offset(w, 0, panel), (size_t)n);
 }
 
 void gn_wino_pack(const gn_wino *w, const float *weight, const float *bias, const float *scale, void *packed,

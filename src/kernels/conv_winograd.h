@@ -35,6 +35,10 @@ typedef struct gn_wino_table {
     void (*inputs)(int m, const float *const *src, size_t C, float *v, size_t stride);
     void (*gradients)(int m, const float *const *dy, size_t K, float *v, size_t stride);
     void (*results)(int m, const gn_wino_results *call);
+    /* The transforms of n filters that lie side by side: of their nine numbers, number i at g + i*g_stride, to u + place*stride; and back
+     * (transposed) for the gradients. */
+    void (*filters)(int m, const float *g, size_t g_stride, float *u, size_t stride, size_t n);
+    void (*filter_gradients)(int m, const float *u, size_t stride, float *g, size_t g_stride, size_t n);
 } gn_wino_table;
 extern const gn_wino_table gn_wino__avx2, gn_wino__avx512, gn_wino__neon;
 
