@@ -5,7 +5,8 @@
 
 It makes its session, answers with one line of JSON and waits.  A line on its standard input is a command, and each is answered by one line of
 JSON on the standard output (what libraries print there goes to the standard error stream):
-    run RUNS SECONDS   warm up, then at least so many runs and so long: {"ms": [...], "idle_cpu_s": CPU time while it was waiting}
+    run RUNS SECONDS MOST   warm up, then at least so many runs and so long, but no longer than MOST seconds: {"ms": [...], "cpu_s": CPU
+                       time of all that, "idle_cpu_s": CPU time while it was waiting for this line}
     output PATH        one run, its first output as raw f32 to a file: {"count": N}
     memory             {"rss": bytes now, "hwm": the most so far}
 An end of the input ends the process.
@@ -210,16 +211,16 @@ class Gannet(Peer):
 PEERS = {"ort": OnnxRuntime, "openvino": OpenVino, "ncnn": Ncnn, "torch": Torch, "torch_last": Torch, "torch_compile": Torch, "gannet": Gannet}
 
 
-def run_round(peer, runs, seconds):
+def run_round(peer, runs, seconds, most):
     run, now = peer.run, time.perf_counter
     begin = now()
     done = 0
-    while done < WARM_RUNS or now() - begin < WARM_SECONDS:
+    while done < WARM_RUNS and now() - begin < 0.1 * most or now() - begin < WARM_SECONDS:
         run()
         done += 1
     times = []
     begin = now()
-    while len(times) < runs or now() - begin < seconds:
+    while (len(times) < runs or now() - begin < seconds) and now() - begin < most:
         start = now()
         run()
         times.append((now() - start) * 1e3)
@@ -235,8 +236,9 @@ def write_output(peer, path):
 
 def obey(peer, words, idle_from):
     if words[0] == "run":
-        idle = cpu_seconds() - idle_from
-        return {"ms": run_round(peer, int(words[1]), float(words[2])), "idle_cpu_s": idle}
+        began = cpu_seconds()
+        times = run_round(peer, int(words[1]), *map(float, words[2:4]))
+        return {"ms": times, "cpu_s": cpu_seconds() - began, "idle_cpu_s": began - idle_from}
     if words[0] == "output":
         return {"count": write_output(peer, words[1])}
     if words[0] == "memory":
