@@ -132,7 +132,22 @@ static double peak(void)
 static void measure(const int *s, double most)
 {
     const int pad = s[4] / 2, P = (s[0] + 2 * pad - s[4]) / s[5] + 1, Q = (s[1] + 2 * pad - s[4]) / s[5] + 1;
-    const gn_conv c = {1, s[0], s[1], s[2], P, Q, s[3], s[4], s[4], s[5], s[5], pad, pad, 1, 1, s[6]};
+    const gn_conv c = {.N = 1,
+                       .H = s[0],
+                       .W = s[1],
+                       .C = s[2],
+                       .P = P,
+                       .Q = Q,
+                       .K = s[3],
+                       .R = s[4],
+                       .S = s[4],
+                       .stride_h = s[5],
+                       .stride_w = s[5],
+                       .pad_top = pad,
+                       .pad_left = pad,
+                       .dil_h = 1,
+                       .dil_w = 1,
+                       .groups = s[6]};
     problem p = {.is_depthwise = c.groups > 1 && c.groups == c.C && c.C == c.K};
     p.is_plain = !p.is_depthwise && c.H > 1 && gn_conv_fwd_takes_plain(&c);
     const size_t weights = (size_t)c.K * (size_t)(c.C / c.groups) * (size_t)(c.R * c.S);

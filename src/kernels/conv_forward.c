@@ -1,7 +1,8 @@
 /* Convolution forward: picks between the general driver (conv_taps.c), the one for few input channels (conv_few.c) and the
- * one for 3x3 filters (conv_winograd.c).
+ * ones for 3x3 filters (conv_winograd.c; in narrow groups conv_groups.c).
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/conv_few.h"
+#include "kernels/conv_groups.h"
 #include "kernels/conv_plan.h"
 #include "kernels/conv_winograd.h"
 
@@ -14,6 +15,9 @@ int gn_conv_fwd_tasks(const gn_conv *p)
 {
     if (is_few(p))
         return gn_conv_few_tasks(p);
+    gn_groups g;
+    if (gn_groups_forward(p, &g))
+        return gn_groups_tasks(&g);
     gn_wino w;
     if (gn_wino_forward(p, &w))
         return gn_wino_tasks(&w);
@@ -26,6 +30,9 @@ size_t gn_conv_fwd_scratch_bytes(const gn_conv *p)
 {
     if (is_few(p))
         return gn_conv_few_scratch_bytes(p);
+    gn_groups g;
+    if (gn_groups_forward(p, &g))
+        return gn_groups_scratch_bytes(&g);
     gn_wino w;
     if (gn_wino_forward(p, &w))
         return gn_wino_scratch_bytes(&w);
@@ -42,6 +49,11 @@ void gn_conv_fwd_task(const gn_conv_fwd *call, int task, void *scratch)
     }
     const gn_conv_taps_call taps_call = {call->src, call->packed, call->residual, call->zeros,
                                          call->dst, call->clamp,  call->curve};
+    gn_groups g;
+    if (gn_groups_forward(&call->p, &g)) {
+        gn_groups_task(&g, &taps_call, task, scratch);
+        return;
+    }
     gn_wino w;
     if (gn_wino_forward(&call->p, &w)) {
         gn_wino_task(&w, &taps_call, task, scratch);

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "kernels/conv_winograd.h"
+#include "kernels/conv_groups.h"
 
 /* Input channels that are packed together, so that the lines written stay in the first-level cache over all columns. */
 enum { PACK_CHANNELS = 16 };
@@ -17,6 +17,9 @@ static inline void ask_for(const float *p, size_t ahead)
 
 size_t gn_conv_pack_bytes(const gn_conv *p)
 {
+    gn_groups g;
+    if (gn_groups_forward(p, &g))
+        return gn_groups_pack_bytes(&g);
     gn_wino w;
     if (gn_wino_forward(p, &w))
         return gn_wino_pack_bytes(&w);
@@ -27,6 +30,9 @@ size_t gn_conv_pack_bytes(const gn_conv *p)
 
 int gn_conv_pack_panels(const gn_conv *p)
 {
+    gn_groups g;
+    if (gn_groups_forward(p, &g))
+        return g.blocks;
     gn_wino w;
     if (gn_wino_forward(p, &w))
         return w.panels;
@@ -65,6 +71,11 @@ static void pack_panel(const gn_conv_taps *t, const float *w, const float *bias,
 void gn_conv_pack(const gn_conv *p, const float *w, const float *bias, const float *scale, void *packed,
                   int panel_begin, int panel_end)
 {
+    gn_groups g;
+    if (gn_groups_forward(p, &g)) {
+        gn_groups_pack(&g, w, bias, scale, packed, panel_begin, panel_end);
+        return;
+    }
     gn_wino wino;
     if (gn_wino_forward(p, &wino)) {
         gn_wino_pack(&wino, w, bias, scale, packed, panel_begin, panel_end);

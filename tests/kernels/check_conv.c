@@ -110,6 +110,12 @@ static void fill_shapes(shape_list *l)
                 if (sides[i] + 2 * pad >= 3)
                     add_square(l, j == 1 ? 3 : 1, sides[i], filters[j][0], filters[j][1], 3, 1, pad, 1, 1);
     add_square(l, 9, 21, 24, 40, 3, 1, 1, 1, 1);
+    /* the same in groups of 4, 8 and 16 channels, which go through tiles of their own where a vector is so wide */
+    static const int grouped[][2] = {{16, 4}, {16, 2}, {24, 3}, {40, 5}, {104, 13}, {16, 1}, {48, 3}, {80, 5}, {96, 6}};
+    for (size_t i = 1; i < sizeof sides / sizeof *sides; i++)
+        for (size_t j = 0; j < sizeof grouped / sizeof *grouped; j++)
+            add_square(l, 1 + (int)(i + j) % 3, sides[i], grouped[j][0], grouped[j][0], 3, 1, (int)(i * 2 + j) % 3, 1,
+                       grouped[j][1]);
     add_square(l, 1, 257, 5, 64, 1, 1, 0, 1, 1); /* more than 16 MiB: results past the caches */
     add_square(l, 1, 257, 64, 5, 1, 1, 0, 1, 1);
     add_square(l, 1, 257, 3, 64, 1, 1, 0, 1, 1);
@@ -235,7 +241,7 @@ static float *to_nhwc(gn_check *c, const gn_conv *p, const float *plain)
 static void judge_by_tile(const gn_check *c, const gn_conv *p, double *absolute, size_t n)
 {
     double most = 0;
-    if (c->is_ref || p->R != 3 || p->S != 3 || p->stride_h != 1 || p->dil_h != 1 || p->groups != 1)
+    if (c->is_ref || p->R != 3 || p->S != 3 || p->stride_h != 1 || p->dil_h != 1 || (p->groups != 1 && p->C != p->K))
         return;
     for (size_t i = 0; i < n; i++)
         most = fmax(most, absolute[i]);
