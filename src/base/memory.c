@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Occupies GN_ALIGN_BYTES in front of the block. */
 typedef struct block_header {
@@ -20,10 +21,21 @@ typedef struct block_header {
 #define BLOCK_LIVE   UINT64_C(0x676e2d6c69766521)
 #define BLOCK_FREE   UINT64_C(0x676e2d6672656564)
 
+/* Large blocks (weights, arenas, files) lie on pages of this size where the system has them: a page fault for each 4 KiB is half of
+ * what loading a model costs otherwise, and kernels that walk through megabytes miss fewer translations of addresses. */
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
+
 static void *libc_alloc(void *ctx, size_t bytes, size_t align)
 {
     (void)ctx;
     void *ptr = NULL;
+#ifdef MADV_HUGEPAGE
+    if (bytes >= HUGE_PAGE_BYTES && posix_memalign(&ptr, HUGE_PAGE_BYTES, bytes) == 0) {
+        /* whole pages only, so that no memory is taken for what lies behind the block; a refusal changes nothing */
+        (void)madvise(ptr, bytes / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES, MADV_HUGEPAGE);
+        return ptr;
+    }
+#endif
     return posix_memalign(&ptr, align, bytes) == 0 ? ptr : NULL;
 }
 
