@@ -12,5 +12,6 @@
 #include "measure/machine_state.h"
 #include "measure/set_predictions.h"
 #include "measure/target.h"
+#include "measure/tune.h"
 
 #endif

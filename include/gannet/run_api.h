@@ -4,6 +4,7 @@
 #define GANNET_RUN_API_H
 
 #include "run/detector_tail.h"
+#include "run/kernel_plan.h"
 #include "run/model_info.h"
 #include "run/session.h"
 

@@ -8,6 +8,7 @@
 #include "cli/bench_layers.h"
 #include "cli/cli_args.h"
 #include "cli/cli_json.h"
+#include "cli/kernel_options.h"
 #include "cli/model_source.h"
 #include "gannet/image_api.h"
 #include "gannet/measure_api.h"
@@ -48,6 +49,9 @@ static const gn_opt options[] = {
      .max = 86400,
      .help = "wait so long for other gannet processes that train or measure"},
     {.name = "layers", .type = GN_OPT_FLAG, .help = "also each layer: time, kernel, rates beside the machine's peak"},
+    GN_OPT_ROWS_KERNELS,
+    {.name = "plan-out", .type = GN_OPT_STRING, .metavar = "FILE", .help = "write the kernels in use as a plan"},
+    {.name = "print-plan", .type = GN_OPT_FLAG, .help = "print that plan and measure nothing else"},
     GN_OPT_ROWS_MODEL,
     GN_OPT_ROW_JSON,
     GN_OPT_ROW_CFG,
@@ -73,6 +77,7 @@ typedef struct result {
     const char *model;
     const char *cpu_level;
     gn_latency latency;
+    gn_kernels_used kernels;
     gn_layer_times *layers; /* or NULL */
 } result;
 
@@ -89,6 +94,30 @@ static gn_latency_options latency_options(const gn_args *args, const gn_image *i
     return o;
 }
 
+/* --plan-out and --print-plan. */
+static gn_status tell_plan(const gn_args *args, const gn_session *session, gn_error *err)
+{
+    gn_kernel_plan *plan = NULL;
+    gn_text text;
+    if (!gn_args_has(args, "plan-out") && !gn_args_flag(args, "print-plan"))
+        return GN_OK;
+    GN_TRY(gn_kernel_plan_of(session, &plan, err));
+    gn_text_init(&text);
+    gn_status status = GN_OK;
+    if (gn_args_has(args, "plan-out"))
+        status = gn_kernel_plan_write(plan, gn_args_str(args, "plan-out"), err);
+    if (status == GN_OK && gn_args_flag(args, "print-plan")) {
+        status = gn_kernel_plan_text(plan, &text);
+        if (status == GN_OK)
+            gn_cli_print("%s", text.data);
+        else
+            gn_fail(err, status, "no memory to print the plan of kernels");
+    }
+    gn_text_deinit(&text);
+    gn_kernel_plan_destroy(&plan);
+    return status;
+}
+
 /* The session lives in *session_out until the result has been shown, since its layers name nodes of it. */
 /* lock: taken before the first measurement, when the model is known to be fine, and kept for the next ones. */
 static gn_status measure_model(const gn_args *args, const char *model, int threads, const gn_image *image,
@@ -102,9 +131,13 @@ static gn_status measure_model(const gn_args *args, const char *model, int threa
     r->cpu_level = gn_cpu_level_name(gn_cpu_current());
     GN_TRY(gn_session_prepare(*session_out, 1, err));
     GN_TRY(gn_session_prepare(*session_out, o.batch, err));
-    gn_session_release_weights(*session_out);
     if (!*lock)
         GN_TRY(gn_machine_lock_take(GN_MACHINE_MEASURE, gn_args_double(args, "wait"), lock, err));
+    GN_TRY(gn_cli_choose_kernels(args, *session_out, &r->kernels, err));
+    gn_session_release_weights(*session_out);
+    GN_TRY(tell_plan(args, *session_out, err));
+    if (gn_args_flag(args, "print-plan"))
+        return GN_OK;
     GN_TRY(gn_measure_latency(*session_out, &o, &r->latency, err));
     if (gn_args_flag(args, "layers")) {
         GN_TRY(gn_session_prepare(*session_out, o.batch, err));
@@ -135,6 +168,22 @@ static void json_state(gn_jsonw *j, const char *key, const gn_machine_state *s)
     gn_jsonw_end(j);
 }
 
+static void json_kernels(gn_jsonw *j, const gn_kernels_used *k)
+{
+    gn_jsonw_str(j, "kernels", k->is_planned ? "plan" : k->from_cache ? "cache" : k->is_tuned ? "tuned" : "model");
+    if (!k->is_tuned || k->from_cache)
+        return;
+    gn_jsonw_object(j, "tuning");
+    gn_jsonw_int(j, "layers", k->tuning.layers);
+    gn_jsonw_int(j, "distinct", k->tuning.distinct);
+    gn_jsonw_int(j, "kernels", k->tuning.kernels);
+    gn_jsonw_int(j, "changed", k->tuning.changed);
+    gn_jsonw_num(j, "model_ms", k->tuning.model_ms);
+    gn_jsonw_num(j, "tuned_ms", k->tuning.tuned_ms);
+    gn_jsonw_num(j, "best_ms", k->tuning.best_ms);
+    gn_jsonw_end(j);
+}
+
 static void json_result(gn_jsonw *j, const gn_args *args, const result *r)
 {
     const gn_latency *l = &r->latency;
@@ -159,6 +208,7 @@ static void json_result(gn_jsonw *j, const gn_args *args, const result *r)
     gn_jsonw_num(j, "first_ms", l->first_ms);
     gn_jsonw_int(j, "peak_bytes", l->peak_bytes);
     gn_jsonw_int(j, "process_peak_bytes", l->process_peak_bytes);
+    json_kernels(j, &r->kernels);
     json_state(j, "before", &l->before);
     json_state(j, "after", &l->after);
     if (r->layers)
@@ -168,6 +218,18 @@ static void json_result(gn_jsonw *j, const gn_args *args, const result *r)
 static void say_quantiles(const char *name, const gn_quantiles *q)
 {
     gn_cli_print("  %-12s %9.3f %9.3f %9.3f %9.3f\n", name, q->min, q->p50, q->p90, q->p99);
+}
+
+static void say_kernels(const gn_kernels_used *k)
+{
+    const gn_tuning *t = &k->tuning;
+    if (k->is_planned)
+        gn_cli_print("  kernels of the given plan\n");
+    else if (k->from_cache)
+        gn_cli_print("  kernels measured before on this machine\n");
+    else if (k->is_tuned)
+        gn_cli_print("  tuned: %d kernels for %d different layers, another one for %d of them, %.3f ms to %.3f ms\n",
+                     t->kernels, t->distinct, t->changed, t->model_ms, t->tuned_ms);
 }
 
 static void say_result(const result *r)
@@ -184,6 +246,7 @@ static void say_result(const result *r)
         say_quantiles("postprocess", &l->postprocess);
         say_quantiles("total", &l->total);
     }
+    say_kernels(&r->kernels);
     gn_cli_print("  %.1f pictures/s, %s of memory, first run %.1f ms\n", l->images_per_s, bytes, l->first_ms);
     if (!l->is_valid)
         gn_cli_print("  INVALID: %s\n", l->reason);
@@ -197,7 +260,9 @@ static gn_status bench_all(const gn_args *args, int threads, const gn_image *ima
                            bool *is_valid, gn_error *err)
 {
     int n = gn_args_n_positional(args);
-    bool is_json = gn_args_flag(args, "json");
+    bool is_json = gn_args_flag(args, "json") && !gn_args_flag(args, "print-plan");
+    if (n > 1 && (gn_args_has(args, "plan") || gn_args_has(args, "plan-out") || gn_args_flag(args, "print-plan")))
+        return gn_fail(err, GN_EUSAGE, "a plan of kernels is one model's: %d models were given", n);
     if (n > 1 && is_json)
         gn_jsonw_array(j, "models");
     for (int i = 0; i < n; i++) {
@@ -210,10 +275,10 @@ static gn_status bench_all(const gn_args *args, int threads, const gn_image *ima
             json_result(j, args, &r);
             if (n > 1)
                 gn_jsonw_end(j);
-        } else if (status == GN_OK) {
+        } else if (status == GN_OK && !gn_args_flag(args, "print-plan")) {
             say_result(&r);
         }
-        *is_valid = *is_valid && (status != GN_OK || r.latency.is_valid);
+        *is_valid = *is_valid && (status != GN_OK || r.latency.is_valid || gn_args_flag(args, "print-plan"));
         gn_layer_times_destroy(&r.layers);
         gn_session_close(&session);
         GN_TRY(status);
@@ -243,7 +308,7 @@ static int run(int argc, char **argv)
         status = bench_all(args, threads, &image, &lock, &j, &is_valid, &err);
     gn_machine_lock_give(&lock);
     gn_image_deinit(&image);
-    if (status == GN_OK && gn_args_flag(args, "json")) {
+    if (status == GN_OK && gn_args_flag(args, "json") && !gn_args_flag(args, "print-plan")) {
         status = gn_jsonw_print(&j);
         if (status != GN_OK)
             gn_fail(&err, status, "the result cannot be written to standard output");

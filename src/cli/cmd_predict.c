@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "cli/cli_args.h"
 #include "cli/cli_progress.h"
+#include "cli/kernel_options.h"
 #include "cli/model_source.h"
 #include "cli/output_names.h"
 #include "cli/picture_list.h"
@@ -74,6 +75,7 @@ static const gn_opt options[] = {
     {.name = "show-conf", .type = GN_OPT_FLAG, .init = "true", .help = "scores on drawn boxes"},
     GN_OPT_ROW_JSON,
     GN_OPT_ROW_THREADS,
+    GN_OPT_ROWS_KERNELS,
     GN_OPT_ROW_HEAD,
     GN_OPT_ROW_IMGSZ,
     GN_OPT_ROW_CFG,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/kernel_options.h"
 #include "cli/model_source.h"
 #include "gannet/graph_api.h"
 #include "gannet/zoo_api.h"
@@ -12,6 +13,8 @@
 /* Of a network of the zoo, whose weights are random. */
 #define ZOO_CLASSES          1000
 #define ZOO_DETECTOR_CLASSES 80
+/* For other gannet processes that measure or train, before --tune. */
+#define LOCK_WAIT_SECONDS 10.0
 
 /* A file, or a network of the zoo with weights at random; --classes means another thing here than where networks are made. */
 static gn_status load_model(const gn_args *args, gn_graph **graph_out, gn_error *err)
@@ -82,6 +85,18 @@ static gn_status read_classes(gn_predict_options *options, const gn_args *args, 
     return GN_OK;
 }
 
+/* Measuring wants the machine for itself, predicting does not. */
+static gn_status choose_kernels(const gn_args *args, gn_session *session, gn_error *err)
+{
+    gn_kernels_used used;
+    gn_machine_lock *lock = NULL;
+    if (gn_args_flag(args, "tune"))
+        GN_TRY(gn_machine_lock_take(GN_MACHINE_MEASURE, LOCK_WAIT_SECONDS, &lock, err));
+    const gn_status status = gn_cli_choose_kernels(args, session, &used, err);
+    gn_machine_lock_give(&lock);
+    return status;
+}
+
 gn_status gn_predict_options_open(gn_predict_options *options, const gn_args *args, gn_session **session_out,
                                   gn_error *err)
 {
@@ -101,6 +116,7 @@ gn_status gn_predict_options_open(gn_predict_options *options, const gn_args *ar
     GN_TRY(gn_session_take_graph(&graph, &o, session_out, err));
     GN_TRY(read_classes(options, args, gn_session_info(*session_out), err));
     GN_TRY(gn_session_prepare(*session_out, 1, err));
+    GN_TRY(choose_kernels(args, *session_out, err));
     gn_session_release_weights(*session_out);
     return GN_OK;
 }

@@ -25,8 +25,8 @@ typedef enum gn_conv_algorithm {
 } gn_conv_algorithm;
 typedef struct gn_conv_choice {
     gn_conv_algorithm algorithm;
-    int panels; /* direct: blocks of columns, each a task of its own for each block of pixels; 0: the model's */
-    int pixels; /* direct: blocks of pixels; Winograd: tiles per task; 0: the model's */
+    int panels; /* blocks of columns, each a task of its own for each block of pixels; 0: the model's */
+    int pixels; /* blocks of pixels; 0: the model's */
 } gn_conv_choice;
 
 /* src: [N,H,W,C]; dst: [N,P,Q,K]; weights logically [K,C/groups,R,S] (ONNX's OIHW).
@@ -40,7 +40,8 @@ typedef struct gn_conv {
     /* Forward only: floats from a pixel of src (dst and residual) to the next, at least C (K); 0: C (K).  Larger where the channels are a
      * slice of a picture that has more of them. */
     int src_stride, dst_stride;
-    gn_conv_choice choice; /* forward only: one of gn_conv_fwd_choices, or zeros */
+    /* One of gn_conv_fwd_choices; for the gradient by data what gn_conv_bwd_data_chosen gives; or zeros. */
+    gn_conv_choice choice;
 } gn_conv;
 
 static inline int gn_conv_src_stride(const gn_conv *p)
@@ -55,19 +56,19 @@ static inline int gn_conv_dst_stride(const gn_conv *p)
 
 /* ---- forward: dst = clamp(curve(conv(src, w) + bias) + residual) ---- */
 
-/* What p->choice comes to, with everything that the cost model decided written out.  A problem with this choice computes the same as one
- * with p's, and asks the model no more. */
-gn_conv_choice gn_conv_fwd_chosen(const gn_conv *p);
-/* The choices that are worth measuring for these sizes at this CPU level, at most `max`; the model's is the first.  Returns their number.
+/* What p->choice comes to, with everything that the cost model decided written out, cut for so many threads (0: nobody knows how many).  A
+ * problem with this choice computes the same bits as one with p's, and asks the model no more. */
+gn_conv_choice gn_conv_fwd_chosen(const gn_conv *p, int threads);
+/* The choices that are worth measuring for these sizes at this CPU level, at most `max`; the model's for `threads` is the first.  Returns their number.
  * is_plain: the source is plain [N,C,H,W]. */
-int gn_conv_fwd_choices(const gn_conv *p, bool is_plain, gn_conv_choice *choices, int max);
+int gn_conv_fwd_choices(const gn_conv *p, bool is_plain, int threads, gn_conv_choice *choices, int max);
 /* False: these sizes, or this CPU level, have no such algorithm or cut. */
 bool gn_conv_fwd_takes(const gn_conv *p, bool is_plain, gn_conv_choice choice);
 /* Packed weights of one choice serve the other. */
 bool gn_conv_fwd_packs_alike(const gn_conv *p, gn_conv_choice a, gn_conv_choice b);
 /* Multiplications that the algorithm needs, as a part of those of the direct sum: 1, 4/9, 1/4. */
 double gn_conv_choice_work(gn_conv_choice choice);
-/* "direct p2 t8", "winograd4 t28", "few": name and back.  parse: false for anything else. */
+/* "direct p2 t8", "winograd4 p1 t4", "few": name and back.  parse: false for anything else. */
 #define GN_CONV_CHOICE_NAME_BYTES 32
 void gn_conv_choice_name(gn_conv_choice choice, char dst[GN_CONV_CHOICE_NAME_BYTES]);
 bool gn_conv_choice_parse(const char *name, gn_conv_choice *choice_out);
@@ -111,6 +112,8 @@ typedef struct gn_conv_bwd_data {
     bool accumulate;
     const float *zeros; /* at least K floats of 0 */
 } gn_conv_bwd_data;
+/* As gn_conv_fwd_chosen. */
+gn_conv_choice gn_conv_bwd_data_chosen(const gn_conv *p, int threads);
 int gn_conv_bwd_data_tasks(const gn_conv *p);
 size_t gn_conv_bwd_data_scratch_bytes(const gn_conv *p);
 void gn_conv_bwd_data_task(const gn_conv_bwd_data *call, int task, void *scratch);

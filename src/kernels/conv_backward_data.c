@@ -5,6 +5,18 @@
 #include "kernels/conv_plan.h"
 #include "kernels/conv_winograd.h"
 
+gn_conv_choice gn_conv_bwd_data_chosen(const gn_conv *p, int threads)
+{
+    gn_wino w;
+    gn_conv_taps t;
+    if (gn_wino_backward_for(p, threads, &w))
+        return (gn_conv_choice){w.m == 2 ? GN_CONV_WINOGRAD2 : GN_CONV_WINOGRAD4, w.panel_blocks, w.tile_blocks};
+    gn_conv_taps_backward(p, &t);
+    if (p->choice.pixels == 0)
+        gn_conv_taps_cut(&t, threads);
+    return (gn_conv_choice){GN_CONV_DIRECT, t.panel_blocks, t.pixel_blocks};
+}
+
 int gn_conv_bwd_data_tasks(const gn_conv *p)
 {
     gn_wino w;

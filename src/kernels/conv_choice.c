@@ -9,7 +9,7 @@
 #include "kernels/conv_winograd.h"
 
 /* More parts than these are never worth a thought, and would not be from a plan of ours. */
-enum { PARTS_MAX = 65536 };
+enum { PARTS_MAX = 65536, TASKS_MAX = 64 };
 
 static const char *const names[GN_CONV_ALGORITHMS] = {"model", "direct", "few", "winograd2", "winograd4"};
 
@@ -18,15 +18,17 @@ static bool is_wino(gn_conv_algorithm algorithm)
     return algorithm == GN_CONV_WINOGRAD2 || algorithm == GN_CONV_WINOGRAD4;
 }
 
-gn_conv_choice gn_conv_fwd_chosen(const gn_conv *p)
+gn_conv_choice gn_conv_fwd_chosen(const gn_conv *p, int threads)
 {
     gn_wino w;
     gn_conv_taps t;
     if (p->choice.algorithm == GN_CONV_FEW || (p->choice.algorithm == GN_CONV_MODEL && gn_conv_few_fits(p)))
         return (gn_conv_choice){GN_CONV_FEW, 0, 0};
-    if (gn_wino_forward(p, &w))
-        return (gn_conv_choice){w.m == 2 ? GN_CONV_WINOGRAD2 : GN_CONV_WINOGRAD4, 0, w.per_task};
+    if (gn_wino_forward_for(p, threads, &w))
+        return (gn_conv_choice){w.m == 2 ? GN_CONV_WINOGRAD2 : GN_CONV_WINOGRAD4, w.panel_blocks, w.tile_blocks};
     gn_conv_taps_forward(p, &t);
+    if (p->choice.pixels == 0)
+        gn_conv_taps_cut(&t, threads);
     return (gn_conv_choice){GN_CONV_DIRECT, t.panel_blocks, t.pixel_blocks};
 }
 
@@ -38,12 +40,14 @@ bool gn_conv_fwd_takes(const gn_conv *p, bool is_plain, gn_conv_choice choice)
         return gn_conv_few_fits(p) && choice.panels == 0 && choice.pixels == 0;
     if (is_plain || choice.pixels < 0 || choice.pixels > PARTS_MAX)
         return false;
-    if (is_wino(choice.algorithm))
-        return gn_wino_possible(p) && choice.panels == 0 && choice.pixels <= GN_WINO_TASK_TILES_MAX;
     gn_conv_taps t;
     gn_conv_taps_forward(p, &t);
+    if (is_wino(choice.algorithm) && !gn_wino_possible(p))
+        return false;
     if (choice.panels == 0 && choice.pixels == 0)
         return true;
+    if (is_wino(choice.algorithm))
+        return gn_wino_takes_cut(p, choice);
     return choice.panels >= 1 && choice.panels <= t.panels && choice.pixels >= 1 &&
            choice.pixels <= gn_conv_taps_tiles(&t);
 }
@@ -51,14 +55,14 @@ bool gn_conv_fwd_takes(const gn_conv *p, bool is_plain, gn_conv_choice choice)
 typedef struct list {
     const gn_conv *p;
     gn_conv_choice *choices;
-    int n, max;
+    int n, max, threads;
 } list;
 
 static void add(list *l, gn_conv_choice choice)
 {
     gn_conv p = *l->p;
     p.choice = choice;
-    choice = gn_conv_fwd_chosen(&p);
+    choice = gn_conv_fwd_chosen(&p, l->threads);
     for (int i = 0; i < l->n; i++)
         if (l->choices[i].algorithm == choice.algorithm && l->choices[i].panels == choice.panels &&
             l->choices[i].pixels == choice.pixels)
@@ -70,32 +74,35 @@ static void add(list *l, gn_conv_choice choice)
 /* Few large tasks suit one thread, many small ones several; blocks of columns suit filters that are larger than the caches. */
 static void add_direct(list *l)
 {
-    static const int tasks[] = {16, 64, 4, 1};
+    static const int parts[] = {4, 2, 1, 8, 16, 64};
     gn_conv_taps t;
     gn_conv_taps_forward(l->p, &t);
-    const int tiles = gn_conv_taps_tiles(&t);
+    const int tiles = gn_conv_taps_tiles(&t), most = TASKS_MAX / t.groups;
     add(l, (gn_conv_choice){GN_CONV_DIRECT, 0, 0});
-    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++)
-        for (int panels = 1; panels <= t.panels && panels <= tasks[i]; panels *= 4) {
-            const int per_group = tasks[i] / t.groups > 0 ? tasks[i] / t.groups : 1;
-            const int pixels = (per_group + panels - 1) / panels;
-            add(l, (gn_conv_choice){GN_CONV_DIRECT, panels, pixels < tiles ? pixels : tiles});
-        }
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        for (int panels = 1; panels <= t.panels && panels <= 16; panels *= 2)
+            if (panels * parts[i] <= (most > 1 ? most : 1))
+                add(l, (gn_conv_choice){GN_CONV_DIRECT, panels, parts[i] < tiles ? parts[i] : tiles});
 }
 
 static void add_winograd(list *l, gn_conv_algorithm algorithm)
 {
-    const int mr = gn_igemm_current()->mr;
-    add(l, (gn_conv_choice){algorithm, 0, 0});
+    gn_conv p = *l->p;
+    gn_wino w;
+    p.choice = (gn_conv_choice){.algorithm = algorithm};
+    if (!gn_wino_forward(&p, &w))
+        return;
+    add(l, p.choice);
     for (int rows = 1; rows <= 8; rows *= 2)
-        add(l, (gn_conv_choice){algorithm, 0, rows * mr});
+        for (int blocks = 1; blocks <= 4 && blocks <= w.panels; blocks *= 2)
+            add(l, (gn_conv_choice){algorithm, blocks, (int)((w.rows + rows - 1) / rows)});
 }
 
-int gn_conv_fwd_choices(const gn_conv *p, bool is_plain, gn_conv_choice *choices, int max)
+int gn_conv_fwd_choices(const gn_conv *p, bool is_plain, int threads, gn_conv_choice *choices, int max)
 {
     gn_conv free_choice = *p;
     free_choice.choice = (gn_conv_choice){0};
-    list l = {&free_choice, choices, 0, max};
+    list l = {&free_choice, choices, 0, max, threads};
     add(&l, (gn_conv_choice){0});
     if (is_plain)
         return l.n;
@@ -112,8 +119,8 @@ bool gn_conv_fwd_packs_alike(const gn_conv *p, gn_conv_choice a, gn_conv_choice 
     gn_conv one = *p, other = *p;
     one.choice = a;
     other.choice = b;
-    a = gn_conv_fwd_chosen(&one);
-    b = gn_conv_fwd_chosen(&other);
+    a = gn_conv_fwd_chosen(&one, 0);
+    b = gn_conv_fwd_chosen(&other, 0);
     return is_wino(a.algorithm) || is_wino(b.algorithm) ? a.algorithm == b.algorithm : true;
 }
 

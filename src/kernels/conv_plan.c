@@ -2,12 +2,15 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/conv_plan.h"
 
-/* A task should take long against the cost of handing it out (about a microsecond), and there should be enough for 16 threads. */
+/* Where nobody knows the number of threads: a task takes long against the cost of handing it out (about a microsecond), and there are
+ * enough for 16 threads. */
 #define TASK_FLOP 2.0e6
 #define TASKS_MAX 64
-/* Rough speeds of one core, only their ratio matters: multiply-adds from cache, and traffic from the last-level cache. */
-#define FLOP_PER_S  2.0e11
-#define BYTES_PER_S 2.5e10
+/* Speeds of one core of a server of today, only their ratios matter: operations, filters from memory, what is read again from a cache. */
+#define FLOP_PER_S   2.7e11
+#define FAR_PER_S    4.5e10
+#define AGAIN_PER_S  1.2e11
+#define TASK_SECONDS 1.5e-6
 
 int64_t gn_conv_cut(int64_t count, int blocks, int block)
 {
@@ -20,40 +23,55 @@ static int64_t class_pixels(const gn_conv_taps *t)
     return (int64_t)t->N * h * w;
 }
 
-/* Seconds, roughly, that `ways` parallel workers would need for a cut into panel_blocks x pixel_blocks tasks per class and group. */
-static double cut_cost(const gn_conv_taps *t, int64_t tiles, int panel_blocks, int64_t pixel_blocks, double flop)
+typedef struct cut_problem {
+    double flop, src_bytes, weight_bytes; /* of a class and group */
+    int64_t tiles;
+    int others; /* classes and groups: tasks that are there anyhow */
+    int threads;
+} cut_problem;
+
+/* Seconds, roughly, for a cut into panel_blocks x pixel_blocks tasks per class and group.  Every block of panels reads the pixels again, every
+ * block of pixels the filters. */
+static double cut_cost(const gn_conv_taps *t, const cut_problem *c, int panel_blocks, int64_t pixel_blocks)
 {
     const double panel_max = (double)((t->panels + panel_blocks - 1) / panel_blocks) * panel_blocks / t->panels;
-    const double pixel_max = (double)((tiles + pixel_blocks - 1) / pixel_blocks) * (double)pixel_blocks / (double)tiles;
-    const double src_bytes = 4.0 * t->N * t->src_h * t->src_w * t->src_c;
-    const double weight_bytes = 4.0 * t->taps * t->kc * t->dst_c;
-    return flop / FLOP_PER_S * panel_max * pixel_max +
-           (panel_blocks * src_bytes + (double)pixel_blocks * weight_bytes) / BYTES_PER_S;
+    const double pixel_max =
+        (double)((c->tiles + pixel_blocks - 1) / pixel_blocks) * (double)pixel_blocks / (double)c->tiles;
+    const int64_t tasks = panel_blocks * pixel_blocks * c->others, threads = c->threads;
+    const double largest = (double)((tasks + threads - 1) / threads * threads) / (double)tasks;
+    const double again = (panel_blocks - 1) * c->src_bytes + (double)(pixel_blocks - 1) * c->weight_bytes;
+    return (c->others * (c->flop / FLOP_PER_S * panel_max * pixel_max + again / AGAIN_PER_S) +
+            (double)tasks * TASK_SECONDS) *
+               largest / (double)threads +
+           c->others * c->weight_bytes / FAR_PER_S;
 }
 
-static void choose_blocks(gn_conv_taps *t)
+/* Tasks for as many threads as there may be. */
+static int unknown_threads(const cut_problem *c)
 {
-    const int classes = t->classes_h * t->classes_w;
-    const int64_t tiles = (class_pixels(t) + t->kernels->mr - 1) / t->kernels->mr;
-    const double flop = 2.0 * t->N * t->dst_h * t->dst_w * t->taps * t->kc * t->dst_c / classes;
-    double want = flop / TASK_FLOP / (t->groups * classes) + 1;
-    const double most = (double)TASKS_MAX / (t->groups * classes) + 1;
-    want = want < most ? want : most;
+    const double want = c->others * c->flop / TASK_FLOP + 1;
+    return want < TASKS_MAX ? (int)want : TASKS_MAX;
+}
+
+void gn_conv_taps_cut(gn_conv_taps *t, int threads)
+{
+    const int classes = t->classes_h * t->classes_w, others = classes * t->groups;
+    cut_problem c = {.flop = 2.0 * t->N * t->dst_h * t->dst_w * t->taps * t->kc * t->dst_c / others,
+                     .src_bytes = 4.0 * t->N * t->src_h * t->src_w * t->kc,
+                     .weight_bytes = 4.0 * t->taps * t->kc * t->nc / classes,
+                     .tiles = (class_pixels(t) + t->kernels->mr - 1) / t->kernels->mr,
+                     .others = others};
+    c.threads = threads > 0 ? threads : unknown_threads(&c);
     double best = 0;
-    for (int pb = 1;; pb = pb * 2 < t->panels ? pb * 2 : t->panels) {
-        int64_t mb = (int64_t)((want + pb - 1) / pb);
-        mb = mb < 1 ? 1 : mb > tiles ? tiles : mb;
-        double cost = cut_cost(t, tiles, pb, mb, flop);
-        if ((double)(pb * mb) < want / 2)
-            cost *= want / (double)(pb * mb); /* too few tasks leave threads idle */
-        if (pb == 1 || cost < best) {
+    for (int panels = 1; panels <= t->panels && panels <= TASKS_MAX; panels *= 2)
+        for (int64_t pixels = 1; pixels <= c.tiles && panels * pixels <= TASKS_MAX; pixels *= 2) {
+            const double cost = cut_cost(t, &c, panels, pixels);
+            if (best > 0 && cost >= best)
+                continue;
             best = cost;
-            t->panel_blocks = pb;
-            t->pixel_blocks = (int)mb;
+            t->panel_blocks = panels;
+            t->pixel_blocks = (int)pixels;
         }
-        if (pb >= t->panels || (double)pb >= want)
-            break;
-    }
 }
 
 static void finish(gn_conv_taps *t, gn_conv_choice choice)
@@ -67,7 +85,7 @@ static void finish(gn_conv_taps *t, gn_conv_choice choice)
         t->panel_blocks = choice.panels;
         t->pixel_blocks = choice.pixels;
     } else
-        choose_blocks(t);
+        gn_conv_taps_cut(t, 0);
 }
 
 int gn_conv_taps_tiles(const gn_conv_taps *t)
@@ -129,7 +147,7 @@ void gn_conv_taps_backward(const gn_conv *p, gn_conv_taps *t)
                         .dil_h = p->dil_h,
                         .dil_w = p->dil_w,
                         .is_backward = true};
-    finish(t, (gn_conv_choice){0});
+    finish(t, p->choice);
 }
 
 /* Smallest h >= 0 for which h + pad - r*dil is a multiple of the stride. */

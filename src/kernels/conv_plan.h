@@ -32,6 +32,8 @@ typedef struct gn_conv_taps {
 
 void gn_conv_taps_forward(const gn_conv *p, gn_conv_taps *t);
 void gn_conv_taps_backward(const gn_conv *p, gn_conv_taps *t);
+/* The cut into tasks that suits so many threads (0: nobody knows how many). */
+void gn_conv_taps_cut(gn_conv_taps *t, int threads);
 
 int gn_conv_taps_tasks(const gn_conv_taps *t);
 /* Tiles of pixels per class. */

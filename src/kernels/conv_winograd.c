@@ -11,19 +11,33 @@
 #include "kernels/vec_tables.h"
 
 enum {
-    LANES = 16,       /* filters that are transformed together */
-    SKEW = 16,        /* floats between the places of a block, against addresses that meet in one set of a cache */
-    TASK_ROWS = 8,    /* of the micro-kernel's tile, at most */
-    TASKS_WANTED = 4, /* where there are few tiles */
+    LANES = 16,     /* filters that are transformed together */
+    SKEW = 16,      /* floats between the places of a block, against addresses that meet in one set of a cache */
+    TASK_ROWS = 8,  /* of the micro-kernel's tile, in a task, at most */
+    BLOCKS_MAX = 8, /* of panels */
 };
-#define TASK_BYTES (640 * 1024) /* transformed inputs and products of a task: a part of the second-level cache */
 
-/* Rough speeds of one core, only their ratios matter: multiply-adds, what transforms move within caches, filters from memory. */
-#define MACS_PER_S     1.0e11
-#define MOVED_PER_S    1.0e11
-#define WEIGHT_PER_S   2.5e10
-#define GAIN_WANTED    0.9
+/* Speeds of one core of a server of today, fitted to whole networks; only their ratios matter.  Multiply-adds from caches; what transforms move;
+ * filters that come for the first time, from memory; filters that come again, from the last cache or from the second one. */
+#define MACS_PER_S     1.36e11
+#define MOVED_PER_S    1.2e11 /* tiles of 2x2 */
+#define MOVED_4_PER_S  6.5e10 /* of 4x4 */
+#define SPILLED        0.7    /* of that speed, where a task's numbers exceed the second cache */
+#define FAR_PER_S      4.5e10
+#define MIDDLE_PER_S   9.0e10
+#define AGAIN_PER_S    1.6e11
+#define NEAR_PER_S     4.0e11
+#define TASK_SECONDS   1.5e-6
+#define FAR_BYTES      (16.0 * 1024 * 1024) /* filters larger than this do not stay in the last cache */
+#define MIDDLE_BYTES   (3.0 * 1024 * 1024)  /* nor all those of a network that has larger ones */
+#define NEAR_BYTES     (0.75 * 1024 * 1024)
+#define EDGE_ROWS      1 /* a block of the micro-kernel costs as much as so many rows more */
+#define GAIN_WANTED    0.95
 #define CHANNELS_LEAST 16
+/* Which algorithm computes, and so the bits, must not depend on the number of threads: the mean of one and of so many counts. */
+#define USUAL_THREADS 2
+/* Whose number nobody has said: enough tasks for some. */
+#define THREADS_UNKNOWN 4
 
 static const gn_wino_table *table(void)
 {
@@ -45,20 +59,6 @@ static const gn_wino_table *table(void)
     }
 }
 
-/* Seconds, roughly, of the products, the transforms and the filters. */
-static double cost(const gn_wino *w, int64_t tiles)
-{
-    const double pairs = (double)w->C * w->K;
-    return w->places * ((double)tiles * pairs / MACS_PER_S + 8.0 * (double)tiles * (w->C + w->K) / MOVED_PER_S +
-                        4.0 * pairs / WEIGHT_PER_S);
-}
-
-static double direct_cost(const gn_wino *w)
-{
-    const double pairs = (double)w->C * w->K, pixels = (double)w->N * w->dst_h * w->dst_w;
-    return 9 * (pixels * pairs / MACS_PER_S + 4 * pairs / WEIGHT_PER_S);
-}
-
 static void cut_tiles(gn_wino *w, int m)
 {
     w->m = m;
@@ -69,21 +69,81 @@ static void cut_tiles(gn_wino *w, int m)
     w->tiles = (int64_t)w->N * w->tiles_h * w->tiles_w;
 }
 
-/* per_task: tiles, 0: the model decides. */
-static void cut_tasks(gn_wino *w, int per_task)
+static int64_t divide_up(int64_t a, int64_t b)
 {
-    const int mr = w->kernels->mr;
+    return (a + b - 1) / b;
+}
+
+/* Seconds, roughly, on so many threads.  Each task reads its filters, transforms its inputs and all of its results. */
+static double cost(const gn_wino *w, int64_t cuts, int blocks, int threads)
+{
+    const double mr = w->kernels->mr, tiles = (double)w->tiles, C = w->C, K = w->K, places = w->places;
+    const int64_t tasks = cuts * blocks;
+    const double rows = (tiles + EDGE_ROWS * (double)w->rows) * mr / (mr + EDGE_ROWS);
+    const double filters = 4 * places * C * K, again = (double)(cuts - 1) * filters;
+    const double again_rate = filters / blocks < NEAR_BYTES ? NEAR_PER_S
+                              : filters < FAR_BYTES         ? AGAIN_PER_S
+                                                            : FAR_PER_S;
+    const double scratch = 4 * places * (C + K / blocks) * tiles / (double)cuts;
+    const double moved = (w->m == 2 ? MOVED_PER_S : MOVED_4_PER_S) * (scratch > NEAR_BYTES ? SPILLED : 1);
+    const double work =
+        places * (rows * C * K / MACS_PER_S + 8 * tiles * (C * blocks + K) / moved) + (double)tasks * TASK_SECONDS;
+    const double uneven = (double)(divide_up(w->rows, cuts) * cuts) / (double)w->rows *
+                          (double)(divide_up(w->panels, blocks) * blocks) / (double)w->panels;
+    const double largest =
+        tasks <= 2 * threads ? (double)(divide_up(tasks, threads) * threads) / (double)tasks * uneven : 1;
+    const double wait = filters / (filters < MIDDLE_BYTES ? MIDDLE_PER_S : FAR_PER_S) +
+                        again / again_rate / (again_rate > FAR_PER_S ? threads : 1);
+    return work * largest / threads + wait;
+}
+
+/* The direct sum, however it is cut. */
+static double direct_cost(const gn_wino *w, int threads)
+{
+    const double pairs = (double)w->C * w->K, pixels = (double)w->N * w->dst_h * w->dst_w;
+    const double far = 36 * pairs < MIDDLE_BYTES ? MIDDLE_PER_S : FAR_PER_S;
+    return 9 * (pixels * pairs / MACS_PER_S / threads + 4 * pairs / far / 2);
+}
+
+static int64_t fewest_cuts(const gn_wino *w)
+{
+    return divide_up(w->rows, TASK_ROWS);
+}
+
+/* The best cut for so many threads. */
+static double cut_tasks(gn_wino *w, int threads)
+{
+    double best = 0;
+    for (int64_t rows = TASK_ROWS; rows >= 1; rows /= 2)
+        for (int blocks = 1; blocks <= w->panels && blocks <= BLOCKS_MAX; blocks *= 2) {
+            const int64_t cuts = divide_up(w->rows, rows);
+            const double now = cost(w, cuts, blocks, threads);
+            if (best > 0 && now >= best)
+                continue;
+            best = now;
+            w->tile_blocks = (int)cuts;
+            w->panel_blocks = blocks;
+        }
+    return best;
+}
+
+static void set_edge(gn_wino *w, int m)
+{
+    cut_tiles(w, m);
+    w->rows = divide_up(w->tiles, w->kernels->mr);
     w->nr = 2 * w->kernels->vec;
     w->panels = (w->K + w->nr - 1) / w->nr;
     w->columns = (w->K + w->kernels->vec - 1) / w->kernels->vec * w->kernels->vec;
-    const int64_t rows = (w->tiles + TASKS_WANTED * mr - 1) / (TASKS_WANTED * mr);
-    int most = TASK_BYTES / (4 * w->places * (w->C + w->K)) / mr;
-    most = most < 1 ? 1 : most > TASK_ROWS ? TASK_ROWS : most;
-    w->per_task = per_task > 0 ? per_task : mr * (rows < most ? (int)rows : most);
+}
+
+/* For one thread and for the usual number of threads; only ratios count. */
+static double mean_cost(gn_wino *w)
+{
+    return cut_tasks(w, 1) * cut_tasks(w, USUAL_THREADS);
 }
 
 /* False: the direct sum is better, or has been chosen. */
-static bool finish(gn_wino *w, gn_conv_choice choice)
+static bool finish(gn_wino *w, gn_conv_choice choice, int threads)
 {
     if (choice.algorithm != GN_CONV_MODEL && choice.algorithm != GN_CONV_WINOGRAD2 &&
         choice.algorithm != GN_CONV_WINOGRAD4)
@@ -93,13 +153,22 @@ static bool finish(gn_wino *w, gn_conv_choice choice)
     if (!w->table || w->C < CHANNELS_LEAST || w->K < CHANNELS_LEAST)
         return false;
     gn_wino large = *w;
-    cut_tiles(w, 2);
-    cut_tiles(&large, 4);
-    const bool is_free = choice.algorithm == GN_CONV_MODEL;
-    if (is_free ? cost(&large, large.tiles) < cost(w, w->tiles) : choice.algorithm == GN_CONV_WINOGRAD4)
+    set_edge(w, 2);
+    set_edge(&large, 4);
+    if (choice.algorithm == GN_CONV_MODEL) {
+        const double small_cost = mean_cost(w), large_cost = mean_cost(&large);
+        const double least = large_cost < small_cost ? large_cost : small_cost;
+        if (least >= GAIN_WANTED * direct_cost(w, 1) * direct_cost(w, USUAL_THREADS))
+            return false;
+        *w = large_cost < small_cost ? large : *w;
+    } else if (choice.algorithm == GN_CONV_WINOGRAD4)
         *w = large;
-    cut_tasks(w, choice.pixels);
-    return !is_free || cost(w, w->tiles) < GAIN_WANTED * direct_cost(w);
+    if (choice.pixels > 0) {
+        w->tile_blocks = choice.pixels;
+        w->panel_blocks = choice.panels;
+    } else
+        cut_tasks(w, threads);
+    return true;
 }
 
 static bool is_plain_3x3(const gn_conv *p)
@@ -113,7 +182,26 @@ bool gn_wino_possible(const gn_conv *p)
     return is_plain_3x3(p) && table() && p->C >= CHANNELS_LEAST && p->K >= CHANNELS_LEAST;
 }
 
+bool gn_wino_takes_cut(const gn_conv *p, gn_conv_choice choice)
+{
+    gn_conv whole = *p;
+    whole.choice = (gn_conv_choice){.algorithm = choice.algorithm};
+    gn_wino w;
+    return gn_wino_possible(p) && gn_wino_forward(&whole, &w) && choice.panels >= 1 && choice.panels <= w.panels &&
+           choice.pixels >= fewest_cuts(&w) && choice.pixels <= w.rows;
+}
+
 bool gn_wino_forward(const gn_conv *p, gn_wino *w)
+{
+    return gn_wino_forward_for(p, 0, w);
+}
+
+bool gn_wino_backward(const gn_conv *p, gn_wino *w)
+{
+    return gn_wino_backward_for(p, 0, w);
+}
+
+bool gn_wino_forward_for(const gn_conv *p, int threads, gn_wino *w)
 {
     if (!is_plain_3x3(p))
         return false;
@@ -122,10 +210,10 @@ bool gn_wino_forward(const gn_conv *p, gn_wino *w)
     w->dst_pixel = gn_conv_dst_stride(p);
     w->pad_top = p->pad_top;
     w->pad_left = p->pad_left;
-    return finish(w, p->choice);
+    return finish(w, p->choice, threads > 0 ? threads : THREADS_UNKNOWN);
 }
 
-bool gn_wino_backward(const gn_conv *p, gn_wino *w)
+bool gn_wino_backward_for(const gn_conv *p, int threads, gn_wino *w)
 {
     if (!is_plain_3x3(p))
         return false;
@@ -135,7 +223,7 @@ bool gn_wino_backward(const gn_conv *p, gn_wino *w)
     w->pad_top = 2 - p->pad_top;
     w->pad_left = 2 - p->pad_left;
     w->is_backward = true;
-    return finish(w, (gn_conv_choice){0});
+    return finish(w, p->choice, threads > 0 ? threads : THREADS_UNKNOWN);
 }
 
 /* ---- filters: bias in whole vectors, then for every place the panels: C rows of ldb floats ---- */
@@ -200,17 +288,30 @@ void gn_wino_pack(const gn_wino *w, const float *weight, const float *bias, cons
 
 int gn_wino_tasks(const gn_wino *w)
 {
-    return (int)((w->tiles + w->per_task - 1) / w->per_task);
+    return w->tile_blocks * w->panel_blocks;
+}
+
+/* Channels of the results of the largest block of panels. */
+static int block_columns(const gn_wino *w)
+{
+    const int columns = (int)divide_up(w->panels, w->panel_blocks) * w->nr;
+    return columns < w->K ? columns : w->K;
+}
+
+/* Tiles of the largest task, at most. */
+static int task_tiles(const gn_wino *w)
+{
+    return (int)divide_up(w->rows, w->tile_blocks) * w->kernels->mr;
 }
 
 static size_t inputs_stride(const gn_wino *w)
 {
-    return (size_t)w->per_task * (size_t)w->C + SKEW;
+    return (size_t)task_tiles(w) * (size_t)w->C + SKEW;
 }
 
 static size_t products_stride(const gn_wino *w)
 {
-    return (size_t)w->per_task * (size_t)w->K + SKEW;
+    return (size_t)task_tiles(w) * (size_t)block_columns(w) + SKEW;
 }
 
 size_t gn_wino_scratch_bytes(const gn_wino *w)
@@ -246,43 +347,92 @@ static void transform_inputs(const gn_wino *w, const gn_conv_taps_call *call, in
     }
 }
 
-/* products[place][tile][k] = sum over c of inputs[place][tile][c] * filters[place][c][k] */
-static void multiply(const gn_wino *w, const float *packed, int count, const float *v, float *products)
+/* Panels begin..end-1, and the channels `first`.. of the results that they make. */
+typedef struct panel_block {
+    int begin, end, first, count;
+} panel_block;
+
+static panel_block get_block(const gn_wino *w, int index)
 {
-    const int mr = w->kernels->mr, blocks = (count + mr - 1) / mr;
+    panel_block b = {.begin = (int)gn_conv_cut(w->panels, w->panel_blocks, index),
+                     .end = (int)gn_conv_cut(w->panels, w->panel_blocks, index + 1)};
+    b.first = b.begin * w->nr;
+    b.count = (b.end * w->nr < w->K ? b.end * w->nr : w->K) - b.first;
+    return b;
+}
+
+/* Rows begin..end-1 of a task, and its tiles. */
+typedef struct row_block {
+    int64_t begin, end, first;
+    int count;
+} row_block;
+
+static int64_t first_tile(const gn_wino *w, int64_t row)
+{
+    return w->tiles * row / w->rows;
+}
+
+static row_block get_rows(const gn_wino *w, int index)
+{
+    row_block b = {.begin = gn_conv_cut(w->rows, w->tile_blocks, index),
+                   .end = gn_conv_cut(w->rows, w->tile_blocks, index + 1)};
+    b.first = first_tile(w, b.begin);
+    b.count = (int)(first_tile(w, b.end) - b.first);
+    return b;
+}
+
+/* One row of tiles at one place: products[tile][k] for the panels of the block. */
+static void multiply_row(const gn_wino *w, const float *packed, panel_block block, int place, int m, const float *v,
+                         float *dst)
+{
     const float *rows[GN_IGEMM_MR_MAX];
     int64_t row_off[GN_IGEMM_MR_MAX];
-    for (int i = 0; i < mr; i++)
-        row_off[i] = (int64_t)i * w->K;
+    for (int i = 0; i < m; i++) {
+        rows[i] = v + (size_t)i * (size_t)w->C;
+        row_off[i] = (int64_t)i * block.count;
+    }
+    for (int panel = block.begin; panel < block.end; panel++) {
+        const int column = panel * w->nr;
+        const gn_igemm_tile tile = {dst + column - block.first,
+                                    NULL,
+                                    NULL,
+                                    row_off,
+                                    {-INFINITY, INFINITY},
+                                    m,
+                                    w->K - column < w->nr ? w->K - column : w->nr,
+                                    false,
+                                    {0}};
+        w->kernels->rows(&tile, rows, 1, w->C, packed + panel_offset(w, place, panel), panel_ldb(w, panel));
+    }
+}
+
+/* products[place][tile][k] = sum over c of inputs[place][tile][c] * filters[place][c][first + k] */
+static void multiply(const gn_wino *w, const float *packed, panel_block block, row_block tiles, const float *v,
+                     float *products)
+{
     for (int place = 0; place < w->places; place++)
-        for (int b = 0; b < blocks; b++) {
-            const int row = (int)gn_conv_cut(count, blocks, b), m = (int)gn_conv_cut(count, blocks, b + 1) - row;
-            for (int i = 0; i < m; i++)
-                rows[i] = v + (size_t)place * inputs_stride(w) + (size_t)(row + i) * (size_t)w->C;
-            float *dst = products + (size_t)place * products_stride(w) + (size_t)row * (size_t)w->K;
-            for (int panel = 0; panel < w->panels; panel++) {
-                const int column = panel * w->nr;
-                const gn_igemm_tile tile = {dst + column,
-                                            NULL,
-                                            NULL,
-                                            row_off,
-                                            {-INFINITY, INFINITY},
-                                            m,
-                                            w->K - column < w->nr ? w->K - column : w->nr,
-                                            false,
-                                            {0}};
-                w->kernels->rows(&tile, rows, 1, w->C, packed + panel_offset(w, place, panel), panel_ldb(w, panel));
-            }
+        for (int64_t row = tiles.begin; row < tiles.end; row++) {
+            const size_t at = (size_t)(first_tile(w, row) - tiles.first);
+            multiply_row(w, packed, block, place, (int)(first_tile(w, row + 1) - first_tile(w, row)),
+                         v + (size_t)place * inputs_stride(w) + at * (size_t)w->C,
+                         products + (size_t)place * products_stride(w) + at * (size_t)block.count);
         }
 }
 
-static void transform_results(const gn_wino *w, const gn_conv_taps_call *call, int64_t first, int count,
-                              const float *products)
+static void transform_results(const gn_wino *w, const gn_conv_taps_call *call, panel_block block, int64_t first,
+                              int count, const float *products)
 {
     ptrdiff_t at[GN_WINO_TILE_MAX];
     const int64_t per_image = (int64_t)w->tiles_h * w->tiles_w;
-    gn_wino_results results = {NULL,           call->packed, products_stride(w), (size_t)w->K, call->dst,
-                               call->residual, at,           call->clamp,        call->curve};
+    gn_wino_results results = {NULL,
+                               call->packed + block.first,
+                               products_stride(w),
+                               (size_t)block.count,
+                               call->dst + block.first,
+                               call->residual ? call->residual + block.first : NULL,
+                               at,
+                               call->clamp,
+                               call->curve};
     for (int t = 0; t < count; t++) {
         const int64_t tile = first + t, n = tile / per_image;
         const int i = (int)(tile % per_image) / w->tiles_w, j = (int)(tile % per_image) % w->tiles_w;
@@ -292,7 +442,7 @@ static void transform_results(const gn_wino *w, const gn_conv_taps_call *call, i
                 at[r * w->m + s] =
                     y < w->dst_h && x < w->dst_w ? (((ptrdiff_t)n * w->dst_h + y) * w->dst_w + x) * w->dst_pixel : -1;
             }
-        results.sums = products + (size_t)t * (size_t)w->K;
+        results.sums = products + (size_t)t * (size_t)block.count;
         w->table->results(w->m, &results);
     }
 }
@@ -300,9 +450,9 @@ static void transform_results(const gn_wino *w, const gn_conv_taps_call *call, i
 void gn_wino_task(const gn_wino *w, const gn_conv_taps_call *call, int task, void *scratch)
 {
     float *v = scratch, *products = v + (size_t)w->places * inputs_stride(w);
-    const int64_t first = (int64_t)task * w->per_task, rest = w->tiles - first;
-    const int count = rest < w->per_task ? (int)rest : w->per_task;
-    transform_inputs(w, call, first, count, v);
-    multiply(w, call->packed, count, v, products);
-    transform_results(w, call, first, count, products);
+    const row_block tiles = get_rows(w, task % w->tile_blocks);
+    const panel_block block = get_block(w, task / w->tile_blocks);
+    transform_inputs(w, call, tiles.first, tiles.count, v);
+    multiply(w, call->packed, block, tiles, v, products);
+    transform_results(w, call, block, tiles.first, tiles.count, products);
 }

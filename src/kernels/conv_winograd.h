@@ -53,16 +53,21 @@ typedef struct gn_wino {
     int tiles_h, tiles_w; /* of a picture */
     int64_t tiles;
     int nr, panels, columns; /* columns of all panels: K in whole vectors */
-    int per_task;            /* tiles */
+    int64_t rows;     /* blocks of tiles as the micro-kernel takes them, whatever the tasks: bits depend on them */
+    int tile_blocks;  /* tasks: blocks of rows .. */
+    int panel_blocks; /* .. times blocks of panels, each for a part of the results' channels */
 } gn_wino;
 
-/* Tiles of one task, at most: its scratch is kept small. */
-#define GN_WINO_TASK_TILES_MAX 128
+/* A cut into tasks is possible: none is so large that its scratch would be. */
+bool gn_wino_takes_cut(const gn_conv *p, gn_conv_choice choice);
 /* These sizes can be served at this CPU level. */
 bool gn_wino_possible(const gn_conv *p);
 /* False: this shape is better served, or can only be served, directly; or p->choice says so. */
 bool gn_wino_forward(const gn_conv *p, gn_wino *w);
 bool gn_wino_backward(const gn_conv *p, gn_wino *w);
+/* The same with tasks cut for so many threads, 0: nobody knows how many.  Algorithm and results are the same for any number. */
+bool gn_wino_forward_for(const gn_conv *p, int threads, gn_wino *w);
+bool gn_wino_backward_for(const gn_conv *p, int threads, gn_wino *w);
 
 /* w: [K,C,3,3] of the convolution; panels as in gn_conv_pack. */
 size_t gn_wino_pack_bytes(const gn_wino *w);

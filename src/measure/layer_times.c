@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "measure/latency.h"
+#include "measure/tune.h"
 
 enum { RUNS_MIN = 20, RUNS_MAX = 200 };
 #define SECONDS_WANTED 0.5
@@ -71,7 +72,6 @@ static gn_status run_often(gn_session *session, int steps, int64_t *ns, int *run
 {
     const int64_t begin = gn_now_ns();
     int n = 0;
-    GN_TRY(gn_session_run_timed(session, ns, err)); /* warm-up */
     while (n < RUNS_MAX && (n < RUNS_MIN || (double)(gn_now_ns() - begin) * 1e-9 < SECONDS_WANTED)) {
         if (gn_stop_requested())
             return gn_fail(err, GN_ECANCELED, "interrupted while measuring layers");
@@ -97,26 +97,46 @@ static void take_medians(const gn_session *session, int steps, const int64_t *ns
     }
 }
 
+static int batch_of(const gn_session *session)
+{
+    const gn_graph *graph = NULL;
+    (void)gn_session_plan(session, &graph);
+    return (int)gn_graph_value(graph, gn_graph_input(graph, 0))->shape.dim[0];
+}
+
+/* Steps are timed with an input of their own: that of an earlier run may be gone. */
+static gn_status measure(gn_session *session, int steps, int64_t *ns, const float *input, gn_layer_times *t,
+                         gn_error *err)
+{
+    GN_TRY(gn_session_peak(session, &t->peak, err));
+    GN_TRY(gn_session_run(session, input, batch_of(session), err));
+    GN_TRY(run_often(session, steps, ns, &t->runs, err));
+    take_medians(session, steps, ns, t);
+    find_bounds(t);
+    return GN_OK;
+}
+
 gn_status gn_measure_layers(gn_session *session, gn_layer_times **times_out, gn_error *err)
 {
     const gn_plan *plan = gn_session_plan(session, NULL);
-    const int steps = plan ? plan->n_steps : 0;
+    if (!plan)
+        return gn_fail(err, GN_EINVAL, "timing layers of a model that was not prepared");
     gn_layer_times *t = gn_calloc(1, sizeof *t);
-    int64_t *ns = gn_calloc((size_t)steps * RUNS_MAX + 1, sizeof *ns);
+    int64_t *ns = gn_calloc((size_t)plan->n_steps * RUNS_MAX + 1, sizeof *ns);
+    float *input = gn_made_up_input(session, batch_of(session));
     if (t)
-        t->layers = gn_calloc((size_t)steps + 1, sizeof *t->layers);
-    gn_status status = t && ns && t->layers ? GN_OK : gn_fail(err, GN_ENOMEM, "no memory to time layers");
+        t->layers = gn_calloc((size_t)plan->n_steps + 1, sizeof *t->layers);
+    gn_status status = GN_OK;
+    if (t && ns && input && t->layers)
+        status = measure(session, plan->n_steps, ns, input, t, err);
+    else
+        status = gn_fail(err, GN_ENOMEM, "no memory to time layers");
     if (status == GN_OK)
-        status = gn_session_peak(session, &t->peak, err);
-    if (status == GN_OK)
-        status = run_often(session, steps, ns, &t->runs, err);
-    if (status == GN_OK) {
-        take_medians(session, steps, ns, t);
-        find_bounds(t);
         *times_out = t;
-    } else
+    else
         gn_layer_times_destroy(&t);
     gn_free(ns);
+    gn_free(input);
     return status;
 }
 

@@ -36,7 +36,7 @@ double gn_layer_bound_ms(const gn_layer_time *layer);
 double gn_peak_read_rate(const gn_device_peak *peak, double bytes);
 double gn_peak_copy_rate(const gn_device_peak *peak, double bytes);
 
-/* Runs the plan that `session` ran last, with the same input, 20 to 200 times (about half a second), and measures the machine.
+/* Runs the plan that `session` ran or prepared last 20 to 200 times (about half a second), and measures the machine.
  * The names in the result are valid as long as that plan.  GN_ECANCELED; GN_ENOMEM; errors of the run. */
 gn_status gn_measure_layers(gn_session *session, gn_layer_times **times_out, gn_error *err);
 void gn_layer_times_destroy(gn_layer_times **times);

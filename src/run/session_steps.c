@@ -122,6 +122,8 @@ int gn_session_step_choices(const gn_session *session, int step, gn_step_kernel 
 
 gn_status gn_session_choose(gn_session *session, int step, const char *kernel, gn_error *err)
 {
+    if (session->is_sealed)
+        return gn_fail(err, GN_EINVAL, "a kernel was chosen after the weights that it would pack had been freed");
     return session->backend->choose(current(session)->exec, step, kernel, err);
 }
 

@@ -123,7 +123,7 @@ static gn_status prepare_forward(gn_exec *exec, gn_cpu_step *step, gn_error *err
     step->is_depthwise = is_depthwise(p);
     step->src_is_plain = !step->is_depthwise && reads_plain(exec, node->in[0]) && gn_conv_fwd_takes_plain(p);
     if (!step->is_depthwise)
-        step->p.conv.choice = gn_conv_fwd_chosen(p);
+        step->p.conv.choice = gn_conv_fwd_chosen(p, exec->device->n_threads);
     step->thread_bytes = step->is_depthwise ? 0 : gn_conv_fwd_scratch_bytes(p);
     step->packs_each_run = forward_packs_each_run(exec->graph, node);
     if (step->packs_each_run)
@@ -145,9 +145,9 @@ static void forward_kernel(const gn_cpu_step *step, gn_step_kernel *kernel_out)
         gn_cpu_conv_kernel(step, kernel_out);
 }
 
-static int forward_choices(const gn_cpu_step *step, gn_step_kernel *choices, int max)
+static int forward_choices(const gn_exec *exec, const gn_cpu_step *step, gn_step_kernel *choices, int max)
 {
-    return step->is_depthwise || step->packs_each_run ? 0 : gn_cpu_conv_choices(step, choices, max);
+    return step->is_depthwise || step->packs_each_run ? 0 : gn_cpu_conv_choices(exec, step, choices, max);
 }
 
 /* Weights in another order are packed beside the old ones, which go when all is well. */
@@ -157,7 +157,7 @@ static gn_status choose_forward(gn_exec *exec, gn_cpu_step *step, const char *na
     if (step->is_depthwise || step->packs_each_run)
         return gn_fail(err, GN_EINVAL, "node %s has no kernels to choose from, '%s' was wanted", step->node->name,
                        name);
-    GN_TRY(gn_cpu_conv_check_choice(step, name, &p.choice, err));
+    GN_TRY(gn_cpu_conv_check_choice(exec, step, name, &p.choice, err));
     if (!gn_conv_fwd_packs_alike(&p, p.choice, step->p.conv.choice)) {
         const size_t bytes = forward_pack_bytes(&p);
         void *packed = gn_alloc(bytes);
@@ -249,6 +249,8 @@ static gn_status prepare_data(gn_exec *exec, gn_cpu_step *step, gn_error *err)
     (void)err;
     step->p.conv = data_sizes(exec->graph, step->node);
     step->is_depthwise = is_depthwise(&step->p.conv);
+    if (!step->is_depthwise)
+        step->p.conv.choice = gn_conv_bwd_data_chosen(&step->p.conv, exec->device->n_threads);
     step->thread_bytes = step->is_depthwise ? 0 : gn_conv_bwd_data_scratch_bytes(&step->p.conv);
     return GN_OK;
 }
@@ -316,6 +318,8 @@ static gn_status prepare_weight(gn_exec *exec, gn_cpu_step *step, gn_error *err)
     step->is_depthwise = is_depthwise(&step->p.conv);
     step->src_is_plain =
         !step->is_depthwise && reads_plain(exec, step->node->in[1]) && gn_conv_fwd_takes_plain(&step->p.conv);
+    if (!step->is_depthwise)
+        step->p.conv.choice = gn_conv_fwd_chosen(&step->p.conv, exec->device->n_threads);
     step->thread_bytes = step->is_depthwise ? 0 : gn_conv_bwd_weight_scratch_bytes(&step->p.conv);
     return GN_OK;
 }

@@ -490,7 +490,7 @@ static void kernel(const gn_exec *exec, int i, gn_step_kernel *kernel_out)
 static int choices(const gn_exec *exec, int i, gn_step_kernel *list, int max)
 {
     const gn_cpu_step *step = &exec->steps[i];
-    return step->op->choices ? step->op->choices(step, list, max) : 0;
+    return step->op->choices ? step->op->choices(exec, step, list, max) : 0;
 }
 
 static gn_status choose(gn_exec *exec, int i, const char *name, gn_error *err)

@@ -48,7 +48,7 @@ typedef struct gn_cpu_op {
                   const gn_node *node); /* false: the reference runs; NULL: every node of its types */
     /* As in gn_backend; NULL: there is no choice, and nothing to tell. */
     void (*kernel)(const gn_cpu_step *step, gn_step_kernel *kernel_out);
-    int (*choices)(const gn_cpu_step *step, gn_step_kernel *choices, int max);
+    int (*choices)(const gn_exec *exec, const gn_cpu_step *step, gn_step_kernel *choices, int max);
     gn_status (*choose)(gn_exec *exec, gn_cpu_step *step, const char *name, gn_error *err);
 } gn_cpu_op;
 
@@ -83,9 +83,9 @@ struct gn_exec {
 
 /* Choices of a step whose forward convolution is step->p.conv.  check: the choice of that name; GN_EINVAL when the sizes have none. */
 void gn_cpu_conv_kernel(const gn_cpu_step *step, gn_step_kernel *kernel_out);
-int gn_cpu_conv_choices(const gn_cpu_step *step, gn_step_kernel *choices, int max);
-gn_status gn_cpu_conv_check_choice(const gn_cpu_step *step, const char *name, gn_conv_choice *choice_out,
-                                   gn_error *err);
+int gn_cpu_conv_choices(const gn_exec *exec, const gn_cpu_step *step, gn_step_kernel *choices, int max);
+gn_status gn_cpu_conv_check_choice(const gn_exec *exec, const gn_cpu_step *step, const char *name,
+                                   gn_conv_choice *choice_out, gn_error *err);
 gn_status gn_cpu_measure_peak(gn_device *device, gn_device_peak *peak_out, gn_error *err);
 
 /* Handler of an operator; the reference handler when there is no better one. */

@@ -198,7 +198,7 @@ static gn_status prepare(gn_exec *exec, gn_cpu_step *step, gn_error *err)
     if (kind == PRODUCT_REFERENCE)
         return GN_OK;
     if (is_forward(step))
-        step->p.conv.choice = gn_conv_fwd_chosen(p);
+        step->p.conv.choice = gn_conv_fwd_chosen(p, exec->device->n_threads);
     step->thread_bytes = kind == PRODUCT_ABT || kind == PRODUCT_ABT_FEW ? gn_conv_fwd_scratch_bytes(p)
                          : kind == PRODUCT_AB                           ? gn_conv_bwd_data_scratch_bytes(p)
                                                                         : gn_conv_bwd_weight_scratch_bytes(p);
@@ -225,20 +225,19 @@ static void linear_kernel(const gn_cpu_step *step, gn_step_kernel *kernel_out)
         *kernel_out = (gn_step_kernel){"product", 1};
 }
 
-static int linear_choices(const gn_cpu_step *step, gn_step_kernel *choices, int max)
+static int linear_choices(const gn_exec *exec, const gn_cpu_step *step, gn_step_kernel *choices, int max)
 {
-    return is_forward(step) && step->packed ? gn_cpu_conv_choices(step, choices, max) : 0;
+    return is_forward(step) && step->packed ? gn_cpu_conv_choices(exec, step, choices, max) : 0;
 }
 
 /* All choices of one pixel per row pack alike. */
 static gn_status choose_linear(gn_exec *exec, gn_cpu_step *step, const char *name, gn_error *err)
 {
     gn_conv_choice choice = {0};
-    (void)exec;
     if (!is_forward(step) || !step->packed)
         return gn_fail(err, GN_EINVAL, "node %s has no kernels to choose from, '%s' was wanted", step->node->name,
                        name);
-    GN_TRY(gn_cpu_conv_check_choice(step, name, &choice, err));
+    GN_TRY(gn_cpu_conv_check_choice(exec, step, name, &choice, err));
     GN_ASSERT(gn_conv_fwd_packs_alike(&step->p.conv, choice, step->p.conv.choice));
     step->p.conv.choice = choice;
     step->thread_bytes = gn_conv_fwd_scratch_bytes(&step->p.conv);
