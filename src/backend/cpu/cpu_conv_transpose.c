@@ -75,6 +75,8 @@ static gn_status prepare(gn_exec *exec, gn_cpu_step *step, gn_error *err)
     GN_TRY(gn_windows_transposed(exec->graph, step->node, &g, err));
     step->p.conv = conv_of(&g);
     step->is_depthwise = is_depthwise(&step->p.conv);
+    if (!step->is_depthwise)
+        step->p.conv.choice = gn_conv_bwd_data_chosen(&step->p.conv, exec->device->n_threads);
     step->thread_bytes = step->is_depthwise ? 0 : gn_conv_bwd_data_scratch_bytes(&step->p.conv);
     step->packs_each_run = gn_cpu_value_changes(exec->graph, step->node->in[1]);
     if (step->packs_each_run)

@@ -199,6 +199,8 @@ static gn_status prepare(gn_exec *exec, gn_cpu_step *step, gn_error *err)
         return GN_OK;
     if (is_forward(step))
         step->p.conv.choice = gn_conv_fwd_chosen(p, exec->device->n_threads);
+    if (kind == PRODUCT_AB)
+        step->p.conv.choice = gn_conv_bwd_data_chosen(p, exec->device->n_threads);
     step->thread_bytes = kind == PRODUCT_ABT || kind == PRODUCT_ABT_FEW ? gn_conv_fwd_scratch_bytes(p)
                          : kind == PRODUCT_AB                           ? gn_conv_bwd_data_scratch_bytes(p)
                                                                         : gn_conv_bwd_weight_scratch_bytes(p);
