@@ -5,6 +5,7 @@
   bench/peers.py latency  [networks]        batch 1, the network alone, milliseconds: ONNX Runtime, OpenVINO, ncnn, PyTorch, Gannet
   bench/peers.py memory   [networks]        resident memory of inference, loading apart
   bench/peers.py first                      from nothing to the first result
+  bench/peers.py prepare-train [networks]   compiles PyTorch's steps of training, minutes for each
   bench/peers.py train    [networks]        steps of training, PyTorch (the best of its forms) and Gannet
   bench/peers.py table    --out FILE        the tables of what FILE holds, as text and Markdown
 
@@ -37,6 +38,7 @@ TOLERANCE = 1e-3  # of the range of ONNX Runtime's first output
 PAUSE = 0.05      # seconds between two peers, so that threads of the last one have gone to sleep
 OTHERS = 0.1      # cores' worth of other programs' CPU time that a turn may have beside it
 TRIES = 3
+CALM_SECONDS = 20 # wait so long for other programs to end before the first turn
 MOST_SECONDS = 6  # of a round: where a run takes longer than 0.2 s the round has fewer than 30
 LEFT = 3          # exit status while something is left to measure
 
@@ -137,6 +139,16 @@ def busy_seconds():
         return 0.0
 
 
+def wait_for_calm():
+    """Until the machine has been idle for half a second, or a while has passed: compilers and the like may be on their way out."""
+    give_up = time.monotonic() + CALM_SECONDS
+    while time.monotonic() < give_up:
+        busy = busy_seconds()
+        time.sleep(0.5)
+        if busy_seconds() - busy < 0.5 * OTHERS:
+            break
+
+
 def turn(args, peer, child):
     """One round of one peer."""
     time.sleep(PAUSE)
@@ -166,6 +178,7 @@ def measure_latency(args, network, threads, rounds_done, deadline):
     children = open_children(args, network, threads, notes)
     try:
         check_outputs(network.folder, children, notes)
+        wait_for_calm()
         if rounds_done == 0:
             peer_tables.append(args.out, [{"kind": "latency_note", **key, "peer": peer, "note": note} for peer, note in notes.items()])
             args.records += [{"kind": "latency_note", **key, "peer": peer, "note": note} for peer, note in notes.items()]
@@ -248,8 +261,8 @@ def memory(args):
                 peer_tables.append(args.out, [record])
                 print(f"{network.name:20} {threads:7}  {peer_tables.TITLES[peer]:24} {record['rss'] / 1e6:12.1f} {record['most'] / 1e6:9.1f}",
                       flush=True)
-            told = json.loads(peer_networks.run_gannet(args.gannet, "bench", network.onnx, "--threads", threads, "--runs", 30, "--seconds", 0,
-                                                       "--json"))
+            told = json.loads(peer_networks.run_gannet(args.gannet, "bench", network.onnx, "--threads", threads, "--runs", 30, "--seconds",
+                                                       "1ms", "--json"))
             print(f"{network.name:20} {threads:7}  {'gannet bench':24} {told['process_peak_bytes'] / 1e6:12.1f} {told['peak_bytes'] / 1e6:9.1f}"
                   "   the whole process with loading; weights and arena", flush=True)
     return 0
@@ -268,6 +281,7 @@ def first(args):
     if not picture.exists():
         peer_networks.run_gannet(args.gannet, "synth", picture.parent, "--images", 4, "--quiet")
     picture = sorted(p for p in picture.parent.rglob("*") if p.suffix in (".jpg", ".png", ".webp"))[0]
+    wait_for_calm()
     print(f"{'network':16} threads  what                                          ms, median of {args.rounds} rounds")
     for network in networks_of(args):
         notes = prepare_network(args, network)
@@ -314,12 +328,25 @@ def open_trainers(args, name, imgsz, batch, threads):
     return children
 
 
+def prepare_train(args):
+    """What torch.compile makes for the cases of train."""
+    for name, imgsz, batch in train_cases(args):
+        for threads in args.threads:
+            begin = time.monotonic()
+            children = open_trainers(args, name, imgsz, batch, threads)
+            for child in children.values():
+                child.close()
+            print(f"{name} at {imgsz} px: {', '.join(children)} ready after {time.monotonic() - begin:.0f} s", flush=True)
+    return 0
+
+
 def train_rounds(args, name, imgsz, batch, threads, done, deadline):
     """Rounds that are missing; False: the time was up."""
     key = {"kind": "train", "network": name, "imgsz": imgsz, "batch": batch, "threads": threads, "isa": args.isa}
     children = open_trainers(args, name, imgsz, batch, threads)
     longest = 0.0
     try:
+        wait_for_calm()
         for i in range(done, args.rounds if children else 0):
             begin = time.monotonic()
             if begin + longest > deadline:
@@ -372,11 +399,14 @@ def settle(args):
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(args.folder / "inductor"))
     sets = {"backbones": peer_networks.BACKBONES, "detectors": peer_networks.DETECTORS, "small": peer_networks.SMALL,
             "all": peer_networks.BACKBONES + peer_networks.DETECTORS}
-    usual = {"train": peer_training.MODELS + [peer_training.YOLO], "first": ["mobilenet_v2"]}.get(args.what, sets["all"])
+    is_train = args.what in ("train", "prepare-train")
+    usual = peer_training.MODELS + [peer_training.YOLO] if is_train else ["mobilenet_v2"] if args.what == "first" else sets["all"]
     args.models = [n for m in args.models for n in sets.get(m, [m])] or usual
-    args.threads = args.threads or ([2] if args.what == "train" else [1, 2])
+    args.threads = args.threads or ([2] if is_train else [1, 2])
     if not args.peers:
-        args.peers = ["torch", "torch_last", "torch_compile"] if args.what == "train" else USUAL_PEERS
+        args.peers = ["torch", "torch_last", "torch_compile"] if is_train else USUAL_PEERS
+        if args.what == "first":
+            args.peers = [p for p in args.peers if p not in peer_tables.TORCHES]
     elif args.peers == ["all"]:
         args.peers = PEERS
     args.peers = installed(args.peers)
@@ -385,7 +415,8 @@ def settle(args):
 
 
 def main():
-    verbs = {"prepare": prepare, "latency": latency, "memory": memory, "first": first, "train": train, "table": table}
+    verbs = {"prepare": prepare, "latency": latency, "memory": memory, "first": first, "prepare-train": prepare_train, "train": train,
+             "table": table}
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog="Networks: names, or backbones, detectors, small, all.")
     parser.add_argument("what", choices=list(verbs))
     parser.add_argument("models", nargs="*", metavar="NETWORK")
