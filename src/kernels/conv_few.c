@@ -1,4 +1,4 @@
-/* Convolution with at most four input channels: the padded copy of a block of picture rows, and the forward driver on it.
+/* Convolution with at most four input channels: the padded copy of a block of picture rows, and the forward driver.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/conv_few.h"
 
@@ -91,40 +91,104 @@ int gn_conv_few_tasks(const gn_conv *p)
     return p->N * gn_conv_few_plan(p).blocks;
 }
 
-size_t gn_conv_few_scratch_bytes(const gn_conv *p)
+/* ---- forward ----
+ * Pixels that see nothing but the picture read it where it lies; for a tile that reaches beyond, what it sees is copied. */
+
+/* Where the values that a filter sees lie from its first one: in the picture, and in a tile's copy. */
+typedef struct view {
+    int32_t *in_picture, *in_copy; /* [R*S*C] */
+    float *copy;
+    size_t row, plane; /* floats of the copy from one row, one plane to the next */
+    int depth, planes; /* plain pictures have planes of one channel */
+} view;
+
+static int copy_width(const gn_conv *p)
 {
-    const gn_conv_few f = gn_conv_few_plan(p);
-    return (f.floats + (size_t)(p->R * p->S * p->C)) * sizeof(float);
+    return (GN_IGEMM_MR_MAX - 1) * p->stride_w + (p->S - 1) * p->dil_w + 1;
 }
 
-/* One row of the result, from tile to tile; all panels while the tile's pixels are near. */
-static void run_row(const gn_conv_taps *t, const gn_conv_fwd *call, const float *corner, int step,
-                    const int32_t *offsets, int64_t dst_off)
+size_t gn_conv_few_scratch_bytes(const gn_conv *p)
+{
+    const size_t seen = (size_t)(p->R * p->S * p->C);
+    return (2 * seen + (size_t)(p->R * p->C) * (size_t)copy_width(p)) * sizeof(float) + GN_PAD_BYTES;
+}
+
+static view make_view(const gn_conv *p, bool is_plain, void *scratch)
+{
+    view v = {.in_picture = scratch, .depth = is_plain ? 1 : p->C, .planes = is_plain ? p->C : 1};
+    v.in_copy = v.in_picture + p->R * p->S * p->C;
+    v.copy = (float *)(void *)(v.in_copy + p->R * p->S * p->C);
+    v.row = (size_t)(copy_width(p) * v.depth);
+    v.plane = (size_t)p->R * v.row;
+    const size_t plane = is_plain ? (size_t)p->H * (size_t)p->W : 1, copy_plane = is_plain ? v.plane : 1;
+    int i = 0;
+    for (size_t r = 0; r < (size_t)p->R; r++)
+        for (size_t s = 0; s < (size_t)p->S; s++)
+            for (size_t c = 0; c < (size_t)p->C; c++, i++) {
+                const size_t column = s * (size_t)(p->dil_w * v.depth);
+                v.in_picture[i] = (int32_t)(r * (size_t)(p->dil_h * p->W * v.depth) + column + c * plane);
+                v.in_copy[i] = (int32_t)(r * v.row + column + c * copy_plane);
+            }
+    return v;
+}
+
+/* Copies what m pixels see, the first of which has its filter at (y, x) of the picture, with zeros outside. */
+static void copy_tile(const gn_conv *p, const view *v, const float *picture, int y, int x, int m)
+{
+    const int width = (m - 1) * p->stride_w + (p->S - 1) * p->dil_w + 1;
+    for (int c = 0; c < v->planes; c++)
+        for (int r = 0; r < p->R; r++) {
+            const int h = y + r * p->dil_h;
+            float *dst = v->copy + (size_t)c * v->plane + (size_t)r * v->row;
+            if (h < 0 || h >= p->H)
+                memset(dst, 0, (size_t)(width * v->depth) * sizeof *dst);
+            else
+                copy_row(dst, picture + ((size_t)c * (size_t)p->H + (size_t)h) * (size_t)(p->W * v->depth), width, p->W,
+                         -x, v->depth);
+        }
+}
+
+/* All panels of a tile. */
+static void run_tile(const gn_conv_taps *t, const gn_conv_fwd *call, int m, const float *const *rows,
+                     const int32_t *offsets, const int64_t *row_off)
+{
+    for (int j = 0; j < t->panels; j++) {
+        const gn_conv_panel panel = gn_conv_taps_panel(t, j);
+        const float *bias = (const float *)call->packed + panel.offset;
+        const gn_igemm_tile tile = {call->dst + panel.column,
+                                    call->residual ? call->residual + panel.column : NULL,
+                                    bias,
+                                    row_off,
+                                    call->clamp,
+                                    m,
+                                    panel.n,
+                                    t->bypass && call->residual != call->dst,
+                                    call->curve};
+        t->kernels->offsets(&tile, rows, offsets, t->taps * t->kc, bias + panel.ldb, panel.ldb);
+    }
+}
+
+/* Row i of the result, from tile to tile. */
+static void run_row(const gn_conv_taps *t, const gn_conv_fwd *call, const view *v, const float *picture, int i,
+                    int64_t dst_off)
 {
     const gn_conv *p = &call->p;
-    const int tiles = (p->Q + t->kernels->mr - 1) / t->kernels->mr;
+    const int tiles = (p->Q + t->kernels->mr - 1) / t->kernels->mr, y = i * p->stride_h - p->pad_top;
+    const bool has_rows = y >= 0 && y + (p->R - 1) * p->dil_h < p->H;
     const float *rows[GN_IGEMM_MR_MAX];
     int64_t row_off[GN_IGEMM_MR_MAX];
-    for (int i = 0; i < tiles; i++) {
-        const int q = (int)gn_conv_cut(p->Q, tiles, i), m = (int)gn_conv_cut(p->Q, tiles, i + 1) - q;
+    for (int j = 0; j < tiles; j++) {
+        const int q = (int)gn_conv_cut(p->Q, tiles, j), m = (int)gn_conv_cut(p->Q, tiles, j + 1) - q;
+        const int x = q * p->stride_w - p->pad_left, step = p->stride_w * v->depth;
+        const bool is_inside = has_rows && x >= 0 && x + (m - 1) * p->stride_w + (p->S - 1) * p->dil_w < p->W;
+        if (!is_inside)
+            copy_tile(p, v, picture, y, x, m);
+        const float *first = is_inside ? picture + ((size_t)y * (size_t)p->W + (size_t)x) * (size_t)v->depth : v->copy;
         for (int k = 0; k < m; k++) {
-            rows[k] = corner + (ptrdiff_t)(q + k) * step;
+            rows[k] = first + (ptrdiff_t)k * step;
             row_off[k] = dst_off + (int64_t)(q + k) * t->dst_pixel;
         }
-        for (int j = 0; j < t->panels; j++) {
-            const gn_conv_panel panel = gn_conv_taps_panel(t, j);
-            const float *bias = (const float *)call->packed + panel.offset;
-            const gn_igemm_tile tile = {call->dst + panel.column,
-                                        call->residual ? call->residual + panel.column : NULL,
-                                        bias,
-                                        row_off,
-                                        call->clamp,
-                                        m,
-                                        panel.n,
-                                        t->bypass && call->residual != call->dst,
-                                        call->curve};
-            t->kernels->offsets(&tile, rows, offsets, t->taps * t->kc, bias + panel.ldb, panel.ldb);
-        }
+        run_tile(t, call, m, rows, is_inside ? v->in_picture : v->in_copy, row_off);
     }
 }
 
@@ -134,15 +198,11 @@ void gn_conv_few_task(const gn_conv_fwd *call, bool is_plain, int task, void *sc
     gn_conv_taps t;
     gn_conv_taps_forward(p, &t);
     const gn_conv_few f = gn_conv_few_plan(p);
-    float *copy = scratch;
-    int32_t *offsets = (int32_t *)(void *)(copy + f.floats);
-    const int n = task / f.blocks, block = task % f.blocks;
-    const int rows = gn_conv_few_gather(p, &f, call->src, is_plain, n, block, copy, offsets);
-    for (int i = 0; i < rows; i++) {
-        int step;
-        const float *corner = gn_conv_few_corner(p, &f, copy, is_plain, i, 0, &step);
-        const int64_t row = (int64_t)n * p->P + block * f.rows + i;
-        run_row(&t, call, corner, step, offsets, row * p->Q * t.dst_pixel);
-    }
+    const view v = make_view(p, is_plain, scratch);
+    const int n = task / f.blocks, begin = task % f.blocks * f.rows;
+    const int end = begin + f.rows < p->P ? begin + f.rows : p->P;
+    const float *picture = call->src + (size_t)n * (size_t)p->C * (size_t)p->H * (size_t)p->W;
+    for (int i = begin; i < end; i++)
+        run_row(&t, call, &v, picture, i, ((int64_t)n * p->P + i) * p->Q * t.dst_pixel);
     t.kernels->fence();
 }

@@ -1,6 +1,6 @@
-/* Convolution with at most four input channels (the first layer of a network), forward: private to the conv_*.c files.
- * Rows of the picture are copied once into a block with zeros where the padding is; after that every value that a filter sees lies
- * at a fixed offset from its pixel, whatever the memory layout of the picture, and the micro-kernel needs one pointer per pixel.
+/* Convolution with at most four input channels (the first layer of a network): private to the conv_*.c files.
+ * Every value that a filter sees lies at a fixed offset from its pixel, whatever the memory layout of the picture, so the micro-kernel needs
+ * one pointer per pixel.  Where the padding is seen, and for all of the gradient by weights, what is seen is copied first, with zeros.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GN_KERNELS_CONV_FEW_H
 #define GN_KERNELS_CONV_FEW_H
