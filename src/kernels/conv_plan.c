@@ -11,6 +11,7 @@
 #define FAR_PER_S    4.5e10
 #define AGAIN_PER_S  1.2e11
 #define TASK_SECONDS 1.5e-6
+#define LAST_PART    0.1 /* of a task: what others wait for the last one, on a machine that does other things, too */
 
 int64_t gn_conv_cut(int64_t count, int blocks, int block)
 {
@@ -40,10 +41,10 @@ static double cut_cost(const gn_conv_taps *t, const cut_problem *c, int panel_bl
     const int64_t tasks = panel_blocks * pixel_blocks * c->others, threads = c->threads;
     const double largest = (double)((tasks + threads - 1) / threads * threads) / (double)tasks;
     const double again = (panel_blocks - 1) * c->src_bytes + (double)(pixel_blocks - 1) * c->weight_bytes;
-    return (c->others * (c->flop / FLOP_PER_S * panel_max * pixel_max + again / AGAIN_PER_S) +
-            (double)tasks * TASK_SECONDS) *
-               largest / (double)threads +
-           c->others * c->weight_bytes / FAR_PER_S;
+    const double work =
+        c->others * (c->flop / FLOP_PER_S * panel_max * pixel_max + again / AGAIN_PER_S) + (double)tasks * TASK_SECONDS;
+    const double last = threads > 1 ? LAST_PART * work / (double)tasks : 0;
+    return work * largest / (double)threads + last + c->others * c->weight_bytes / FAR_PER_S;
 }
 
 /* Tasks for as many threads as there may be. */

@@ -19,21 +19,24 @@ enum {
 
 /* Speeds of one core of a server of today, fitted to whole networks; only their ratios matter.  Multiply-adds from caches; what transforms move;
  * filters that come for the first time, from memory; filters that come again, from the last cache or from the second one. */
-#define MACS_PER_S     1.36e11
-#define MOVED_PER_S    1.2e11 /* tiles of 2x2 */
-#define MOVED_4_PER_S  6.5e10 /* of 4x4 */
-#define SPILLED        0.7    /* of that speed, where a task's numbers exceed the second cache */
-#define FAR_PER_S      4.5e10
-#define MIDDLE_PER_S   9.0e10
-#define AGAIN_PER_S    1.6e11
-#define NEAR_PER_S     4.0e11
-#define TASK_SECONDS   1.5e-6
-#define FAR_BYTES      (16.0 * 1024 * 1024) /* filters larger than this do not stay in the last cache */
-#define MIDDLE_BYTES   (3.0 * 1024 * 1024)  /* nor all those of a network that has larger ones */
-#define NEAR_BYTES     (0.75 * 1024 * 1024)
-#define EDGE_ROWS      1 /* a block of the micro-kernel costs as much as so many rows more */
-#define GAIN_WANTED    0.95
-#define CHANNELS_LEAST 16
+#define MACS_PER_S      1.36e11
+#define INPUTS_2_PER_S  8.0e10 /* tiles of 2x2 */
+#define RESULTS_2_PER_S 1.6e11
+#define INPUTS_4_PER_S  4.5e10 /* of 4x4 */
+#define RESULTS_4_PER_S 8.0e10
+#define SPILL_BYTES     (400.0 * 1024) /* numbers of a task, that much of the second cache .. */
+#define SPILLED         0.75           /* .. beyond which transforms have this part of their speed */
+#define FAR_PER_S       4.0e10
+#define MIDDLE_PER_S    9.0e10
+#define AGAIN_PER_S     1.6e11
+#define NEAR_PER_S      4.0e11
+#define TASK_SECONDS    1.5e-6
+#define LAST_PART       0.1 /* of a task: what others wait for the last one, on a machine that does other things, too */
+#define FAR_BYTES       (16.0 * 1024 * 1024) /* filters larger than this do not stay in the last cache */
+#define MIDDLE_BYTES    (3.0 * 1024 * 1024)  /* nor all those of a network that has larger ones */
+#define NEAR_BYTES      (0.75 * 1024 * 1024)
+#define GAIN_WANTED     0.9
+#define CHANNELS_LEAST  16
 /* Which algorithm computes, and so the bits, must not depend on the number of threads: the mean of one and of so many counts. */
 #define USUAL_THREADS 2
 /* Whose number nobody has said: enough tasks for some. */
@@ -77,24 +80,26 @@ static int64_t divide_up(int64_t a, int64_t b)
 /* Seconds, roughly, on so many threads.  Each task reads its filters, transforms its inputs and all of its results. */
 static double cost(const gn_wino *w, int64_t cuts, int blocks, int threads)
 {
-    const double mr = w->kernels->mr, tiles = (double)w->tiles, C = w->C, K = w->K, places = w->places;
+    const double tiles = (double)w->tiles, C = w->C, K = w->K, places = w->places;
     const int64_t tasks = cuts * blocks;
-    const double rows = (tiles + EDGE_ROWS * (double)w->rows) * mr / (mr + EDGE_ROWS);
     const double filters = 4 * places * C * K, again = (double)(cuts - 1) * filters;
     const double again_rate = filters / blocks < NEAR_BYTES ? NEAR_PER_S
                               : filters < FAR_BYTES         ? AGAIN_PER_S
                                                             : FAR_PER_S;
     const double scratch = 4 * places * (C + K / blocks) * tiles / (double)cuts;
-    const double moved = (w->m == 2 ? MOVED_PER_S : MOVED_4_PER_S) * (scratch > NEAR_BYTES ? SPILLED : 1);
-    const double work =
-        places * (rows * C * K / MACS_PER_S + 8 * tiles * (C * blocks + K) / moved) + (double)tasks * TASK_SECONDS;
+    const double speed = scratch > SPILL_BYTES ? SPILLED : 1;
+    const double inputs = w->m == 2 ? INPUTS_2_PER_S : INPUTS_4_PER_S,
+                 results = w->m == 2 ? RESULTS_2_PER_S : RESULTS_4_PER_S;
+    const double work = places * tiles * (C * K / MACS_PER_S + 8 * (C * blocks / inputs + K / results) / speed) +
+                        (double)tasks * TASK_SECONDS;
+    const double waves = (double)(divide_up(tasks, threads) * threads) / (double)tasks;
     const double uneven = (double)(divide_up(w->rows, cuts) * cuts) / (double)w->rows *
                           (double)(divide_up(w->panels, blocks) * blocks) / (double)w->panels;
-    const double largest =
-        tasks <= 2 * threads ? (double)(divide_up(tasks, threads) * threads) / (double)tasks * uneven : 1;
+    const double largest = waves * (tasks <= 2 * threads ? uneven : 1);
     const double wait = filters / (filters < MIDDLE_BYTES ? MIDDLE_PER_S : FAR_PER_S) +
                         again / again_rate / (again_rate > FAR_PER_S ? threads : 1);
-    return work * largest / threads + wait;
+    const double last = threads > 1 ? LAST_PART * work / (double)tasks : 0;
+    return work * largest / threads + last + wait;
 }
 
 /* The direct sum, however it is cut. */
