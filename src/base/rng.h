@@ -26,5 +26,8 @@ double gn_rng_normal(gn_rng *rng);                           /* mean 0, deviatio
 void gn_rng_shuffle(gn_rng *rng, int64_t *items, int64_t n); /* Fisher-Yates */
 /* One Philox4x32-10 block, for kernels that need numbers by index. */
 void gn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+/* Blocks first .. first+GN_PHILOX_LANES-1 of the counters whose upper words are 0, one behind the other. */
+enum { GN_PHILOX_LANES = 8 };
+void gn_philox_lanes(uint64_t first, const uint32_t key[2], uint32_t out[4 * GN_PHILOX_LANES]);
 
 #endif

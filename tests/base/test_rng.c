@@ -32,6 +32,21 @@ static void known_answers(void **state)
     }
 }
 
+static void lanes_are_blocks(void **state)
+{
+    (void)state;
+    const uint32_t key[2] = {0x243f6a88, 0x85a308d3};
+    const uint64_t first = UINT64_C(0x7fffffffd); /* carries into the second word */
+    uint32_t lanes[4 * GN_PHILOX_LANES];
+    gn_philox_lanes(first, key, lanes);
+    for (uint64_t i = 0; i < GN_PHILOX_LANES; i++) {
+        const uint32_t counter[4] = {(uint32_t)(first + i), (uint32_t)((first + i) >> 32), 0, 0};
+        uint32_t expected[4];
+        gn_philox(counter, key, expected);
+        assert_memory_equal(lanes + 4 * i, expected, sizeof expected);
+    }
+}
+
 static void stream_follows_the_counter(void **state)
 {
     (void)state;
@@ -159,10 +174,15 @@ static void mixing_tells_pairs_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_answers),    cmocka_unit_test(stream_follows_the_counter),
-        cmocka_unit_test(counter_carries),  cmocka_unit_test(uniform_and_normal_moments),
-        cmocka_unit_test(below_is_even),    cmocka_unit_test(range_excludes_its_end),
-        cmocka_unit_test(shuffle_permutes), cmocka_unit_test(mixing_tells_pairs_apart),
+        cmocka_unit_test(known_answers),
+        cmocka_unit_test(lanes_are_blocks),
+        cmocka_unit_test(stream_follows_the_counter),
+        cmocka_unit_test(counter_carries),
+        cmocka_unit_test(uniform_and_normal_moments),
+        cmocka_unit_test(below_is_even),
+        cmocka_unit_test(range_excludes_its_end),
+        cmocka_unit_test(shuffle_permutes),
+        cmocka_unit_test(mixing_tells_pairs_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

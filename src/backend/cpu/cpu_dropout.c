@@ -17,12 +17,12 @@ typedef struct dropout_job {
 /* The factors of elements first .. first+n-1, in logical order. */
 static void draw(const dropout_job *j, int64_t first, int n, float *factors)
 {
-    uint32_t words[4];
-    for (int i = 0; i < n;) {
-        int lane = (int)((first + i) % 4);
-        gn_dropout_block(j->key, (first + i) / 4, words);
-        for (; lane < 4 && i < n; lane++, i++)
-            factors[i] = gn_dropout_word_keeps(words[lane], j->ratio) ? j->scale : 0.0F;
+    uint32_t words[4 * GN_PHILOX_LANES];
+    int lane = (int)(first % 4);
+    for (int i = 0; i < n; lane = 0) {
+        gn_philox_lanes((uint64_t)(first + i) / 4, j->key, words);
+        for (; lane < 4 * GN_PHILOX_LANES && i < n; lane++, i++)
+            factors[i] = (float)gn_dropout_word_keeps(words[lane], j->ratio) * j->scale; /* no branch to guess */
     }
 }
 
