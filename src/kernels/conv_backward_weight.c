@@ -137,32 +137,53 @@ typedef struct chunk_rows {
     const float **ones;
 } chunk_rows;
 
-static void point_chunk(const gn_conv_bwd_weight *call, const weight_task *t, int64_t first, int count,
-                        const chunk_rows *rows)
+/* count pixels of a row of results, the first of which sees column w0: those outside the picture see zeros. */
+static void point_run(const gn_conv *p, const float *row, const float *zeros, int w0, int count, const float **x)
+{
+    const ptrdiff_t step = (ptrdiff_t)p->stride_w * p->C;
+    int k = 0;
+    for (; k < count && w0 < 0; k++, w0 += p->stride_w)
+        x[k] = zeros;
+    const int inside = w0 < p->W ? (p->W - 1 - w0) / p->stride_w + 1 : 0, end = k + inside < count ? k + inside : count;
+    for (const float *at = row + (ptrdiff_t)w0 * p->C; k < end; k++, at += step)
+        x[k] = at;
+    for (; k < count; k++)
+        x[k] = zeros;
+}
+
+/* Row by row, so that an address costs an addition. */
+static void point_tap(const gn_conv_bwd_weight *call, int tap, int64_t first, int count, const float **x)
 {
     const gn_conv *p = &call->p;
+    const int dy = tap / p->S * p->dil_h - p->pad_top, dx = tap % p->S * p->dil_w - p->pad_left;
     const int64_t per_image = (int64_t)p->P * p->Q;
     int64_t n = first / per_image;
     int i = (int)(first % per_image / p->Q), j = (int)(first % p->Q);
-    const size_t C = (size_t)p->C, W = (size_t)p->W;
-    for (int k = 0; k < count; k++) {
-        const float *image = call->src + (size_t)n * (size_t)p->H * W * C;
-        rows->y[k] = call->ddst + (size_t)(first + k) * (size_t)p->K;
-        for (int tap = t->tap_begin; tap < t->tap_end; tap++) {
-            const int h = i * p->stride_h - p->pad_top + tap / p->S * p->dil_h;
-            const int w = j * p->stride_w - p->pad_left + tap % p->S * p->dil_w;
-            const bool is_inside = h >= 0 && h < p->H && w >= 0 && w < p->W;
-            rows->x[(tap - t->tap_begin) * CHUNK + k] =
-                is_inside ? image + ((size_t)h * W + (size_t)w) * C : call->zeros;
-        }
-        if (++j == p->Q) {
-            j = 0;
-            if (++i == p->P) {
-                i = 0;
-                n++;
-            }
+    for (int k = 0; k < count;) {
+        const int some = p->Q - j < count - k ? p->Q - j : count - k, h = i * p->stride_h + dy;
+        if (h >= 0 && h < p->H)
+            point_run(p, call->src + (size_t)(n * p->H + h) * (size_t)p->W * (size_t)p->C, call->zeros,
+                      j * p->stride_w + dx, some, x + k);
+        else
+            for (int q = 0; q < some; q++)
+                x[k + q] = call->zeros;
+        k += some;
+        j = 0;
+        if (++i == p->P) {
+            i = 0;
+            n++;
         }
     }
+}
+
+static void point_chunk(const gn_conv_bwd_weight *call, const weight_task *t, int64_t first, int count,
+                        const chunk_rows *rows)
+{
+    const float *y = call->ddst + first * call->p.K;
+    for (int k = 0; k < count; k++, y += call->p.K)
+        rows->y[k] = y;
+    for (int tap = t->tap_begin; tap < t->tap_end; tap++)
+        point_tap(call, tap, first, count, rows->x + (tap - t->tap_begin) * CHUNK);
 }
 
 /* part[tap][row][column] (+)= sum over the chunk, for one panel of columns. */
