@@ -136,6 +136,7 @@ static gn_status make_step(step *s, int batch, int px, gn_error *err)
     gn_graph_add_output(g, loss);
     GN_TRY(add_adam(s, err));
     GN_TRY(gn_pass_prune(g));
+    GN_TRY(gn_pass_fuse(g, err)); /* as train_graph.c does */
     GN_TRY(gn_graph_infer(g, err));
     return gn_graph_check(g, err);
 }
