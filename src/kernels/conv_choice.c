@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernels/conv_few.h"
+#include "kernels/conv_groups.h"
 #include "kernels/conv_plan.h"
 #include "kernels/conv_winograd.h"
 
@@ -21,15 +22,26 @@ static bool is_wino(gn_conv_algorithm algorithm)
 gn_conv_choice gn_conv_fwd_chosen(const gn_conv *p, int threads)
 {
     gn_wino w;
+    gn_groups g;
     gn_conv_taps t;
     if (p->choice.algorithm == GN_CONV_FEW || (p->choice.algorithm == GN_CONV_MODEL && gn_conv_few_fits(p)))
         return (gn_conv_choice){GN_CONV_FEW, 0, 0};
+    if (gn_groups_forward(p, &g)) /* cuts itself */
+        return (gn_conv_choice){GN_CONV_WINOGRAD4, 0, 0};
     if (gn_wino_forward_for(p, threads, &w))
         return (gn_conv_choice){w.m == 2 ? GN_CONV_WINOGRAD2 : GN_CONV_WINOGRAD4, w.panel_blocks, w.tile_blocks};
     gn_conv_taps_forward(p, &t);
     if (p->choice.pixels == 0)
         gn_conv_taps_cut(&t, threads);
     return (gn_conv_choice){GN_CONV_DIRECT, t.panel_blocks, t.pixel_blocks};
+}
+
+static bool is_grouped_winograd(const gn_conv *p, gn_conv_choice choice)
+{
+    gn_conv chosen = *p;
+    gn_groups g;
+    chosen.choice = choice;
+    return gn_groups_forward(&chosen, &g);
 }
 
 bool gn_conv_fwd_takes(const gn_conv *p, bool is_plain, gn_conv_choice choice)
@@ -42,6 +54,8 @@ bool gn_conv_fwd_takes(const gn_conv *p, bool is_plain, gn_conv_choice choice)
         return false;
     gn_conv_taps t;
     gn_conv_taps_forward(p, &t);
+    if (is_grouped_winograd(p, choice))
+        return choice.panels == 0 && choice.pixels == 0;
     if (is_wino(choice.algorithm) && !gn_wino_possible(p))
         return false;
     if (choice.panels == 0 && choice.pixels == 0)

@@ -108,7 +108,8 @@ static int check_choices(gn_conv p)
         float **first = &of[list[i].algorithm];
         if (*first) {
             if (memcmp(got, *first, result_floats(&p) * sizeof *got) != 0)
-                fail_msg("%s of %dx%dx%d to %d by %dx%d: other bits than another cut", name, p.C, p.H, p.W, p.K, p.R, p.S);
+                fail_msg("%s of %dx%dx%d to %d by %dx%d: other bits than another cut", name, p.C, p.H, p.W, p.K, p.R,
+                         p.S);
             gn_free(got);
         } else
             *first = got;
@@ -128,6 +129,8 @@ static void test_all_choices_agree(void **ctx)
     assert_true(n >= (gn_cpu_current() == GN_CPU_REF ? 4 : 8));
     check_choices(square(21, 32, 40, 3, 2, 1));
     check_choices(square(14, 64, 64, 3, 1, 4));
+    check_choices(square(15, 48, 48, 3, 1, 6));
+    check_choices(square(15, 48, 48, 3, 2, 6));
     check_choices(square(32, 3, 24, 3, 2, 1));
     check_choices(square(1, 700, 130, 1, 1, 1));
     check_choices(square(9, 24, 24, 5, 1, 1));
@@ -148,6 +151,29 @@ static void test_impossible_choices_are_refused(void **ctx)
     assert_true(gn_conv_fwd_takes(&first, true, (gn_conv_choice){GN_CONV_FEW, 0, 0}));
     assert_false(gn_conv_fwd_takes(&first, true, (gn_conv_choice){GN_CONV_DIRECT, 1, 1}));
     assert_true(gn_conv_fwd_takes(&first, false, (gn_conv_choice){GN_CONV_DIRECT, 1, 1}));
+}
+
+/* What the model chooses is what runs when nothing is chosen: the same bits, also where kernels are for special shapes. */
+static void test_model_is_what_runs(void **ctx)
+{
+    (void)ctx;
+    gn_conv shapes[] = {square(14, 64, 64, 3, 1, 4),  square(14, 64, 64, 3, 1, 8), square(15, 48, 48, 3, 2, 6),
+                        square(20, 48, 80, 3, 1, 1),  square(32, 3, 24, 3, 2, 1),  square(14, 96, 200, 1, 1, 1),
+                        square(1, 700, 130, 1, 1, 1), square(7, 160, 160, 3, 1, 1)};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        gn_conv *p = &shapes[i];
+        float *want = compute(p);
+        const size_t packed = gn_conv_pack_bytes(p);
+        for (int threads = 1; threads <= 5; threads += 2) {
+            p->choice = (gn_conv_choice){0};
+            p->choice = gn_conv_fwd_chosen(p, threads);
+            assert_true(gn_conv_pack_bytes(p) == packed);
+            float *got = compute(p);
+            assert_memory_equal(got, want, result_floats(p) * sizeof *got);
+            gn_free(got);
+        }
+        gn_free(want);
+    }
 }
 
 static void test_names(void **ctx)
@@ -195,9 +221,8 @@ static void test_peak_is_plausible(void **ctx)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_choices_agree),
-        cmocka_unit_test(test_impossible_choices_are_refused),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_all_choices_agree),  cmocka_unit_test(test_impossible_choices_are_refused),
+        cmocka_unit_test(test_model_is_what_runs), cmocka_unit_test(test_names),
         cmocka_unit_test(test_peak_is_plausible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
