@@ -11,6 +11,9 @@
 #define FAR_PER_S    4.5e10
 #define AGAIN_PER_S  1.2e11
 #define TASK_SECONDS 1.5e-6
+/* Groups that end within a cache line: threads that write the same pixels take it from each other. */
+#define LINE_FLOATS  16
+#define SHARED_LINES 2.0
 #define LAST_PART    0.1 /* of a task: what others wait for the last one, on a machine that does other things, too */
 
 int64_t gn_conv_cut(int64_t count, int blocks, int block)
@@ -43,8 +46,10 @@ static double cut_cost(const gn_conv_taps *t, const cut_problem *c, int panel_bl
     const double again = (panel_blocks - 1) * c->src_bytes + (double)(pixel_blocks - 1) * c->weight_bytes;
     const double work =
         c->others * (c->flop / FLOP_PER_S * panel_max * pixel_max + again / AGAIN_PER_S) + (double)tasks * TASK_SECONDS;
+    const bool shares = t->groups > 1 && t->nc % LINE_FLOATS != 0 && pixel_blocks < threads;
+    const double slowed = threads > 1 && shares ? SHARED_LINES : 1;
     const double last = threads > 1 ? LAST_PART * work / (double)tasks : 0;
-    return work * largest / (double)threads + last + c->others * c->weight_bytes / FAR_PER_S;
+    return work * slowed * largest / (double)threads + last + c->others * c->weight_bytes / FAR_PER_S;
 }
 
 /* Tasks for as many threads as there may be. */
