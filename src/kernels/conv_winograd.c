@@ -27,7 +27,8 @@ enum {
 #define SPILL_BYTES     (400.0 * 1024) /* numbers of a task, that much of the second cache .. */
 #define SPILLED         0.75           /* .. beyond which transforms have this part of their speed */
 #define FAR_PER_S       4.0e10
-#define MIDDLE_PER_S    9.0e10
+#define MIDDLE_PER_S    1.3e11
+#define FAR_THREADS     2 /* so many threads read memory faster than one */
 #define AGAIN_PER_S     1.6e11
 #define NEAR_PER_S      4.0e11
 #define TASK_SECONDS    1.5e-6
@@ -96,8 +97,9 @@ static double cost(const gn_wino *w, int64_t cuts, int blocks, int threads)
     const double uneven = (double)(divide_up(w->rows, cuts) * cuts) / (double)w->rows *
                           (double)(divide_up(w->panels, blocks) * blocks) / (double)w->panels;
     const double largest = waves * (tasks <= 2 * threads ? uneven : 1);
-    const double wait = filters / (filters < MIDDLE_BYTES ? MIDDLE_PER_S : FAR_PER_S) +
-                        again / again_rate / (again_rate > FAR_PER_S ? threads : 1);
+    const double ways = threads < FAR_THREADS ? threads : FAR_THREADS; /* to memory */
+    const double wait = filters / (filters < MIDDLE_BYTES ? MIDDLE_PER_S : FAR_PER_S) / ways +
+                        again / again_rate / (again_rate > FAR_PER_S ? threads : ways);
     const double last = threads > 1 ? LAST_PART * work / (double)tasks : 0;
     return work * largest / threads + last + wait;
 }
@@ -107,7 +109,7 @@ static double direct_cost(const gn_wino *w, int threads)
 {
     const double pairs = (double)w->C * w->K, pixels = (double)w->N * w->dst_h * w->dst_w;
     const double far = 36 * pairs < MIDDLE_BYTES ? MIDDLE_PER_S : FAR_PER_S;
-    return 9 * (pixels * pairs / MACS_PER_S / threads + 4 * pairs / far / 2);
+    return 9 * (pixels * pairs / MACS_PER_S + 4 * pairs / far / 2) / threads;
 }
 
 static int64_t fewest_cuts(const gn_wino *w)
