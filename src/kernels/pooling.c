@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/vec_tables.h"
 
-enum { POOL_MAX_TASKS = 4096, ADAPTIVE_CHANNELS = 256 };
+enum { POOL_MAX_TASKS = 4096, ADAPTIVE_CHANNELS = 256, ADAPTIVE_FEWEST = 64, ADAPTIVE_ELEMS = 16384 };
 
 static const gn_pool_table *table(void)
 {
@@ -81,10 +81,16 @@ void gn_avgpool_bwd_task(const gn_window *p, const float *ddst, float *dsrc, int
     table()->avg_bwd(p, ddst, dsrc, bwd_rows(p, task));
 }
 
-/* Adaptive tasks: one image and one strip of channels each. */
+/* Adaptive tasks: one image and one strip of channels each, of whole cache lines and some microseconds. */
+static int strip_channels(const gn_window *p)
+{
+    const int64_t width = ADAPTIVE_ELEMS / ((int64_t)p->H * p->W + 1) / 16 * 16;
+    return width < ADAPTIVE_FEWEST ? ADAPTIVE_FEWEST : width < ADAPTIVE_CHANNELS ? (int)width : ADAPTIVE_CHANNELS;
+}
+
 static int strips(const gn_window *p)
 {
-    return (p->C + ADAPTIVE_CHANNELS - 1) / ADAPTIVE_CHANNELS;
+    return (p->C + strip_channels(p) - 1) / strip_channels(p);
 }
 
 int gn_adaptive_tasks(const gn_window *p)
@@ -95,11 +101,11 @@ int gn_adaptive_tasks(const gn_window *p)
 void gn_adaptive_fwd_task(const gn_window *p, const float *src, float *dst, int task)
 {
     GN_ASSERT(task >= 0 && task < gn_adaptive_tasks(p));
-    table()->adaptive_fwd(p, src, dst, task / strips(p), gn_task_rows(p->C, ADAPTIVE_CHANNELS, task % strips(p)));
+    table()->adaptive_fwd(p, src, dst, task / strips(p), gn_task_rows(p->C, strip_channels(p), task % strips(p)));
 }
 
 void gn_adaptive_bwd_task(const gn_window *p, const float *ddst, float *dsrc, int task)
 {
     GN_ASSERT(task >= 0 && task < gn_adaptive_tasks(p));
-    table()->adaptive_bwd(p, ddst, dsrc, task / strips(p), gn_task_rows(p->C, ADAPTIVE_CHANNELS, task % strips(p)));
+    table()->adaptive_bwd(p, ddst, dsrc, task / strips(p), gn_task_rows(p->C, strip_channels(p), task % strips(p)));
 }

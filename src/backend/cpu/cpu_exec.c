@@ -116,21 +116,33 @@ gn_clamp gn_cpu_clamp_of(const gn_node *node)
 typedef struct range_job {
     gn_cpu_range_fn fn;
     void *ctx;
-    size_t n, chunk;
+    size_t n, tasks;
 } range_job;
+
+/* Where task `task` begins: tasks as even as possible, so that two threads end together; long ones in whole cache lines. */
+static size_t cut(const range_job *job, size_t task)
+{
+    if (task >= job->tasks)
+        return job->n;
+    const size_t at = job->n / job->tasks * task + job->n % job->tasks * task / job->tasks;
+    return job->n / job->tasks >= 1024 ? at / 16 * 16 : at;
+}
 
 static void range_task(void *ctx, int task, int thread)
 {
     const range_job *job = ctx;
     (void)thread;
-    size_t begin = (size_t)task * job->chunk, end = begin + job->chunk;
-    job->fn(job->ctx, begin, end < job->n ? end : job->n);
+    const size_t begin = cut(job, (size_t)task), end = cut(job, (size_t)task + 1);
+    if (begin < end)
+        job->fn(job->ctx, begin, end);
 }
 
 void gn_cpu_for_range(const gn_exec *exec, size_t n, size_t chunk, gn_cpu_range_fn fn, void *ctx)
 {
-    range_job job = {fn, ctx, n, chunk};
-    gn_pool_run(exec->device->pool, (int)((n + chunk - 1) / chunk), range_task, &job);
+    size_t tasks = (n + chunk - 1) / chunk;
+    tasks += tasks > 2 && tasks < n ? tasks % 2 : 0;
+    range_job job = {fn, ctx, n, tasks};
+    gn_pool_run(exec->device->pool, (int)tasks, range_task, &job);
 }
 
 static bool takes_types(const gn_graph *graph, const gn_node *node, gn_cpu_types types)
