@@ -241,6 +241,28 @@ int gn_graph_add_const_s64(gn_graph *graph, const char *name, int n, const int64
     return gn_graph_add_const(graph, name, &view);
 }
 
+static int fail_state(gn_graph *graph, int id, const gn_shape *shape, gn_status status)
+{
+    char text[128];
+    gn_shape_format(shape, text);
+    gn_graph_set_error(graph, status, "state %s of shape %s: %s", graph->values[id]->name, text,
+                       gn_status_sentence(status));
+    return -1;
+}
+
+int gn_graph_add_state_of(gn_graph *graph, const char *name, gn_tensor *tensor, bool trainable)
+{
+    int id = add_value(graph, name, GN_VALUE_STATE, tensor->dtype, &tensor->shape);
+    if (id < 0)
+        return id;
+    gn_status status = gn_graph_keep_tensor(graph, tensor);
+    if (status != GN_OK)
+        return fail_state(graph, id, &tensor->shape, status);
+    graph->values[id]->data = tensor;
+    graph->values[id]->trainable = trainable;
+    return id;
+}
+
 int gn_graph_add_state(gn_graph *graph, const char *name, gn_dtype dtype, const gn_shape *shape, bool trainable)
 {
     int id = add_value(graph, name, GN_VALUE_STATE, dtype, shape);
@@ -252,11 +274,7 @@ int gn_graph_add_state(gn_graph *graph, const char *name, gn_dtype dtype, const 
         status = gn_graph_keep_tensor(graph, tensor);
     if (status != GN_OK) {
         gn_tensor_destroy(&tensor);
-        char text[128];
-        gn_shape_format(shape, text);
-        gn_graph_set_error(graph, status, "state %s of shape %s: %s", graph->values[id]->name, text,
-                           gn_status_sentence(status));
-        return -1;
+        return fail_state(graph, id, shape, status);
     }
     graph->values[id]->data = tensor;
     graph->values[id]->trainable = trainable;

@@ -115,6 +115,8 @@ int gn_graph_add_const_f32(gn_graph *graph, const char *name, int n,
 int gn_graph_add_const_s64(gn_graph *graph, const char *name, int n, const int64_t *x);
 /* State with owned, zeroed contents. */
 int gn_graph_add_state(gn_graph *graph, const char *name, gn_dtype dtype, const gn_shape *shape, bool trainable);
+/* State with the contents of `tensor`, which the graph owns from then on (not when this fails). */
+int gn_graph_add_state_of(gn_graph *graph, const char *name, gn_tensor *tensor, bool trainable);
 /* Every state of `graph` that has the name, type and shape of one of `owner`'s becomes the same tensor; its own is freed.  `owner` must
  * outlive the graph. */
 void gn_graph_share_states(gn_graph *graph, const gn_graph *owner);

@@ -175,6 +175,20 @@ gn_status gn_tensor_create(gn_dtype dtype, const gn_shape *shape, gn_tensor **te
     return GN_OK;
 }
 
+gn_status gn_tensor_adopt(gn_dtype dtype, const gn_shape *shape, void *data, gn_tensor **tensor_out)
+{
+    size_t bytes;
+    if (shape->rank < 0 || shape->rank > GN_MAX_RANK || !data_bytes(dtype, shape, &bytes))
+        return GN_EINVAL;
+    gn_tensor *tensor = gn_calloc(1, sizeof *tensor);
+    if (!tensor)
+        return GN_ENOMEM;
+    *tensor = gn_tensor_view(dtype, shape, data);
+    tensor->owned = true;
+    *tensor_out = tensor;
+    return GN_OK;
+}
+
 gn_tensor gn_tensor_view(gn_dtype dtype, const gn_shape *shape, void *data)
 {
     gn_tensor view = {.dtype = dtype, .layout = GN_LAYOUT_PLAIN, .shape = *shape, .data = data, .owned = false};
@@ -188,8 +202,8 @@ gn_status gn_tensor_copy(const gn_tensor *src, gn_tensor **tensor_out)
     GN_TRY(gn_tensor_create(src->dtype, &src->shape, &tensor));
     tensor->layout = src->layout;
     if (gn_tensor_bytes(src) > 0) /* without elements there may be no contents to point to */
-        if (src->data) /* an empty one may have none */
-        memcpy(tensor->data, src->data, gn_tensor_bytes(src));
+        if (src->data)            /* an empty one may have none */
+            memcpy(tensor->data, src->data, gn_tensor_bytes(src));
     *tensor_out = tensor;
     return GN_OK;
 }

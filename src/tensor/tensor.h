@@ -68,6 +68,8 @@ typedef struct gn_tensor {
 
 /* Owned, zeroed tensor.  GN_EINVAL: unknown or overlarge shape.  GN_ENOMEM. */
 gn_status gn_tensor_create(gn_dtype dtype, const gn_shape *shape, gn_tensor **tensor_out);
+/* The same over `data`, a block of gn_alloc of just its bytes, which the tensor owns from then on (not when this fails). */
+gn_status gn_tensor_adopt(gn_dtype dtype, const gn_shape *shape, void *data, gn_tensor **tensor_out);
 /* Borrowed view; `data` must outlive it. */
 gn_tensor gn_tensor_view(gn_dtype dtype, const gn_shape *shape, void *data);
 gn_status gn_tensor_copy(const gn_tensor *src, gn_tensor **tensor_out);

@@ -231,11 +231,30 @@ gn_status gn_onnx_add_constant(gn_onnx_reader *r, const Onnx__TensorProto *t, co
     return status;
 }
 
-static gn_status add_state(gn_onnx_reader *r, const Onnx__TensorProto *t, bool is_trainable)
+/* Large contents that stand in the file as they are in memory: the block into which they were unpacked becomes the state's. */
+static gn_status add_unpacked_state(gn_onnx_reader *r, Onnx__TensorProto *t, const gn_shape *shape, bool is_trainable)
+{
+    gn_tensor *tensor = NULL;
+    void *block = t->raw_data.data;
+    t->raw_data.data = NULL;
+    if (gn_tensor_adopt(GN_DTYPE_F32, shape, block, &tensor) != GN_OK) {
+        gn_free(block);
+        return gn_onnx_out_of_memory(r);
+    }
+    if (gn_graph_add_state_of(r->graph, t->name, tensor, is_trainable) >= 0)
+        return GN_OK;
+    gn_tensor_destroy(&tensor);
+    return gn_graph_error(r->graph, r->err);
+}
+
+static gn_status add_state(gn_onnx_reader *r, Onnx__TensorProto *t, bool is_trainable)
 {
     gn_dtype dtype;
     gn_shape shape;
     GN_TRY(gn_onnx_head(r, t, t->name, &dtype, &shape));
+    if (dtype == GN_DTYPE_F32 && t->has_raw_data && t->raw_data.len == (size_t)gn_shape_count(&shape) * sizeof(float) &&
+        !t->has_data_location && gn_onnx_memory_take(&r->memory, t->raw_data.data))
+        return add_unpacked_state(r, t, &shape, is_trainable);
     int id = gn_graph_add_state(r->graph, t->name, dtype, &shape, is_trainable);
     if (id < 0)
         return gn_graph_error(r->graph, r->err);

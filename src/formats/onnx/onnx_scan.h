@@ -34,6 +34,8 @@ gn_status gn_onnx_unpack_tensor(const uint8_t *bytes, size_t n, const char *name
 void gn_onnx_memory_deinit(gn_onnx_memory *memory);
 /* Give back one large block early (contents of a tensor that were copied). */
 void gn_onnx_memory_release(gn_onnx_memory *memory, void *block);
+/* The caller takes one large block over; false when `block` is no such block. */
+bool gn_onnx_memory_take(gn_onnx_memory *memory, const void *block);
 
 /* Element types: ONNX's number for ours (0: none) and back (GN_DTYPE_NONE: not supported). */
 int32_t gn_onnx_type_of(gn_dtype dtype);

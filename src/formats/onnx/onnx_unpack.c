@@ -32,6 +32,16 @@ void gn_onnx_memory_release(gn_onnx_memory *memory, void *block)
         }
 }
 
+bool gn_onnx_memory_take(gn_onnx_memory *memory, const void *block)
+{
+    for (size_t i = memory->n_blocks; i-- > 0;)
+        if (memory->blocks[i] == block) {
+            memory->blocks[i] = memory->blocks[--memory->n_blocks];
+            return true;
+        }
+    return false;
+}
+
 static void give(void *ctx, void *ptr)
 {
     gn_onnx_memory_release(ctx, ptr);
