@@ -228,7 +228,7 @@ def latency(args):
                     print(f"{network.name}: {error}", file=sys.stderr)
                     continue
                 disturbed = [r for r in args.records if r["kind"] == "latency" and r["others"] > OTHERS and
-                             (r["network"], r["threads"]) == (network.name, threads)]
+                             (r["network"], r["threads"], r["isa"]) == (network.name, threads, args.isa)]
                 if disturbed:
                     print(f"other programs used up to {max(r['others'] for r in disturbed):.2f} cores in {len(disturbed)} turns",
                           file=sys.stderr)
