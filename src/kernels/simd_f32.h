@@ -31,15 +31,23 @@ GN_INLINE void vf_prefetch(const float *p, ptrdiff_t ahead)
     __builtin_prefetch((const void *)((uintptr_t)p + (uintptr_t)ahead * sizeof(float)));
 }
 
-/* x, kept in a register: otherwise the compiler loads it again for each of its uses. */
+/* x, kept in a register: otherwise the compiler loads it again for each of its uses.  ARM has no arithmetic on memory. */
 GN_INLINE vf vf_pin(vf x)
 {
-#ifdef __aarch64__
-    __asm__("" : "+w"(x));
-#else
+#ifndef __aarch64__
     __asm__("" : "+v"(x));
 #endif
     return x;
+}
+
+/* p, of which the compiler knows no more where it comes from: on ARM it would keep the distance of every load of a window in a register,
+ * more than there are. */
+GN_INLINE const float *vf_pin_row(const float *p)
+{
+#ifdef __aarch64__
+    __asm__("" : "+r"(p));
+#endif
+    return p;
 }
 
 GN_INLINE vf vf_clamp(vf x, vf lo, vf hi)

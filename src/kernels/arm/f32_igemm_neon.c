@@ -225,15 +225,27 @@ GN_INLINE void rows_narrow(const gn_igemm_tile *tile, const float *const *rows, 
     tile_store(tile, acc[0], m, nv, true);
 }
 
-/* Four k whose values lie side by side, as those of one filter row do, are loaded at once. */
+GN_INLINE void offset_step(vf (*acc)[2], const float *const *a, ptrdiff_t at, const float *b, const int m, const int nv)
+{
+    vf bv[2];
+    load_b(b, bv, nv);
+    GN_UNROLL for (int i = 0; i < m; i++)
+    {
+        const float value = a[i][at];
+        GN_UNROLL for (int v = 0; v < nv; v++) LANE_FMA(acc[i][v], bv[v], value, 0);
+    }
+}
+
+/* Four k whose values lie side by side, as those of one filter row of a picture in N,H,W,C do, are loaded at once. */
 GN_INLINE void offsets_tile(const gn_igemm_tile *tile, const float *const *rows, const int32_t *offsets, ptrdiff_t kc,
                             const float *b, ptrdiff_t ldb, const int m, const int nv)
 {
-    vf acc[MR][2], av[MR], bv[2];
+    vf acc[MR][2], av[MR];
     tile_bias(tile, acc, m, nv);
     const float *a[MR];
     GN_UNROLL for (int i = 0; i < m; i++) a[i] = rows[i];
-    for (ptrdiff_t k = 0; k < kc;) {
+    const bool has_runs = kc >= 4 && offsets[1] == offsets[0] + 1;
+    for (ptrdiff_t k = 0; k < kc && has_runs;) {
         const ptrdiff_t at = offsets[k];
         if (k + 4 <= kc && offsets[k + 1] == at + 1 && offsets[k + 2] == at + 2 && offsets[k + 3] == at + 3) {
             load_a(a, at, av, m);
@@ -242,15 +254,12 @@ GN_INLINE void offsets_tile(const gn_igemm_tile *tile, const float *const *rows,
             b += 4 * ldb;
             continue;
         }
-        load_b(b, bv, nv);
-        GN_UNROLL for (int i = 0; i < m; i++)
-        {
-            const float value = a[i][at];
-            GN_UNROLL for (int v = 0; v < nv; v++) acc[i][v] = vfmaq_n_f32(acc[i][v], bv[v], value);
-        }
+        offset_step(acc, a, at, b, m, nv);
         k++;
         b += ldb;
     }
+    for (ptrdiff_t k = 0; k < kc && !has_runs; k++, b += ldb)
+        offset_step(acc, a, offsets[k], b, m, nv);
     tile_store(tile, acc, m, nv, true);
 }
 

@@ -28,37 +28,47 @@ GN_INLINE void vf_store(float *p, vf x)
 {
     vst1q_f32(p, x);
 }
+/* i, or the last of n lanes if that comes before it. */
+GN_INLINE size_t lane_of(size_t i, size_t n)
+{
+    return i < n ? i : n - 1;
+}
+/* The first n of 4 lanes, n below 4 and not known to the compiler: lanes beyond are loaded from the last one's place and cleared, stored
+ * there once more.  Without branches: whole windows of loads are unrolled with them. */
+GN_INLINE vf load_some(const float *p, size_t n)
+{
+    vf x = vdupq_n_f32(*p);
+    x = vld1q_lane_f32(p + lane_of(1, n), x, 1);
+    x = vld1q_lane_f32(p + lane_of(2, n), x, 2);
+    return vreinterpretq_f32_u32(vandq_u32(vm_first(n), vreinterpretq_u32_f32(x)));
+}
+GN_INLINE void store_some(float *p, vf x, size_t n)
+{
+    float lane[4];
+    vst1q_f32(lane, x);
+    p[0] = lane[0];
+    p[lane_of(1, n)] = lane[lane_of(1, n)];
+    p[lane_of(2, n)] = lane[lane_of(2, n)];
+}
+
 GN_INLINE vf vf_load_n(const float *p, size_t n)
 {
     const vf zero = vdupq_n_f32(0.0f);
-    switch (n) {
-    case 1:
-        return vsetq_lane_f32(*p, zero, 0);
-    case 2:
-        return vcombine_f32(vld1_f32(p), vget_low_f32(zero));
-    case 3:
-        return vld1q_lane_f32(p + 2, vcombine_f32(vld1_f32(p), vget_low_f32(zero)), 2);
-    default:
+    if (n == VF_LANES)
         return vld1q_f32(p);
-    }
+    if (!__builtin_constant_p(n))
+        return load_some(p, n);
+    if (n == 1)
+        return vsetq_lane_f32(*p, zero, 0);
+    const vf two = vcombine_f32(vld1_f32(p), vget_low_f32(zero));
+    return n == 2 ? two : vld1q_lane_f32(p + 2, two, 2);
 }
 GN_INLINE void vf_store_n(float *p, vf x, size_t n)
 {
-    switch (n) {
-    case 1:
-        vst1q_lane_f32(p, x, 0);
-        break;
-    case 2:
-        vst1_f32(p, vget_low_f32(x));
-        break;
-    case 3:
-        vst1_f32(p, vget_low_f32(x));
-        vst1q_lane_f32(p + 2, x, 2);
-        break;
-    default:
+    if (n == VF_LANES)
         vst1q_f32(p, x);
-        break;
-    }
+    else
+        store_some(p, x, n);
 }
 
 GN_INLINE vf vf_set(float x)
