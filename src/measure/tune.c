@@ -248,7 +248,7 @@ static gn_status judge(tuner *t, gn_tuning *tuning)
         tuning->best_ms -= one->kernels[0].final_ms - best;
         tuning->changed += one->chosen != 0;
     }
-    if (tuning->tuned_ms < tuning->model_ms || tuning->changed == 0)
+    if (tuning->changed > 0 && tuning->tuned_ms < tuning->model_ms)
         return GN_OK;
     tuning->changed = 0;
     tuning->tuned_ms = tuning->model_ms;

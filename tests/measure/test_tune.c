@@ -43,7 +43,7 @@ static void test_tuning(void **ctx)
     (void)ctx;
     gn_error err = {0};
     gn_tuning tuning = {0};
-    gn_session *session = layers_open(64, 2);
+    gn_session *session = layers_open(32, 2);
     if (gn_tune(session, 0.05, &tuning, &err) != GN_OK)
         fail_msg("%s", err.message);
     assert_true(tuning.layers == 6 && tuning.distinct == 3);
@@ -57,7 +57,7 @@ static void test_interrupted_tuning_leaves_the_model(void **ctx)
     (void)ctx;
     gn_error err = {0};
     gn_tuning tuning;
-    gn_session *session = layers_open(64, 1), *fresh = layers_open(64, 1);
+    gn_session *session = layers_open(32, 1), *fresh = layers_open(32, 1);
     gn_stop_request();
     assert_int_equal(gn_tune(session, 0.05, &tuning, &err), GN_ECANCELED);
     gn_stop_clear();
@@ -84,8 +84,8 @@ static void test_cache(void **ctx)
     char path[512];
     gn_error err = {0};
     setenv("XDG_CACHE_HOME", folder, 1);
-    gn_session *one = layers_open(64, 1), *two = layers_open(64, 1), *three = layers_open(64, 1),
-               *four = layers_open(64, 1);
+    gn_session *one = layers_open(32, 1), *two = layers_open(32, 1), *three = layers_open(32, 1),
+               *four = layers_open(32, 1);
     tune_cached(one, false, "");
     tune_cached(two, true, "");
     expect_same_kernels(one, two);
@@ -114,7 +114,7 @@ static void test_layer_times(void **ctx)
     (void)ctx;
     gn_error err = {0};
     gn_layer_times *t = NULL;
-    gn_session *session = layers_open(64, 1);
+    gn_session *session = layers_open(32, 1);
     if (gn_measure_layers(session, &t, &err) != GN_OK)
         fail_msg("%s", err.message);
     assert_true(t->n >= 7 && t->runs >= 20);

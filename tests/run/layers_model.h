@@ -14,7 +14,7 @@
 #include "ops/ops.h"
 #include "run/session.h"
 
-#define LAYERS_SIZE    48
+#define LAYERS_SIZE    32
 #define LAYERS_CLASSES 10
 
 static inline int layers_weight(gn_graph *g, const char *name, gn_shape shape, double scale, gn_rng *rng)
