@@ -41,26 +41,6 @@ static const gn_groups_table *table(int *lanes_out)
     }
 }
 
-static const gn_wino_table *transforms(void)
-{
-    switch (gn_vec_rung()) {
-#ifdef GN_HAVE_AVX512
-    case GN_VEC_AVX512:
-        return &gn_wino__avx512;
-#endif
-#ifdef GN_HAVE_AVX2
-    case GN_VEC_AVX2:
-        return &gn_wino__avx2;
-#endif
-#ifdef GN_HAVE_NEON
-    case GN_VEC_NEON:
-        return &gn_wino__neon;
-#endif
-    default:
-        return NULL;
-    }
-}
-
 static void cut(gn_groups *g)
 {
     g->block_cuts = (g->blocks + TASK_BLOCKS - 1) / TASK_BLOCKS;
@@ -87,7 +67,7 @@ bool gn_groups_forward(const gn_conv *p, gn_groups *g)
     g->blocks = (p->C + lanes - 1) / lanes;
     gn_wino *w = &g->w;
     *w = (gn_wino){.N = p->N, .src_h = p->H, .src_w = p->W, .C = p->C, .dst_h = p->P, .dst_w = p->Q, .K = p->K};
-    w->table = transforms();
+    w->table = gn_wino_transforms();
     w->src_pixel = gn_conv_src_stride(p);
     w->dst_pixel = gn_conv_dst_stride(p);
     w->pad_top = p->pad_top;

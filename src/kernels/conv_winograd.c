@@ -43,7 +43,7 @@ enum {
 /* Whose number nobody has said: enough tasks for some. */
 #define THREADS_UNKNOWN 4
 
-static const gn_wino_table *table(void)
+const gn_wino_table *gn_wino_transforms(void)
 {
     switch (gn_vec_rung()) {
 #ifdef GN_HAVE_AVX512
@@ -156,7 +156,7 @@ static bool finish(gn_wino *w, gn_conv_choice choice, int threads)
         choice.algorithm != GN_CONV_WINOGRAD4)
         return false;
     w->kernels = gn_igemm_current();
-    w->table = table();
+    w->table = gn_wino_transforms();
     if (!w->table || w->C < CHANNELS_LEAST || w->K < CHANNELS_LEAST)
         return false;
     gn_wino large = *w;
@@ -186,7 +186,7 @@ static bool is_plain_3x3(const gn_conv *p)
 
 bool gn_wino_possible(const gn_conv *p)
 {
-    return is_plain_3x3(p) && table() && p->C >= CHANNELS_LEAST && p->K >= CHANNELS_LEAST;
+    return is_plain_3x3(p) && gn_wino_transforms() && p->C >= CHANNELS_LEAST && p->K >= CHANNELS_LEAST;
 }
 
 bool gn_wino_takes_cut(const gn_conv *p, gn_conv_choice choice)

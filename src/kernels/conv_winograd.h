@@ -42,6 +42,9 @@ typedef struct gn_wino_table {
 } gn_wino_table;
 extern const gn_wino_table gn_wino__avx2, gn_wino__avx512, gn_wino__neon;
 
+/* Those of the CPU level in force; NULL where it has none. */
+const gn_wino_table *gn_wino_transforms(void);
+
 /* One problem: forward, or gradient by data, which is the same with channels and filters exchanged and the filter turned. */
 typedef struct gn_wino {
     const gn_igemm *kernels;

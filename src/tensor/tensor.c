@@ -162,17 +162,13 @@ gn_status gn_tensor_create(gn_dtype dtype, const gn_shape *shape, gn_tensor **te
     size_t bytes;
     if (shape->rank < 0 || shape->rank > GN_MAX_RANK || !data_bytes(dtype, shape, &bytes))
         return GN_EINVAL;
-    gn_tensor *tensor = gn_calloc(1, sizeof *tensor);
-    if (!tensor)
+    void *data = gn_calloc(1, bytes);
+    if (!data)
         return GN_ENOMEM;
-    *tensor = gn_tensor_view(dtype, shape, gn_calloc(1, bytes));
-    tensor->owned = true;
-    if (!tensor->data) {
-        gn_tensor_destroy(&tensor);
-        return GN_ENOMEM;
-    }
-    *tensor_out = tensor;
-    return GN_OK;
+    const gn_status status = gn_tensor_adopt(dtype, shape, data, tensor_out);
+    if (status != GN_OK)
+        gn_free(data);
+    return status;
 }
 
 gn_status gn_tensor_adopt(gn_dtype dtype, const gn_shape *shape, void *data, gn_tensor **tensor_out)
