@@ -234,6 +234,9 @@ static void softmax(void **state)
     const gn_attr first = gn_attr_int("axis", 1);
     outputs_of(op("", "Softmax", 1, (int[]){INPUT("x", 2, 16, 4, 700)}, 1, &first, 1));
     check("Softmax over bins of a distribution");
+    const gn_attr last = gn_attr_int("axis", -1);
+    outputs_of(op("", "Softmax", 1, (int[]){INPUT("x", 2, 2213, 2)}, 1, &last, 1));
+    check("Softmax of pairs");
 }
 
 /* ---- pooling ---- */
@@ -306,8 +309,8 @@ static void batch_norm_with_activation(void **state)
             int bn = op("gannet", "BatchNormTrain", 5,
                         (int[]){form & 1 ? nhwc(x) : x, scale, shift, PARAM("mean", C), PARAM("var", C)}, 5, attrs, 2);
             outputs_of(bn);
-            outputs_of(op("gannet", "BatchNormGrad", 3,
-                          (int[]){dy, x, scale, value_of(bn, 3), value_of(bn, 4), shift}, 6, attrs, 2));
+            outputs_of(op("gannet", "BatchNormGrad", 3, (int[]){dy, x, scale, value_of(bn, 3), value_of(bn, 4), shift},
+                          6, attrs, 2));
             check("batch normalisation with an activation");
         }
 }
@@ -330,9 +333,8 @@ static void batch_norm(void **state)
             gn_graph_add_update(g, mean, value_of(bn, 1));
             gn_graph_add_update(g, var, value_of(bn, 2));
             int dy = input("dy", 4, shapes[i]);
-            outputs_of(op("gannet", "BatchNormGrad", 3,
-                          (int[]){dy, x, scale, value_of(bn, 3), value_of(bn, 4), shift}, 6,
-                          attrs + 2, clamps ? 2 : 0));
+            outputs_of(op("gannet", "BatchNormGrad", 3, (int[]){dy, x, scale, value_of(bn, 3), value_of(bn, 4), shift},
+                          6, attrs + 2, clamps ? 2 : 0));
             outputs_of(op("", "BatchNormalization", 1, (int[]){x, scale, shift, PARAM("m2", C), PARAM("var2", C)}, 5,
                           attrs, 1));
             check("batch normalisation");

@@ -353,6 +353,18 @@ static void softmax_range(void *ctx, size_t begin, size_t end)
     }
 }
 
+/* Rows of two, as detectors with one class have them: each is the sigmoid of its distance from the other. */
+static void softmax_pairs_range(void *ctx, size_t begin, size_t end)
+{
+    const softmax_job *j = ctx;
+    for (size_t i = begin; i < end; i++) {
+        const float distance = j->src[2 * i] - j->src[2 * i + 1];
+        j->dst[2 * i] = distance;
+        j->dst[2 * i + 1] = -distance;
+    }
+    gn_f32_sigmoid(j->dst + 2 * begin, j->dst + 2 * begin, 2 * (end - begin));
+}
+
 /* Softmax along one dimension of plain memory. */
 static void run_softmax(gn_exec *exec, const gn_cpu_step *step)
 {
@@ -365,6 +377,11 @@ static void run_softmax(gn_exec *exec, const gn_cpu_step *step)
         inner *= (size_t)s->dim[d];
     if (count == 0)
         return;
+    if (inner == 1 && n == 2) {
+        softmax_job pairs = {gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), n, 1, 1};
+        gn_cpu_for_range(exec, count / n, GN_CPU_CHUNK, softmax_pairs_range, &pairs);
+        return;
+    }
     if (inner == 1) {
         gn_f32_softmax_rows(gn_cpu_in(exec, step, 0), gn_cpu_out(exec, step, 0), count / n, n);
         return;
