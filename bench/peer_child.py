@@ -70,18 +70,18 @@ class Peer:
 class OnnxRuntime(Peer):
     def load(self, spec):
         import onnxruntime
-        self.library = onnxruntime
+        self.runtime = onnxruntime
         super().load(spec)
 
     def open(self, spec):
-        options = self.library.SessionOptions()
+        options = self.runtime.SessionOptions()
         options.intra_op_num_threads = spec["threads"]
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self.session = self.library.InferenceSession(spec["onnx"], options, providers=["CPUExecutionProvider"])
+        self.session = self.runtime.InferenceSession(spec["onnx"], options, providers=["CPUExecutionProvider"])
         # Bound once, so that a run is the network and little else.
         self.binding = self.session.io_binding()
-        self.value = self.library.OrtValue.ortvalue_from_numpy(self.x)
+        self.value = self.runtime.OrtValue.ortvalue_from_numpy(self.x)
         self.binding.bind_ortvalue_input(self.session.get_inputs()[0].name, self.value)
         for output in self.session.get_outputs():
             self.binding.bind_output(output.name, "cpu")
@@ -95,15 +95,15 @@ class OnnxRuntime(Peer):
 class OpenVino(Peer):
     def load(self, spec):
         import openvino
-        self.library = openvino
+        self.runtime = openvino
         super().load(spec)
 
     def open(self, spec):
-        core = self.library.Core()
+        core = self.runtime.Core()
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": spec["threads"]}
         model = core.compile_model(core.read_model(spec["onnx"]), "CPU", settings)
         self.request = model.create_infer_request()
-        self.value = self.library.Tensor(self.x, shared_memory=True)
+        self.value = self.runtime.Tensor(self.x, shared_memory=True)
         self.request.set_input_tensor(self.value)
         # The binding itself: the Python class around it looks at its inputs anew each time.
         start, wait = self.request.start_async, self.request.wait
@@ -117,22 +117,22 @@ class OpenVino(Peer):
 class Ncnn(Peer):
     def load(self, spec):
         import ncnn
-        self.library = ncnn
+        self.runtime = ncnn
         super().load(spec)
 
     def open(self, spec):
-        self.net = self.library.Net()
+        self.net = self.runtime.Net()
         option = self.net.opt
         option.num_threads = spec["threads"]
         for name in dir(option):
             if name.startswith(("use_fp16", "use_bf16")) or name == "use_vulkan_compute":
                 setattr(option, name, False)
         # As ncnn's own benchmark does.
-        self.allocators = self.library.UnlockedPoolAllocator(), self.library.PoolAllocator()
+        self.allocators = self.runtime.UnlockedPoolAllocator(), self.runtime.PoolAllocator()
         option.blob_allocator, option.workspace_allocator = self.allocators
         if self.net.load_param(spec["ncnn"] + ".param") or self.net.load_model(spec["ncnn"] + ".bin"):
             raise RuntimeError("ncnn cannot load the network that pnnx wrote")
-        self.mat = self.library.Mat(self.x[0]).clone()
+        self.mat = self.runtime.Mat(self.x[0]).clone()
         self.names = sorted(self.net.output_names())
 
     def run(self):
@@ -186,7 +186,7 @@ class Gannet(Peer):
     """libgannet_run; without numpy, so that the process holds little else."""
 
     def load(self, spec):
-        self.library = ctypes.CDLL(spec["library"])
+        self.runtime = ctypes.CDLL(spec["library"])
         self.x = array.array("f")
         with open(spec["input"], "rb") as file:
             self.x.frombytes(file.read())
@@ -194,11 +194,11 @@ class Gannet(Peer):
     def open(self, spec):
         self.model, self.message = ctypes.c_void_p(), ctypes.create_string_buffer(1024)
         options = Model(threads=spec["threads"])
-        if self.library.gn_model_open(spec["onnx"].encode(), ctypes.byref(options), ctypes.byref(self.model), self.message):
+        if self.runtime.gn_model_open(spec["onnx"].encode(), ctypes.byref(options), ctypes.byref(self.model), self.message):
             raise RuntimeError(self.message.value.decode())
         address = ctypes.cast((ctypes.c_float * len(self.x)).from_buffer(self.x), ctypes.POINTER(ctypes.c_float))
         self.result, self.count = ctypes.POINTER(ctypes.c_float)(), ctypes.c_int64()
-        call = self.library.gn_model_run
+        call = self.runtime.gn_model_run
         arguments = self.model, address, 1, ctypes.byref(self.result), ctypes.byref(self.count), self.message
         self.run = lambda: call(*arguments)
 
