@@ -20,6 +20,13 @@ int64_t gn_unix_seconds(void)
     return (int64_t)time(NULL);
 }
 
+double gn_unix_time(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
 void gn_sleep_ns(int64_t ns)
 {
     if (ns <= 0)

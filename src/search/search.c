@@ -230,7 +230,8 @@ static gn_status add_trials(search *s, const char *const *configs, size_t n, gn_
     GN_TRY(gn_study_begin(s->study, err));
     for (size_t i = 0; i < n; i++) {
         int64_t id = 0;
-        const gn_status status = gn_study_add_trial(s->study, configs[i], s->options->seed, &id, err);
+        const gn_status status =
+            gn_study_add_trial(s->study, &(gn_trial){.config = configs[i], .seed = s->options->seed}, &id, err);
         if (status != GN_OK) {
             gn_study_rollback(s->study);
             return status;

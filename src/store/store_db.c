@@ -88,6 +88,22 @@ gn_status gn_store_next(gn_study *study, sqlite3_stmt *stmt, const char *doing, 
     return status;
 }
 
+gn_status gn_store_run_returning(gn_study *study, sqlite3_stmt *stmt, const char *doing, bool *has_row_out,
+                                 int64_t *value_out, gn_error *err)
+{
+    bool has_row = false, has_more = false;
+    GN_TRY(gn_store_next(study, stmt, doing, &has_row, err));
+    const int64_t value = has_row ? sqlite3_column_int64(stmt, 0) : 0;
+    if (has_row)
+        GN_TRY(gn_store_next(study, stmt, doing, &has_more, err));
+    GN_ASSERT(!has_more && (has_row || has_row_out != NULL));
+    if (has_row)
+        *value_out = value;
+    if (has_row_out != NULL)
+        *has_row_out = has_row;
+    return GN_OK;
+}
+
 void gn_store_bind_f64(sqlite3_stmt *stmt, int at, double value)
 {
     if (isfinite(value))

@@ -32,8 +32,17 @@ gn_status gn_store_statement(gn_study *study, const char *sql, sqlite3_stmt **st
 gn_status gn_store_exec(gn_study *study, const char *sql, const char *doing, gn_error *err);
 /* Run a bound statement that gives no row, then reset it. */
 gn_status gn_store_run(gn_study *study, sqlite3_stmt *stmt, const char *doing, gn_error *err);
+/* Run a bound INSERT, UPDATE or DELETE ... RETURNING one whole number, of at most one row.  *has_row_out (may be NULL when there
+ * always is one): whether there was one; *value_out is left alone otherwise. */
+gn_status gn_store_run_returning(gn_study *study, sqlite3_stmt *stmt, const char *doing, bool *has_row_out,
+                                 int64_t *value_out, gn_error *err);
 /* Step to the next row: *has_row_out false (and the statement reset) after the last one. */
 gn_status gn_store_next(gn_study *study, sqlite3_stmt *stmt, const char *doing, bool *has_row_out, gn_error *err);
+
+/* A write of several statements: enter begins a transaction unless one is open (*is_own_out); leave, with the status of what was
+ * done between, commits or rolls back what enter began, and gives the status. */
+gn_status gn_store_enter(gn_study *study, bool *is_own_out, gn_error *err);
+gn_status gn_store_leave(gn_study *study, bool is_own, gn_status status, gn_error *err);
 
 void gn_store_bind_f64(sqlite3_stmt *stmt, int at, double value);          /* NaN and Inf: NULL */
 void gn_store_bind_count(sqlite3_stmt *stmt, int at, int64_t value);       /* negative: NULL */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "store/store_db.h"
@@ -19,10 +20,10 @@
 /* How long a query waits for a reader's or writer's lock. */
 #define BUSY_MS 10000
 
-extern const unsigned char gn_schema_sql[];
+extern const unsigned char gn_schema_sql[], gn_schema_1_to_2_sql[];
 
-/* migration[v] brings version v to v + 1. */
-static const unsigned char *const migration[GN_STUDY_VERSION] = {gn_schema_sql};
+/* migration[v] brings version v to v + 1, but a new file gets the newest schema at once. */
+static const unsigned char *const migration[GN_STUDY_VERSION] = {gn_schema_sql, gn_schema_1_to_2_sql};
 
 /* --- the writer's lock ------------------------------------------------------------------------------------------- */
 
@@ -102,23 +103,29 @@ static gn_status check_identity(gn_study *study, int64_t *version_out, gn_error 
     return GN_OK;
 }
 
+static gn_status run_migrations(gn_study *study, int64_t version, gn_error *err)
+{
+    char stamp[96];
+    snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d", STUDY_APPLICATION_ID,
+             GN_STUDY_VERSION);
+    const int64_t end = version == 0 ? 1 : GN_STUDY_VERSION;
+    for (int64_t v = version; v < end; v++)
+        GN_TRY(gn_store_exec(study, (const char *)migration[v], "writing the study's schema", err));
+    return gn_store_exec(study, stamp, "writing the study's schema", err);
+}
+
+/* All steps in one transaction: a study is either as it was or as it shall be.  Foreign keys must be off, for tables are rebuilt. */
 static gn_status migrate(gn_study *study, int64_t version, gn_error *err)
 {
-    for (int64_t v = version; v < GN_STUDY_VERSION; v++) {
-        char stamp[96];
-        snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d", STUDY_APPLICATION_ID,
-                 (int)v + 1);
-        GN_TRY(gn_study_begin(study, err));
-        gn_status status = gn_store_exec(study, (const char *)migration[v], "writing the study's schema", err);
-        if (status == GN_OK)
-            status = gn_store_exec(study, stamp, "writing the study's schema", err);
-        if (status != GN_OK) {
-            gn_study_rollback(study);
-            return status;
-        }
-        GN_TRY(gn_study_commit(study, err));
+    if (version == GN_STUDY_VERSION)
+        return GN_OK;
+    GN_TRY(gn_study_begin(study, err));
+    const gn_status status = run_migrations(study, version, err);
+    if (status != GN_OK) {
+        gn_study_rollback(study);
+        return status;
     }
-    return GN_OK;
+    return gn_study_commit(study, err);
 }
 
 static gn_status open_for_writing(gn_study *study, gn_error *err)
@@ -129,8 +136,28 @@ static gn_status open_for_writing(gn_study *study, gn_error *err)
         return gn_store_fail(study, "opening the study", err);
     sqlite3_busy_timeout(study->db, BUSY_MS);
     GN_TRY(check_identity(study, &version, err));
-    GN_TRY(gn_store_exec(study, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON",
+    GN_TRY(gn_store_exec(study, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = OFF",
                          "opening the study", err));
+    GN_TRY(migrate(study, version, err));
+    return gn_store_exec(study, "PRAGMA foreign_keys = ON", "opening the study", err);
+}
+
+/* Goes on with a copy in memory, brought up to date: a reader changes no file. */
+static gn_status upgrade_in_memory(gn_study *study, int64_t version, gn_error *err)
+{
+    sqlite3 *file = study->db, *copy = NULL;
+    sqlite3_backup *backup = NULL;
+    if (sqlite3_open_v2(":memory:", &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) == SQLITE_OK)
+        backup = sqlite3_backup_init(copy, "main", file, "main");
+    const int rc = backup != NULL ? sqlite3_backup_step(backup, -1) : SQLITE_NOMEM;
+    sqlite3_backup_finish(backup);
+    if (rc != SQLITE_DONE) {
+        sqlite3_close(copy);
+        return gn_fail_at(err, GN_EIO, study->path, 0, "reading a study of schema %lld: %s", (long long)version,
+                          sqlite3_errstr(rc));
+    }
+    study->db = copy;
+    sqlite3_close(file);
     return migrate(study, version, err);
 }
 
@@ -144,12 +171,9 @@ static gn_status open_for_reading(gn_study *study, gn_error *err)
         return gn_store_fail(study, "opening the study", err);
     sqlite3_busy_timeout(study->db, BUSY_MS);
     GN_TRY(check_identity(study, &version, err));
-    if (version != GN_STUDY_VERSION)
-        return gn_fail_at(
-            err, version == 0 ? GN_EFORMAT : GN_EUNSUPPORTED, study->path, 0,
-            "opening the study: it has schema %lld, expected %d; `gannet search` with it brings it up to date",
-            (long long)version, GN_STUDY_VERSION);
-    return GN_OK;
+    if (version == 0)
+        return gn_fail_at(err, GN_EFORMAT, study->path, 0, "opening the study: the file is empty");
+    return version < GN_STUDY_VERSION ? upgrade_in_memory(study, version, err) : GN_OK;
 }
 
 gn_status gn_study_open(const char *path, gn_study_mode mode, gn_study **study_out, gn_error *err)
@@ -234,6 +258,30 @@ void gn_study_rollback(gn_study *study)
     if (study->is_open_transaction)
         sqlite3_exec(study->db, "ROLLBACK", NULL, NULL, NULL);
     study->is_open_transaction = false;
+}
+
+gn_status gn_store_enter(gn_study *study, bool *is_own_out, gn_error *err)
+{
+    *is_own_out = !study->is_open_transaction;
+    return *is_own_out ? gn_study_begin(study, err) : GN_OK;
+}
+
+gn_status gn_store_leave(gn_study *study, bool is_own, gn_status status, gn_error *err)
+{
+    if (!is_own)
+        return status;
+    if (status == GN_OK)
+        return gn_study_commit(study, err);
+    gn_study_rollback(study);
+    return status;
+}
+
+gn_status gn_study_now(gn_study *study, double *seconds_out, gn_error *err)
+{
+    (void)study;
+    (void)err;
+    *seconds_out = gn_unix_time();
+    return GN_OK;
 }
 
 /* --- facts and commands ------------------------------------------------------------------------------------------ */

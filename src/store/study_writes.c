@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "store/store_db.h"
 #include "store/study.h"
 
@@ -12,6 +13,7 @@ gn_measurement gn_measurement_default(void)
         .model = "",
         .head = "",
         .precision = "",
+        .variant = "",
         .target = "",
         .device = "",
         .note = "",
@@ -24,6 +26,9 @@ gn_measurement gn_measurement_default(void)
         .total_p50_ms = NAN,
         .total_p90_ms = NAN,
         .total_p99_ms = NAN,
+        .energy_mj = NAN,
+        .clock_mhz = NAN,
+        .temperature_c = NAN,
         .peak_bytes = -1,
         .params = -1,
         .macs = -1,
@@ -37,34 +42,24 @@ static void bind_measurement(sqlite3_stmt *stmt, const gn_measurement *m)
     gn_store_bind_text(stmt, 2, m->head);
     sqlite3_bind_int64(stmt, 3, m->imgsz);
     gn_store_bind_text(stmt, 4, m->precision);
-    gn_store_bind_text(stmt, 5, m->target);
-    sqlite3_bind_int64(stmt, 6, m->threads);
-    gn_store_bind_text(stmt, 7, m->device);
-    sqlite3_bind_int64(stmt, 8, m->warmup);
-    sqlite3_bind_int64(stmt, 9, m->runs);
-    const double figure[] = {m->min_ms,         m->p50_ms,       m->p90_ms,       m->p99_ms,      m->preprocess_ms,
-                             m->postprocess_ms, m->total_p50_ms, m->total_p90_ms, m->total_p99_ms};
-    for (int i = 0; i < 9; i++)
-        gn_store_bind_f64(stmt, 10 + i, figure[i]);
-    gn_store_bind_count(stmt, 19, m->peak_bytes);
-    gn_store_bind_count(stmt, 20, m->params);
-    gn_store_bind_count(stmt, 21, m->macs);
-    gn_store_bind_count(stmt, 22, m->bytes);
-    sqlite3_bind_int(stmt, 23, m->is_valid);
-    gn_store_bind_text(stmt, 24, m->note);
-    sqlite3_bind_int64(stmt, 25, m->measured_at);
-}
-
-/* Runs a bound INSERT ... RETURNING id. */
-static gn_status run_for_id(gn_study *study, sqlite3_stmt *stmt, const char *doing, int64_t *id_out, gn_error *err)
-{
-    bool has_row = false;
-    GN_TRY(gn_store_next(study, stmt, doing, &has_row, err));
-    GN_ASSERT(has_row);
-    const int64_t id = sqlite3_column_int64(stmt, 0);
-    GN_TRY(gn_store_next(study, stmt, doing, &has_row, err));
-    *id_out = id;
-    return GN_OK;
+    gn_store_bind_text(stmt, 5, m->variant);
+    gn_store_bind_text(stmt, 6, m->target);
+    sqlite3_bind_int64(stmt, 7, m->threads);
+    gn_store_bind_text(stmt, 8, m->device);
+    sqlite3_bind_int64(stmt, 9, m->warmup);
+    sqlite3_bind_int64(stmt, 10, m->runs);
+    const double figure[] = {m->min_ms,        m->p50_ms,         m->p90_ms,       m->p99_ms,
+                             m->preprocess_ms, m->postprocess_ms, m->total_p50_ms, m->total_p90_ms,
+                             m->total_p99_ms,  m->energy_mj,      m->clock_mhz,    m->temperature_c};
+    for (int i = 0; i < 12; i++)
+        gn_store_bind_f64(stmt, 11 + i, figure[i]);
+    gn_store_bind_count(stmt, 23, m->peak_bytes);
+    gn_store_bind_count(stmt, 24, m->params);
+    gn_store_bind_count(stmt, 25, m->macs);
+    gn_store_bind_count(stmt, 26, m->bytes);
+    sqlite3_bind_int(stmt, 27, m->is_valid);
+    gn_store_bind_text(stmt, 28, m->note);
+    sqlite3_bind_int64(stmt, 29, m->measured_at);
 }
 
 gn_status gn_study_put_measurement(gn_study *study, const gn_measurement *measurement, int64_t *id_out, gn_error *err)
@@ -72,24 +67,21 @@ gn_status gn_study_put_measurement(gn_study *study, const gn_measurement *measur
     sqlite3_stmt *stmt = NULL;
     GN_TRY(gn_store_statement(
         study,
-        "INSERT INTO measurement (model, head, imgsz, precision, target, threads, device, warmup, runs, min_ms, "
-        "p50_ms, p90_ms,"
-        " p99_ms, preprocess_ms, postprocess_ms, total_p50_ms, total_p90_ms, total_p99_ms, peak_bytes, params, macs, "
-        "bytes,"
-        " is_valid, note, measured_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-        " ON CONFLICT (model, head, imgsz, precision, target, threads) DO UPDATE SET device = excluded.device,"
+        "INSERT INTO measurement (model, head, imgsz, precision, variant, target, threads, device, warmup, runs,"
+        " min_ms, p50_ms, p90_ms, p99_ms, preprocess_ms, postprocess_ms, total_p50_ms, total_p90_ms, total_p99_ms,"
+        " energy_mj, clock_mhz, temperature_c, peak_bytes, params, macs, bytes, is_valid, note, measured_at)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " ON CONFLICT (model, head, imgsz, precision, variant, target, threads) DO UPDATE SET device = excluded.device,"
         " warmup = excluded.warmup, runs = excluded.runs, min_ms = excluded.min_ms, p50_ms = excluded.p50_ms,"
         " p90_ms = excluded.p90_ms, p99_ms = excluded.p99_ms, preprocess_ms = excluded.preprocess_ms,"
-        " postprocess_ms = excluded.postprocess_ms, total_p50_ms = excluded.total_p50_ms, total_p90_ms = "
-        "excluded.total_p90_ms,"
-        " total_p99_ms = excluded.total_p99_ms, peak_bytes = excluded.peak_bytes, params = excluded.params, macs = "
-        "excluded.macs,"
-        " bytes = excluded.bytes, is_valid = excluded.is_valid, note = excluded.note, measured_at = "
-        "excluded.measured_at"
-        " RETURNING id",
+        " postprocess_ms = excluded.postprocess_ms, total_p50_ms = excluded.total_p50_ms,"
+        " total_p90_ms = excluded.total_p90_ms, total_p99_ms = excluded.total_p99_ms, energy_mj = excluded.energy_mj,"
+        " clock_mhz = excluded.clock_mhz, temperature_c = excluded.temperature_c, peak_bytes = excluded.peak_bytes,"
+        " params = excluded.params, macs = excluded.macs, bytes = excluded.bytes, is_valid = excluded.is_valid,"
+        " note = excluded.note, measured_at = excluded.measured_at RETURNING id",
         &stmt, err));
     bind_measurement(stmt, measurement);
-    return run_for_id(study, stmt, "writing a measurement", id_out, err);
+    return gn_store_run_returning(study, stmt, "writing a measurement", NULL, id_out, err);
 }
 
 const char *gn_trial_state_name(gn_trial_state state)
@@ -111,17 +103,33 @@ const char *gn_trial_state_name(gn_trial_state state)
     return "?";
 }
 
-gn_status gn_study_add_trial(gn_study *study, const char *config, int64_t seed, int64_t *id_out, gn_error *err)
+gn_status gn_study_add_trial(gn_study *study, const gn_trial *trial, int64_t *id_out, gn_error *err)
 {
     sqlite3_stmt *stmt = NULL;
-    /* The update changes nothing; without it SQLite would return no row for a config that is there already. */
+    /* The update changes nothing; without it there would be no row for a config that is there already. */
     GN_TRY(gn_store_statement(study,
-                              "INSERT INTO trial (config, state, seed) VALUES (?, 'waiting', ?)"
-                              " ON CONFLICT (config) DO UPDATE SET seed = seed RETURNING id",
+                              "INSERT INTO trial (config, state, seed, bracket, origin) VALUES (?, 'waiting', ?, ?, ?)"
+                              " ON CONFLICT (config) DO UPDATE SET seed = trial.seed RETURNING id",
                               &stmt, err));
-    gn_store_bind_text(stmt, 1, config);
-    sqlite3_bind_int64(stmt, 2, seed);
-    return run_for_id(study, stmt, "adding a trial", id_out, err);
+    gn_store_bind_text(stmt, 1, trial->config);
+    sqlite3_bind_int64(stmt, 2, trial->seed);
+    sqlite3_bind_int(stmt, 3, trial->bracket);
+    gn_store_bind_text(stmt, 4, trial->origin != NULL ? trial->origin : "grid");
+    return gn_store_run_returning(study, stmt, "adding a trial", NULL, id_out, err);
+}
+
+gn_status gn_study_remove_trial(gn_study *study, int64_t id, gn_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool is_there = false;
+    int64_t removed = 0;
+    GN_TRY(gn_store_statement(study, "DELETE FROM trial WHERE id = ? RETURNING id", &stmt, err));
+    sqlite3_bind_int64(stmt, 1, id);
+    GN_TRY(gn_store_run_returning(study, stmt, "removing a trial", &is_there, &removed, err));
+    if (!is_there)
+        return gn_fail_at(err, GN_ENOENT, study->path, 0, "removing trial %lld: the study has no such trial",
+                          (long long)id);
+    return GN_OK;
 }
 
 gn_status gn_study_set_trial_measurement(gn_study *study, int64_t trial, int64_t measurement, gn_error *err)
@@ -229,19 +237,12 @@ static gn_status put_metric(gn_study *study, const gn_result *result, const gn_m
 
 gn_status gn_study_put_result(gn_study *study, const gn_result *result, gn_error *err)
 {
-    const bool is_own = !study->is_open_transaction;
-    if (is_own)
-        GN_TRY(gn_study_begin(study, err));
+    bool is_own = false;
+    GN_TRY(gn_store_enter(study, &is_own, err));
     gn_status status = put_result_row(study, result, err);
     for (size_t i = 0; i < result->n_metrics && status == GN_OK; i++)
         status = put_metric(study, result, &result->metrics[i], err);
-    if (!is_own)
-        return status;
-    if (status != GN_OK) {
-        gn_study_rollback(study);
-        return status;
-    }
-    return gn_study_commit(study, err);
+    return gn_store_leave(study, is_own, status, err);
 }
 
 gn_status gn_study_put_picture(gn_study *study, const gn_picture *picture, gn_error *err)
@@ -259,4 +260,34 @@ gn_status gn_study_put_picture(gn_study *study, const gn_picture *picture, gn_er
     gn_store_bind_text(stmt, 3, picture->caption);
     sqlite3_bind_blob64(stmt, 4, picture->jpeg, picture->bytes, SQLITE_STATIC);
     return gn_store_run(study, stmt, "writing a picture", err);
+}
+
+static gn_status check_json(const char *name, const char *json, size_t bytes, gn_error *err)
+{
+    const gn_json *root = NULL;
+    gn_arena *arena = gn_arena_create(0);
+    gn_status status =
+        arena != NULL ? gn_json_parse(json, bytes, arena, &root, err) : gn_fail(err, GN_ENOMEM, "out of memory");
+    if (status != GN_OK)
+        gn_error_prefix(err, "keeping the document %s in the study", name);
+    gn_arena_destroy(&arena);
+    return status;
+}
+
+gn_status gn_study_put_document(gn_study *study, int64_t trial, const char *name, const char *json, gn_error *err)
+{
+    const size_t bytes = strlen(json);
+    if (bytes > GN_STUDY_DOCUMENT_MAX_BYTES)
+        return gn_fail(err, GN_ELIMIT, "keeping the document %s in the study: it has %zu bytes, at most %zu are taken",
+                       name, bytes, GN_STUDY_DOCUMENT_MAX_BYTES);
+    GN_TRY(check_json(name, json, bytes, err));
+    sqlite3_stmt *stmt = NULL;
+    GN_TRY(gn_store_statement(study,
+                              "INSERT INTO document (trial_id, name, json) VALUES (?,?,?)"
+                              " ON CONFLICT (trial_id, name) DO UPDATE SET json = excluded.json",
+                              &stmt, err));
+    sqlite3_bind_int64(stmt, 1, trial);
+    gn_store_bind_text(stmt, 2, name);
+    gn_store_bind_text(stmt, 3, json);
+    return gn_store_run(study, stmt, "writing a document", err);
 }

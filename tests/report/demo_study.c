@@ -152,7 +152,7 @@ static gn_status put_trial(gn_study *s, const network *n, int64_t measurement, i
         config, sizeof config,
         "{\"model\":\"%s\",\"head\":\"box\",\"imgsz\":\"128\",\"batch\":\"32\",\"optimizer\":\"adam\",\"lr0\":\"%s\"}",
         n->model, rates[rate]);
-    GN_TRY(gn_study_add_trial(s, config, 0, &trial, err));
+    GN_TRY(gn_study_add_trial(s, &(gn_trial){.config = config}, &trial, err));
     snprintf(folder, sizeof folder, "runs/faces/trials/trial-%04lld", (long long)trial);
     GN_TRY(gn_study_set_trial_folder(s, trial, folder, err));
     GN_TRY(gn_study_set_trial_measurement(s, trial, measurement, err));

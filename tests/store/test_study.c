@@ -87,8 +87,10 @@ static void test_round_trip(void **state)
     const int64_t measurement = fill_measurement(study, 7.5);
     assert_int_equal(fill_measurement(study, 8.25), measurement);
     int64_t trial = 0, again = 0;
-    assert_int_equal(gn_study_add_trial(study, "{\"lr0\":\"0.001\"}", 7, &trial, NULL), GN_OK);
-    assert_int_equal(gn_study_add_trial(study, "{\"lr0\":\"0.001\"}", 9, &again, NULL), GN_OK);
+    assert_int_equal(gn_study_add_trial(study, &(gn_trial){.config = "{\"lr0\":\"0.001\"}", .seed = 7}, &trial, NULL),
+                     GN_OK);
+    assert_int_equal(gn_study_add_trial(study, &(gn_trial){.config = "{\"lr0\":\"0.001\"}", .seed = 9}, &again, NULL),
+                     GN_OK);
     assert_int_equal(trial, again);
     assert_int_equal(gn_study_set_trial_measurement(study, trial, measurement, NULL), GN_OK);
     assert_int_equal(gn_study_set_trial_state(study, trial, GN_TRIAL_FAILED, "killed", NULL), GN_OK);
@@ -281,7 +283,7 @@ static void test_bad_pictures_are_refused(void **state)
     (void)state;
     gn_study *study = open_study(GN_STUDY_WRITE);
     int64_t trial = 0;
-    assert_int_equal(gn_study_add_trial(study, "{}", 0, &trial, NULL), GN_OK);
+    assert_int_equal(gn_study_add_trial(study, &(gn_trial){.config = "{}"}, &trial, NULL), GN_OK);
     gn_picture picture = {
         .trial = trial, .name = "a", .caption = "", .jpeg = (const unsigned char *)"\x89PNG", .bytes = 4};
     assert_int_equal(gn_study_put_picture(study, &picture, NULL), GN_EFORMAT);
@@ -303,7 +305,7 @@ static void write_until_killed(int fd)
         snprintf(config, sizeof config, "{\"lr0\":\"%d\"}", i);
         gn_status status = gn_study_begin(study, NULL);
         if (status == GN_OK)
-            status = gn_study_add_trial(study, config, i, &trial, NULL);
+            status = gn_study_add_trial(study, &(gn_trial){.config = config, .seed = i}, &trial, NULL);
         for (int e = 1; e <= 2 && status == GN_OK; e++)
             status = gn_study_put_epoch(study, &(gn_epoch){.trial = trial, .epoch = e}, NULL);
         if (status == GN_OK)

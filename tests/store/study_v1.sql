@@ -1,0 +1,101 @@
+-- Version 1 of a study.  NULL in a REAL column means: there is no such figure.
+
+CREATE TABLE fact (                        -- what was asked for, where and with what: one row per name
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE command (                     -- every command line that worked on this study, in order
+    id         INTEGER PRIMARY KEY,
+    started_at INTEGER NOT NULL,           -- seconds since 1970
+    line       TEXT NOT NULL
+);
+
+CREATE TABLE measurement (                 -- one per distinct network on one target, made before anything trains
+    id            INTEGER PRIMARY KEY,
+    model         TEXT NOT NULL,
+    head          TEXT NOT NULL,
+    imgsz         INTEGER NOT NULL,        -- pixels
+    precision     TEXT NOT NULL,
+    target        TEXT NOT NULL,
+    threads       INTEGER NOT NULL,
+    device        TEXT NOT NULL,
+    warmup        INTEGER NOT NULL,
+    runs          INTEGER NOT NULL,
+    min_ms        REAL,                    -- the network alone
+    p50_ms        REAL,
+    p90_ms        REAL,
+    p99_ms        REAL,
+    preprocess_ms  REAL,
+    postprocess_ms REAL,
+    total_p50_ms  REAL,                    -- preprocessing, network and postprocessing together
+    total_p90_ms  REAL,                    -- what a budget is held against
+    total_p99_ms  REAL,
+    peak_bytes    INTEGER,
+    params        INTEGER,
+    macs          INTEGER,
+    bytes         INTEGER,                 -- of the weights
+    is_valid      INTEGER NOT NULL,        -- 0: the device throttled or was disturbed
+    note          TEXT NOT NULL,           -- why it failed or is not valid; empty otherwise
+    measured_at   INTEGER NOT NULL,
+    UNIQUE (model, head, imgsz, precision, target, threads)
+);
+
+CREATE TABLE trial (
+    id             INTEGER PRIMARY KEY,
+    config         TEXT NOT NULL UNIQUE,   -- JSON object of strings: the options that this trial trains with
+    measurement_id INTEGER REFERENCES measurement (id),
+    state          TEXT NOT NULL
+        CHECK (state IN ('waiting', 'running', 'done', 'stopped', 'failed', 'screened')),
+    stage          INTEGER NOT NULL DEFAULT 0, -- stages finished
+    reason         TEXT NOT NULL DEFAULT '',   -- of a failure, a screening or an early end
+    folder         TEXT NOT NULL DEFAULT '',
+    seed           INTEGER NOT NULL,
+    seconds        REAL NOT NULL DEFAULT 0     -- spent on it, all stages and attempts together
+);
+
+CREATE TABLE epoch (
+    trial_id        INTEGER NOT NULL REFERENCES trial (id) ON DELETE CASCADE,
+    epoch           INTEGER NOT NULL,      -- from 1
+    seconds         REAL,                  -- of training and validation since the trial began
+    train_loss      REAL,
+    val_loss        REAL,
+    mean_iou        REAL,
+    box_precision50 REAL,
+    map50           REAL,
+    map50_95        REAL,
+    lr              REAL,
+    PRIMARY KEY (trial_id, epoch)
+) WITHOUT ROWID;
+
+CREATE TABLE result (                      -- what a trial reached at the end of a stage (val), and the winner at the end of all (test)
+    trial_id     INTEGER NOT NULL REFERENCES trial (id) ON DELETE CASCADE,
+    stage        INTEGER NOT NULL,         -- from 1
+    split        TEXT NOT NULL CHECK (split IN ('val', 'test')),
+    epochs       INTEGER NOT NULL,         -- trained so far
+    best_epoch   INTEGER NOT NULL,         -- the figures are this epoch's
+    images_per_s REAL,
+    seconds      REAL,
+    PRIMARY KEY (trial_id, stage, split)
+) WITHOUT ROWID;
+
+CREATE TABLE metric (
+    trial_id INTEGER NOT NULL,
+    stage    INTEGER NOT NULL,
+    split    TEXT NOT NULL,
+    name     TEXT NOT NULL,                -- as `gannet val --json` calls it
+    value    REAL,
+    low      REAL,                         -- limits of the 95% interval, where one was made
+    high     REAL,
+    PRIMARY KEY (trial_id, stage, split, name),
+    FOREIGN KEY (trial_id, stage, split) REFERENCES result (trial_id, stage, split) ON DELETE CASCADE
+) WITHOUT ROWID;
+
+CREATE TABLE picture (                     -- the few pictures that a report shows
+    id       INTEGER PRIMARY KEY,
+    trial_id INTEGER NOT NULL REFERENCES trial (id) ON DELETE CASCADE,
+    name     TEXT NOT NULL,
+    caption  TEXT NOT NULL,
+    jpeg     BLOB NOT NULL,
+    UNIQUE (trial_id, name)
+);
