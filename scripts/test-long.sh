@@ -83,6 +83,7 @@ if wants models; then
   check "zoo_forward.py" "$python" tests/oracle/zoo_forward.py build-long/release
   check "zoo_step.py" "$python" tests/oracle/zoo_step.py build-long/release
   check "zoo_detect.py" "$python" tests/oracle/zoo_detect.py build-long/release
+  check "importance.py" "$python" tests/oracle/importance.py build-long/release
   mkdir -p build-long/steps
   check "make_step_golden.py --long" "$python" tests/oracle/make_step_golden.py --long build-long/steps
   check "test_step" env GN_STEP_FOLDER=build-long/steps build-long/release/tests/test_step

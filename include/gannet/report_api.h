@@ -4,5 +4,6 @@
 #define GANNET_REPORT_API_H
 
 #include "report/report.h"
+#include "report/report_write.h"
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "cli/cli_args.h"
 #include "cli/cli_json.h"
 #include "gannet/report_api.h"
@@ -14,24 +15,30 @@ static const gn_opt options[] = {
      .type = GN_OPT_STRING,
      .metavar = "FILE",
      .group = "Report",
-     .help = "page to write (default: the study's name with .html)"},
+     .help = "report to write (default: the study's name with .html); its ending says the format"},
+    {.name = "format",
+     .type = GN_OPT_STRING,
+     .choices = "html|md|csv|latex|json",
+     .help = "format, when the ending of FILE does not say it"},
     {.name = "table", .type = GN_OPT_FLAG, .help = "print the trials as a table instead"},
     GN_OPT_ROW_JSON,
 };
 
 static const gn_args_spec spec = {
     .verb = "report",
-    .usage = "F.db [-o report.html]",
+    .usage = "F.db [G.db ...] [-o report.html]",
     .about =
         "Makes the report of a search: one HTML file that is complete in itself and opens offline, with the winner, "
-        "every "
-        "candidate that it beat, accuracy against latency, loss curves, pictures, and the commands to do it again. "
-        "Everything comes from the study F.db; the search may still be running.",
+        "every candidate that it beat, accuracy against latency, loss curves, pictures, and the commands to do it "
+        "again; or its tables as Markdown or LaTeX, all trials as CSV, everything as JSON. Several studies are "
+        "compared. Everything comes from the studies alone; the search may still be running.",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .min_positional = 1,
-    .max_positional = 1,
+    .max_positional = GN_REPORT_MAX_STUDIES,
     .examples = "  gannet report runs/search/study.db -o report.html\n"
+                "  gannet report nano.db pi4.db -o devices.md\n"
+                "  gannet report runs/search/study.db -o trials.csv\n"
                 "  gannet report runs/search/study.db --table\n",
 };
 
@@ -50,25 +57,51 @@ static gn_status print_table(const char *study_path, gn_error *err)
 }
 
 /* "runs/faces.db" becomes "runs/faces.html". */
-static gn_status default_output(const char *study_path, gn_text *out, gn_error *err)
+static gn_status default_output(const char *study_path, const char *ending, gn_text *out, gn_error *err)
 {
     const size_t n = strlen(study_path) - (gn_has_suffix(study_path, ".db") ? 3 : 0);
     gn_text_add_bytes(out, study_path, n);
-    gn_text_add(out, ".html");
+    gn_text_printf(out, ".%s", ending);
     return out->failed ? gn_fail(err, GN_ENOMEM, "out of memory") : GN_OK;
 }
 
-static gn_status write_page(const gn_args *args, const char *study_path, const char *html_path, gn_error *err)
+/* What --format says, else the ending of the file, else HTML. */
+static gn_status find_format(const gn_args *args, gn_report_format *format, gn_error *err)
 {
+    const char *path = gn_args_str(args, "output");
+    *format = GN_REPORT_HTML;
+    if (gn_args_has(args, "format")) {
+        gn_report_format_parse(gn_args_str(args, "format"), format);
+        return GN_OK;
+    }
+    if (path == NULL)
+        return GN_OK;
+    const char *ending = gn_path_ext(path);
+    if (ending[0] == '.' && gn_report_format_parse(ending + 1, format))
+        return GN_OK;
+    return gn_fail(err, GN_EUSAGE, "%s: \"%s\" tells no format; expected .html, .md, .csv, .tex or .json, or --format",
+                   path, ending);
+}
+
+static gn_status write_report(const gn_args *args, const char *path, const gn_report_options *how, gn_error *err)
+{
+    const char *studies[GN_REPORT_MAX_STUDIES];
+    const int n = gn_args_n_positional(args);
     size_t bytes = 0;
-    GN_TRY(gn_report_write(study_path, html_path, &bytes, err));
-    gn_cli_say("report of %s: %s\n", study_path, html_path);
+    for (int i = 0; i < n; i++)
+        studies[i] = gn_args_positional(args, i);
+    GN_TRY(gn_report_write_as(studies, (size_t)n, path, how, &bytes, err));
+    gn_cli_say("report of %s%s: %s\n", studies[0], n > 1 ? " and others" : "", path);
     if (!gn_args_flag(args, "json"))
         return GN_OK;
     gn_jsonw j;
     gn_jsonw_init(&j);
-    gn_jsonw_str(&j, "study", study_path);
-    gn_jsonw_str(&j, "report", html_path);
+    gn_jsonw_str(&j, "study", studies[0]);
+    gn_jsonw_array(&j, "studies");
+    for (int i = 0; i < n; i++)
+        gn_jsonw_str(&j, NULL, studies[i]);
+    gn_jsonw_end(&j);
+    gn_jsonw_str(&j, "report", path);
     gn_jsonw_int(&j, "bytes", (int64_t)bytes);
     const gn_status status = gn_jsonw_print(&j);
     return status == GN_OK ? GN_OK : gn_fail(err, status, "cannot write the result to standard output");
@@ -76,16 +109,19 @@ static gn_status write_page(const gn_args *args, const char *study_path, const c
 
 static gn_status report(const gn_args *args, gn_error *err)
 {
-    const char *study_path = gn_args_positional(args, 0);
+    gn_report_options how = {.has_pictures = true};
     gn_text path;
     if (gn_args_flag(args, "table"))
-        return print_table(study_path, err);
-    if (gn_args_has(args, "output"))
-        return write_page(args, study_path, gn_args_str(args, "output"), err);
+        return print_table(gn_args_positional(args, 0), err);
+    GN_TRY(find_format(args, &how.format, err));
     gn_text_init(&path);
-    gn_status status = default_output(study_path, &path, err);
+    gn_status status = GN_OK;
+    if (gn_args_has(args, "output"))
+        gn_text_add(&path, gn_args_str(args, "output"));
+    else
+        status = default_output(gn_args_positional(args, 0), gn_report_format_ending(how.format), &path, err);
     if (status == GN_OK)
-        status = write_page(args, study_path, path.data, err);
+        status = path.failed ? gn_fail(err, GN_ENOMEM, "out of memory") : write_report(args, path.data, &how, err);
     gn_text_deinit(&path);
     return status;
 }
