@@ -69,6 +69,7 @@ __attribute__((format(printf, 6, 0))) static gn_status fill(gn_error *err, gn_st
     memcpy(err->message, message, sizeof message);
     set_file(err, file);
     err->line = line;
+    err->column = 0;
     err->offset = offset;
     return status;
 }
@@ -88,6 +89,18 @@ gn_status gn_fail_at(gn_error *err, gn_status status, const char *file, int64_t 
     va_start(args, fmt);
     fill(err, status, file, line, -1, fmt, args);
     va_end(args);
+    return status;
+}
+
+gn_status gn_fail_mark(gn_error *err, gn_status status, const char *file, int64_t line, int64_t column, const char *fmt,
+                       ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    fill(err, status, file, line, -1, fmt, args);
+    va_end(args);
+    if (err)
+        err->column = column;
     return status;
 }
 
@@ -133,6 +146,8 @@ void gn_error_line(const gn_error *err, char *dst, size_t dst_bytes)
     const char *message = err->message[0] ? err->message : gn_status_sentence(err->status);
     if (!err->file[0])
         snprintf(dst, dst_bytes, "%s", message);
+    else if (err->line > 0 && err->column > 0)
+        snprintf(dst, dst_bytes, "%s:%" PRId64 ":%" PRId64 ": %s", err->file, err->line, err->column, message);
     else if (err->line > 0)
         snprintf(dst, dst_bytes, "%s:%" PRId64 ": %s", err->file, err->line, message);
     else if (err->offset >= 0)

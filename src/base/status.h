@@ -13,12 +13,13 @@ typedef enum gn_status {
 } gn_status;
 
 /* What went wrong, about the input: which file, which line or byte offset, what was found and expected.
- * file: empty when no file is concerned; line: 1-based, 0 when unknown; offset: bytes, -1 when unknown. */
+ * file: empty when no file is concerned; line, column: 1-based, 0 when unknown; offset: bytes, -1 when unknown. */
 typedef struct gn_error {
     gn_status status;
     char message[512];
     char file[256];
     int64_t line;
+    int64_t column;
     int64_t offset;
 } gn_error;
 
@@ -31,6 +32,9 @@ gn_status gn_fail(gn_error *err, gn_status status, const char *fmt, ...) __attri
 /* As gn_fail, naming a file and a 1-based line (0: unknown). */
 gn_status gn_fail_at(gn_error *err, gn_status status, const char *file, int64_t line, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
+/* As gn_fail_at, with the 1-based column of the line too (0: unknown). */
+gn_status gn_fail_mark(gn_error *err, gn_status status, const char *file, int64_t line, int64_t column, const char *fmt,
+                       ...) __attribute__((format(printf, 6, 7)));
 /* As gn_fail, naming a file and a byte offset (-1: unknown). */
 gn_status gn_fail_offset(gn_error *err, gn_status status, const char *file, int64_t offset, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
@@ -38,7 +42,7 @@ gn_status gn_fail_offset(gn_error *err, gn_status status, const char *file, int6
 void gn_error_prefix(gn_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Forget what `err` holds. */
 void gn_error_clear(gn_error *err);
-/* One line for a person: "file:line: message" with the parts that are known.  Always ends in NUL. */
+/* One line for a person: "file:line:column: message" with the parts that are known.  Always ends in NUL. */
 void gn_error_line(const gn_error *err, char *dst, size_t dst_bytes);
 
 /* Forward a failure to the caller. */

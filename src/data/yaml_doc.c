@@ -13,8 +13,8 @@
 #include "base/text.h"
 
 typedef struct yaml_pair {
-    const char *key; /* NULL in a sequence */
-    int64_t line;    /* of the key */
+    const char *key;      /* NULL in a sequence */
+    int64_t line, column; /* of the key */
     const gn_yaml_node *value;
 } yaml_pair;
 
@@ -22,7 +22,7 @@ struct gn_yaml_node {
     gn_yaml_kind kind;
     bool quoted;
     const char *text;
-    int64_t line;
+    int64_t line, column;
     int64_t n;
     const yaml_pair *pairs; /* [n] */
     int64_t size;           /* nodes in this subtree, aliases followed */
@@ -184,6 +184,7 @@ static gn_status read_node(yaml_reader *r, yaml_event_t *event, int depth, const
 static gn_status read_key(yaml_reader *r, yaml_event_t *event, yaml_pair *pair)
 {
     pair->line = mark_line(event->start_mark);
+    pair->column = (int64_t)event->start_mark.column + 1;
     gn_status status;
     if (event->type == YAML_SCALAR_EVENT)
         status = copy_scalar(r, event, &pair->key);
@@ -258,7 +259,7 @@ static gn_status read_node(yaml_reader *r, yaml_event_t *event, int depth, const
         status = gn_fail_at(r->err, GN_ELIMIT, r->yaml->name, line, "nested deeper than %d levels", GN_YAML_MAX_DEPTH);
         goto cleanup;
     }
-    *node = (gn_yaml_node){.line = line, .size = 1, .height = 1};
+    *node = (gn_yaml_node){.line = line, .column = (int64_t)event->start_mark.column + 1, .size = 1, .height = 1};
     if (event->type == YAML_ALIAS_EVENT) {
         status = read_alias(r, event, depth, node_out);
         goto cleanup;
@@ -386,6 +387,11 @@ int64_t gn_yaml_line(const gn_yaml_node *node)
     return node != NULL ? node->line : 0;
 }
 
+int64_t gn_yaml_column(const gn_yaml_node *node)
+{
+    return node != NULL ? node->column : 0;
+}
+
 int64_t gn_yaml_count(const gn_yaml_node *node)
 {
     return node != NULL ? node->n : 0;
@@ -399,6 +405,16 @@ const gn_yaml_node *gn_yaml_item(const gn_yaml_node *node, int64_t i)
 const char *gn_yaml_key(const gn_yaml_node *map, int64_t i)
 {
     return map != NULL && i >= 0 && i < map->n ? map->pairs[i].key : NULL;
+}
+
+int64_t gn_yaml_key_line(const gn_yaml_node *map, int64_t i)
+{
+    return map != NULL && i >= 0 && i < map->n ? map->pairs[i].line : 0;
+}
+
+int64_t gn_yaml_key_column(const gn_yaml_node *map, int64_t i)
+{
+    return map != NULL && i >= 0 && i < map->n ? map->pairs[i].column : 0;
 }
 
 const gn_yaml_node *gn_yaml_find(const gn_yaml_node *map, const char *key)

@@ -39,11 +39,14 @@ const char *gn_yaml_name(const gn_yaml *yaml);
 
 /* All of these accept NULL as a node that is not there. */
 gn_yaml_kind gn_yaml_kind_of(const gn_yaml_node *node);
-int64_t gn_yaml_line(const gn_yaml_node *node);  /* 1-based; 0 for NULL */
-int64_t gn_yaml_count(const gn_yaml_node *node); /* items of a sequence, pairs of a map, else 0 */
+int64_t gn_yaml_line(const gn_yaml_node *node);   /* 1-based; 0 for NULL */
+int64_t gn_yaml_column(const gn_yaml_node *node); /* 1-based, in characters; 0 for NULL */
+int64_t gn_yaml_count(const gn_yaml_node *node);  /* items of a sequence, pairs of a map, else 0 */
 const gn_yaml_node *gn_yaml_item(const gn_yaml_node *node,
-                                 int64_t i);                 /* item of a sequence or value of a map's pair; or NULL */
-const char *gn_yaml_key(const gn_yaml_node *map, int64_t i); /* NULL when there is none */
+                                 int64_t i);                  /* item of a sequence or value of a map's pair; or NULL */
+const char *gn_yaml_key(const gn_yaml_node *map, int64_t i);  /* NULL when there is none */
+int64_t gn_yaml_key_line(const gn_yaml_node *map, int64_t i); /* 1-based; 0 when there is none */
+int64_t gn_yaml_key_column(const gn_yaml_node *map, int64_t i);
 const gn_yaml_node *gn_yaml_find(const gn_yaml_node *map, const char *key); /* NULL when absent */
 /* Text of a scalar as written (quotes and escapes resolved); NULL for other kinds. */
 const char *gn_yaml_text(const gn_yaml_node *node);

@@ -157,7 +157,7 @@ static void test_keys_of_a_space_are_options_of_training(void **state)
 {
     (void)state;
     static const char *const keys[] = {
-#define SPACE_KEY(name, kind, min, max) #name,
+#define SPACE_KEY(name, kind, min, max, choices, shapes) #name,
 #include "search/space_keys.def"
 #undef SPACE_KEY
     };

@@ -133,7 +133,7 @@ static void test_refusals(void **state)
     expect_refusal("\nbatch: 2.5\n", GN_EFORMAT, 2, "whole number");
     expect_refusal("imgsz: 7\n", GN_EFORMAT, 1, "from 8 to 4096");
     expect_refusal("lr0: []\n", GN_EFORMAT, 1, "no value");
-    expect_refusal("lr0: [[1]]\n", GN_EFORMAT, 1, "empty");
+    expect_refusal("lr0: [[1]]\n", GN_EFORMAT, 1, "itself a list");
     expect_refusal("lr0: {from: 1}\n", GN_EFORMAT, 1, "range");
     expect_refusal("lr0: {from: 0, to: 1, count: 3, scale: log}\n", GN_EFORMAT, 1, "range");
     expect_refusal("stages: [1, 2]\n", GN_EFORMAT, 1, "one value");
