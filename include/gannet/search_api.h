@@ -4,8 +4,10 @@
 #define GANNET_SEARCH_API_H
 
 #include "search/process_runner.h"
+#include "search/sampler.h"
 #include "search/search.h"
+#include "search/search_view.h"
 #include "search/space.h"
-#include "search/stages.h"
+#include "search/stopping.h"
 
 #endif

@@ -17,7 +17,7 @@
 #define LOG_NS    INT64_C(10000000000)
 
 static struct {
-    bool is_terminal;
+    bool is_terminal, is_quiet;
     bool is_line_open; /* the cursor stands behind a line that may be rewritten */
     int64_t last_ns;   /* of the last drawing */
 } screen;
@@ -25,7 +25,7 @@ static struct {
 static volatile sig_atomic_t stop_signal;
 static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP};
 
-static int terminal_columns(void)
+int gn_cli_progress_columns(void)
 {
     struct winsize size;
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
@@ -66,7 +66,7 @@ static void show(void *ctx, const gn_progress *p)
         fprintf(stderr, "%s\n", line);
         return;
     }
-    const int columns = terminal_columns();
+    const int columns = gn_cli_progress_columns();
     fprintf(stderr, "\r%.*s\033[K", columns > 1 ? columns - 1 : 1, line);
     screen.is_line_open = true;
     if (is_end)
@@ -79,6 +79,7 @@ void gn_cli_progress_begin(bool is_quiet)
     const char *term = getenv("TERM");
     screen.is_terminal = isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0);
     screen.is_line_open = false;
+    screen.is_quiet = is_quiet;
     screen.last_ns = gn_now_ns();
     if (screen.is_terminal)
         screen.last_ns -= REDRAW_NS;
@@ -90,6 +91,17 @@ void gn_cli_progress_end(void)
     if (screen.is_line_open)
         fputc('\n', stderr);
     screen.is_line_open = false;
+}
+
+bool gn_cli_progress_is_terminal(void)
+{
+    return screen.is_terminal && !screen.is_quiet;
+}
+
+void gn_cli_progress_erase(int n_lines)
+{
+    if (n_lines > 0)
+        fprintf(stderr, "\033[%dA\r\033[J", n_lines);
 }
 
 /* First signal: ask, and let the next one of any kind act as if nobody listened. */

@@ -34,25 +34,31 @@ typedef struct training {
 /* A network's name as part of a file's name. */
 static const char *file_label(gn_arena *arena, const char *verb, const gn_network *network)
 {
-    char *label = gn_arena_printf(arena, "%s-%s-%s-%" PRId64, verb, network->model, network->head, network->imgsz);
+    char *label = gn_arena_printf(arena, "%s-%s-%s-%" PRId64 "%s%s", verb, network->model, network->head,
+                                  network->imgsz, network->variant[0] != '\0' ? "-" : "", network->variant);
     for (char *p = label; p != NULL && *p != '\0'; p++)
         if (*p == '/')
             *p = '_';
     return label;
 }
 
-static void begin_network_args(const gn_process_runner *runner, gn_worker_args *args, gn_arena *arena, const char *verb,
-                               const gn_network *network)
+/* What shapes the network, as `gannet bench` and `gannet info` take it; what the labels are shows in the number of classes. */
+static gn_status begin_network_args(const gn_process_runner *runner, gn_worker_args *args, gn_arena *arena,
+                                    const char *verb, const gn_network *network, gn_error *err)
 {
+    const gn_json *config = NULL;
     *args = (gn_worker_args){.arena = arena};
     gn_worker_arg(args, "gannet");
     gn_worker_arg(args, verb);
     gn_worker_arg(args, network->model);
-    gn_worker_option(args, "head", network->head);
-    gn_worker_arg(args, gn_arena_printf(arena, "--imgsz=%" PRId64, network->imgsz));
+    GN_TRY(gn_json_parse(network->config, strlen(network->config), arena, &config, err));
+    for (const gn_json *m = config->first; m != NULL; m = m->next)
+        if (strcmp(m->key, "model") != 0 && strcmp(m->key, "labels") != 0)
+            gn_worker_option(args, m->key, m->text);
     if (runner->n_classes > 0 && strcmp(network->head, "classify") == 0)
         gn_worker_arg(args, gn_arena_printf(arena, "--classes=%d", runner->n_classes));
     gn_worker_arg(args, "--json");
+    return GN_OK;
 }
 
 static void read_latency(const gn_json *bench, gn_measurement *m)
@@ -72,6 +78,9 @@ static void read_latency(const gn_json *bench, gn_measurement *m)
         {"postprocess_ms", &m->postprocess_ms},
         {"preprocess_ms.p50", &m->preprocess_ms},
         {"postprocess_ms.p50", &m->postprocess_ms},
+        {"energy_mj", &m->energy_mj},
+        {"clock_mhz", &m->clock_mhz},
+        {"temperature_c", &m->temperature_c},
     };
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
         gn_json_number(bench, figures[i].path, figures[i].dst);
@@ -86,6 +95,8 @@ static void read_latency(const gn_json *bench, gn_measurement *m)
 
 /* Another program of ours may be training on this machine: wait for its end, at most so long. */
 #define MEASURE_WAIT "--wait=600s"
+/* How a worker's complaint about the target, not the network, begins. */
+#define TARGET_FAULT "target "
 /* Exit code of `gannet bench` for a disturbed measurement. */
 #define EXIT_INVALID 5
 
@@ -98,14 +109,14 @@ static gn_status measure_latency(gn_process_runner *runner, const gn_network *ne
         gn_worker_args args;
         const gn_json *output = NULL;
         char reason[300];
-        begin_network_args(runner, &args, arena, "bench", network);
+        GN_TRY(begin_network_args(runner, &args, arena, "bench", network, err));
         gn_worker_option(&args, "target", runner->target);
         gn_worker_arg(&args, MEASURE_WAIT);
         if (label == NULL)
             return gn_fail(err, GN_ENOMEM, "measuring: out of memory");
         GN_TRY(gn_worker_run(runner, &args, label, EXIT_INVALID, &output, reason, sizeof reason, err));
         if (reason[0] != '\0')
-            return gn_fail(err, GN_EWORKER, "%s", reason);
+            return gn_fail(err, gn_has_prefix(reason, TARGET_FAULT) ? GN_EUNSUPPORTED : GN_EWORKER, "%s", reason);
         gn_measurement got = *m;
         read_latency(output, &got);
         if (isnan(got.total_p90_ms))
@@ -132,9 +143,10 @@ static gn_status measure(void *ctx, const gn_network *network, gn_measurement *m
     m->precision = "f32";
     m->device = gn_has_prefix(runner->target, "cpu") ? gn_cpu_name() : runner->target;
     m->note = runner->note;
-    begin_network_args(runner, &args, arena, "info", network);
     const char *label = file_label(arena, "info", network);
-    status = gn_worker_run(runner, &args, label != NULL ? label : "info", 0, &info, reason, sizeof reason, err);
+    status = begin_network_args(runner, &args, arena, "info", network, err);
+    if (status == GN_OK)
+        status = gn_worker_run(runner, &args, label != NULL ? label : "info", 0, &info, reason, sizeof reason, err);
     if (status != GN_OK)
         goto cleanup;
     /* Sizes are for the report only; what is really wrong with the network `bench` says, too. */
@@ -256,6 +268,8 @@ static bool poll_training(void *ctx, void *run, gn_train_outcome *outcome_out)
     gn_metrics_init(&outcome_out->metrics);
     if (end.exit_code != 0) {
         outcome_out->status = GN_EWORKER;
+        /* A crash or a kill from outside may not come again; what training itself refuses does. */
+        outcome_out->is_worth_a_retry = end.signal != 0;
         gn_worker_reason(&end, output, t->log_path, outcome_out->reason, sizeof outcome_out->reason);
     } else if (output == NULL) {
         outcome_out->status = GN_EWORKER;
@@ -281,7 +295,7 @@ static void stop_training(void *ctx, void *run)
     free_training(&t);
 }
 
-static gn_status describe_data(void *ctx, char *hash, char *about, gn_error *err)
+static gn_status describe_data(void *ctx, char *hash, char *about, int64_t *n_train_out, gn_error *err)
 {
     gn_process_runner *runner = ctx;
     gn_dataset *dataset = NULL;
@@ -291,6 +305,7 @@ static gn_status describe_data(void *ctx, char *hash, char *about, gn_error *err
              gn_dataset_count(dataset, GN_SPLIT_TRAIN), gn_dataset_count(dataset, GN_SPLIT_VAL),
              gn_dataset_count(dataset, GN_SPLIT_TEST));
     runner->n_classes = gn_dataset_classes(dataset);
+    *n_train_out = gn_dataset_count(dataset, GN_SPLIT_TRAIN);
     gn_dataset_close(&dataset);
     return GN_OK;
 }

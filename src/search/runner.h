@@ -13,7 +13,9 @@
 
 /* What a latency belongs to. */
 typedef struct gn_network {
-    const char *model, *head; /* borrowed */
+    const char *config; /* JSON object of the options that shape it; this and the others are borrowed */
+    const char *model, *head;
+    const char *variant; /* the options besides model, head and imgsz, "activation=silu"; "" without */
     int64_t imgsz;
 } gn_network;
 
@@ -53,8 +55,9 @@ typedef struct gn_train_job {
 } gn_train_job;
 
 typedef struct gn_train_outcome {
-    gn_status status; /* GN_OK, GN_ECANCELED (stopped on request), GN_EWORKER */
-    char reason[400]; /* of GN_EWORKER, for people */
+    gn_status status;      /* GN_OK, GN_ECANCELED (stopped on request), GN_EWORKER */
+    bool is_worth_a_retry; /* of GN_EWORKER: a crash or a kill from outside, not what would come again */
+    char reason[400];      /* of GN_EWORKER, for people */
     gn_metrics metrics;
 } gn_train_outcome;
 
@@ -63,6 +66,7 @@ typedef struct gn_evaluate_job {
     const char *config;
     const char *folder;
     const char *out_folder; /* of the whole search */
+    bool is_without_pictures;
 } gn_evaluate_job;
 
 typedef void (*gn_picture_fn)(void *ctx, const gn_picture *picture);
@@ -70,10 +74,11 @@ typedef void (*gn_picture_fn)(void *ctx, const gn_picture *picture);
 /* All strings in a job are valid during the call; what outlives it is copied by the runner. */
 typedef struct gn_search_runner {
     void *ctx;
-    /* (optional) A text that identifies the data set (its hash) and one that describes it; both at least 128 bytes. */
-    gn_status (*describe_data)(void *ctx, char *hash, char *about, gn_error *err);
-    /* Fills everything but id, model, head, imgsz and target.  Strings it sets must stay valid until the next call.
-     * GN_ECANCELED: asked to stop. */
+    /* (optional) A text that identifies the data set (its hash) and one that describes it, both at least 128 bytes; and how many
+     * pictures it has to train on. */
+    gn_status (*describe_data)(void *ctx, char *hash, char *about, int64_t *n_train_out, gn_error *err);
+    /* Fills everything but id, model, head, variant, imgsz and target.  Strings it sets must stay valid until the next call.
+     * GN_ECANCELED: asked to stop.  GN_EUNSUPPORTED, GN_EIO: the target cannot be reached.  Any other failure is the network's. */
     gn_status (*measure)(void *ctx, const gn_network *network, gn_measurement *measurement, gn_error *err);
     /* Begins a job; *run_out is handed to poll until that says it is done, or to stop. */
     gn_status (*train)(void *ctx, const gn_train_job *job, void **run_out, gn_error *err);

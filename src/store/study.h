@@ -124,6 +124,7 @@ typedef struct gn_trial {
  * it is and gives its id.  GN_EINVAL: an unknown origin. */
 gn_status gn_study_add_trial(gn_study *study, const gn_trial *trial, int64_t *id_out, gn_error *err);
 gn_status gn_study_set_trial_measurement(gn_study *study, int64_t trial, int64_t measurement, gn_error *err);
+gn_status gn_study_set_trial_bracket(gn_study *study, int64_t trial, int bracket, gn_error *err);
 gn_status gn_study_set_trial_folder(gn_study *study, int64_t trial, const char *folder, gn_error *err);
 gn_status gn_study_set_trial_state(gn_study *study, int64_t trial, gn_trial_state state, const char *reason,
                                    gn_error *err);

@@ -170,6 +170,15 @@ gn_status gn_study_set_trial_stage(gn_study *study, int64_t trial, int stage, gn
     return gn_store_run(study, stmt, "writing a trial", err);
 }
 
+gn_status gn_study_set_trial_bracket(gn_study *study, int64_t trial, int bracket, gn_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    GN_TRY(gn_store_statement(study, "UPDATE trial SET bracket = ? WHERE id = ?", &stmt, err));
+    sqlite3_bind_int(stmt, 1, bracket);
+    sqlite3_bind_int64(stmt, 2, trial);
+    return gn_store_run(study, stmt, "writing a trial", err);
+}
+
 gn_status gn_study_add_trial_seconds(gn_study *study, int64_t trial, double seconds, gn_error *err)
 {
     sqlite3_stmt *stmt = NULL;

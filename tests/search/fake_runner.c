@@ -29,12 +29,13 @@ double fake_score(const char *model, const char *lr0, int epochs)
     return (model[0] - 'a') * 0.02 + 0.1 - 0.02 * fabs(log10(rate / 0.01)) + 0.3 * (1 - exp(-epochs / 20.0));
 }
 
-static gn_status describe(void *ctx, char *hash, char *about, gn_error *err)
+static gn_status describe(void *ctx, char *hash, char *about, int64_t *n_train_out, gn_error *err)
 {
     const fake_runner *fake = ctx;
     (void)err;
     snprintf(hash, 128, "%s", fake->hash != NULL ? fake->hash : "h1");
     snprintf(about, 128, "10 pictures");
+    *n_train_out = 10;
     return GN_OK;
 }
 
@@ -45,12 +46,16 @@ static gn_status measure(void *ctx, const gn_network *network, gn_measurement *m
     fake->has_trained_while_measuring |= fake->n_trained > 0;
     if (fake->n_measured == fake->die_at_measurement)
         raise(SIGKILL);
+    if (fake->n_measured == fake->target_away_at_measurement)
+        return gn_fail(err, GN_EUNSUPPORTED, "target 'ssh://nano': no answer");
     if (fake->unmeasurable_model != NULL && strcmp(network->model, fake->unmeasurable_model) == 0)
         return gn_fail(err, GN_EWORKER, "no such device");
     m->precision = "f32";
     m->device = "a device";
     m->total_p90_ms = fake->slow_model != NULL && strcmp(network->model, fake->slow_model) == 0 ? 50 : 5;
     m->macs = 1000000;
+    m->peak_bytes = (int64_t)(network->model[0] - 'a' + 1) * 100000000;
+    m->bytes = (int64_t)(network->model[0] - 'a' + 1) * 1000000;
     m->is_valid = true;
     return GN_OK;
 }
@@ -103,13 +108,18 @@ static bool poll_run(void *ctx, void *handle, gn_train_outcome *outcome)
         gn_stop_request();
         return false;
     }
-    if (run->looks < 2)
+    if (run->looks < 2 || (fake->endless_model != NULL && strcmp(run->model, fake->endless_model) == 0))
         return false;
     *outcome = (gn_train_outcome){.status = GN_OK};
     gn_metrics_init(&outcome->metrics);
     if (fake->is_failing_all || (fake->failing_model != NULL && strcmp(run->model, fake->failing_model) == 0)) {
         outcome->status = GN_EWORKER;
         snprintf(outcome->reason, sizeof outcome->reason, "killed by signal 9");
+    } else if (fake->crashing_model != NULL && strcmp(run->model, fake->crashing_model) == 0 && !fake->has_crashed) {
+        fake->has_crashed = true;
+        outcome->status = GN_EWORKER;
+        outcome->is_worth_a_retry = true;
+        snprintf(outcome->reason, sizeof outcome->reason, "killed by signal 11");
     } else {
         char best[600], text[64];
         snprintf(best, sizeof best, "%s/best.onnx", run->folder);

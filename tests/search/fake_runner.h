@@ -17,6 +17,10 @@ typedef struct fake_runner {
     const char *failing_model; /* its trials fail */
     const char *slow_model;    /* p90 of 50 ms; others 5 ms */
     const char *unmeasurable_model;
+    const char *crashing_model;     /* its first training is killed from outside */
+    const char *endless_model;      /* its trainings never end */
+    int target_away_at_measurement; /* the target cannot be reached at the n-th measurement; 0: never */
+    bool has_crashed;
     const char *hash;
     bool has_test_split;
 } fake_runner;

@@ -206,18 +206,20 @@ static void test_missing_program(void **state)
 static void test_measurement(void **state)
 {
     (void)state;
-    const gn_network network = {"resnet18", "box", 128};
+    const gn_network network = {"{\"model\":\"resnet18\",\"head\":\"box\",\"imgsz\":\"128\",\"activation\":\"silu\"}",
+                                "resnet18", "box", "activation=silu", 128};
     gn_measurement m = gn_measurement_default();
     assert_int_equal(table.measure(table.ctx, &network, &m, NULL), GN_OK);
     assert_true(m.total_p90_ms == 3.5 && m.p50_ms == 2 && m.preprocess_ms == 0.5 && m.is_valid &&
                 isnan(m.postprocess_ms));
     assert_true(m.params == 1000 && m.macs == 2000 && m.bytes == 4000 && m.peak_bytes == 77 && m.threads == 2);
     char *args = read_text("args");
-    assert_string_equal(args, "info resnet18 --head=box --imgsz=128 --json\n"
-                              "bench resnet18 --head=box --imgsz=128 --json --target=cpu?threads=2 --wait=600s\n");
+    assert_string_equal(
+        args, "info resnet18 --head=box --imgsz=128 --activation=silu --json\n"
+              "bench resnet18 --head=box --imgsz=128 --activation=silu --json --target=cpu?threads=2 --wait=600s\n");
     gn_free(args);
     gn_error err = {0};
-    const gn_network broken = {"broken", "box", 128}, noisy = {"noisy", "box", 128};
+    const gn_network broken = {"{}", "broken", "box", "", 128}, noisy = {"{}", "noisy", "box", "", 128};
     m = gn_measurement_default();
     assert_int_equal(table.measure(table.ctx, &broken, &m, &err), GN_EWORKER);
     assert_non_null(strstr(err.message, "no such target"));
@@ -240,7 +242,7 @@ static void keep_picture(void *ctx, const gn_picture *picture)
 static void test_evaluation(void **state)
 {
     (void)state;
-    const gn_evaluate_job job = {7, "{}", folder, folder};
+    const gn_evaluate_job job = {7, "{}", folder, folder, false};
     gn_metrics metrics;
     int n_pictures = 0;
     assert_int_equal(table.evaluate(table.ctx, &job, &metrics, keep_picture, &n_pictures, NULL), GN_OK);

@@ -16,129 +16,23 @@
 
 #include "base/file.h"
 #include "base/progress.h"
-#include "fake_runner.h"
 #include "search/search.h"
-
-static char folder[256], study_path[300];
-static char said[8192];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/gannet-search-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    assert_non_null(mkdtemp(folder));
-    snprintf(study_path, sizeof study_path, "%s/study.db", folder);
-    said[0] = '\0';
-    gn_stop_clear();
-    return 0;
-}
-
-static void remove_tree(const char *path)
-{
-    gn_arena *arena = gn_arena_create(0);
-    const char **names = NULL;
-    size_t n = 0;
-    if (gn_path_is_dir(path) && gn_list_dir(path, arena, &names, &n, NULL) == GN_OK) {
-        for (size_t i = 0; i < n; i++) {
-            char child[800];
-            snprintf(child, sizeof child, "%s/%s", path, names[i]);
-            remove_tree(child);
-        }
-        rmdir(path);
-    } else {
-        unlink(path);
-    }
-    gn_arena_destroy(&arena);
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    remove_tree(folder);
-    return 0;
-}
-
-static void say(void *ctx, const char *line)
-{
-    (void)ctx;
-    const size_t len = strlen(said);
-    snprintf(said + len, sizeof said - len, "%s\n", line);
-}
-
-/* Three networks x two rates, two stages: 6 trials to epoch 4, the best two networks to epoch 10. */
-static gn_space *make_space(void)
-{
-    gn_space *space = NULL;
-    assert_int_equal(gn_space_create(NULL, &space), GN_OK);
-    assert_int_equal(gn_space_set(space, "model=a,b,c", NULL), GN_OK);
-    assert_int_equal(gn_space_set(space, "lr0=0.001,0.01", NULL), GN_OK);
-    assert_int_equal(gn_space_set(space, "head=box", NULL), GN_OK);
-    assert_int_equal(gn_space_set(space, "imgsz=128", NULL), GN_OK);
-    return space;
-}
-
-static gn_search_options options_for(const gn_space *space)
-{
-    gn_search_options o = {.space = space,
-                           .data = "d",
-                           .target = "cpu?threads=1",
-                           .objective = "mean_iou",
-                           .seed = 3,
-                           .jobs = 1,
-                           .out_folder = folder,
-                           .study_path = study_path,
-                           .command = "gannet search ...",
-                           .budget_ms = 15,
-                           .say = say};
-    assert_int_equal(gn_stages_parse("4:2,10", &o.stages, NULL), GN_OK);
-    return o;
-}
-
-static gn_status search(fake_runner *fake, gn_search_options *o, gn_search_outcome *outcome, gn_error *err)
-{
-    const gn_search_runner runner = fake_runner_table(fake);
-    return gn_search_run(o, &runner, outcome, err);
-}
-
-typedef struct snapshot {
-    gn_arena *arena;
-    gn_trial *trial;
-    gn_epoch *epoch;
-    gn_result *result;
-    gn_measurement *measurement;
-    size_t n_trials, n_epochs, n_results, n_measurements;
-} snapshot;
-
-static snapshot read_study(void)
-{
-    gn_study *study = NULL;
-    snapshot s = {.arena = gn_arena_create(0)};
-    gn_error err = {0};
-    if (gn_study_open(study_path, GN_STUDY_READ, &study, &err) != GN_OK)
-        fail_msg("%s", err.message);
-    assert_int_equal(gn_study_trials(study, s.arena, &s.trial, &s.n_trials, NULL), GN_OK);
-    assert_int_equal(gn_study_epochs(study, s.arena, &s.epoch, &s.n_epochs, NULL), GN_OK);
-    assert_int_equal(gn_study_results(study, s.arena, &s.result, &s.n_results, NULL), GN_OK);
-    assert_int_equal(gn_study_measurements(study, s.arena, &s.measurement, &s.n_measurements, NULL), GN_OK);
-    gn_study_close(&study);
-    return s;
-}
+#include "search_fixture.h"
 
 static void test_walk(void **state)
 {
     (void)state;
-    gn_space *space = make_space();
-    gn_search_options o = options_for(space);
+    gn_space *space = search_make_space();
+    gn_search_options o = search_options_for(space);
     gn_search_outcome outcome;
     gn_error err = {0};
     fake_runner fake = {.has_test_split = true};
-    if (search(&fake, &o, &outcome, &err) != GN_OK)
+    if (search_run(&fake, &o, &outcome, &err) != GN_OK)
         fail_msg("%s", err.message);
     assert_int_equal(fake.n_measured, 3); /* networks, not trials */
     assert_false(fake.has_trained_while_measuring);
-    /* Trials 1..6 are a,b,c x 0.001,0.01; the better rate of the better networks b (4) and c (6) goes on. */
-    assert_string_equal(fake.jobs, "1@4 2@4 3@4 4@4 5@4 6@4 4@10 6@10 ");
+    /* Trials 1..6 are a,b,c x 0.001,0.01; the better rate of the better networks c (6) and b (4) goes on, best first. */
+    assert_string_equal(fake.jobs, "1@4 2@4 3@4 4@4 5@4 6@4 6@10 4@10 ");
     assert_int_equal(fake.n_evaluated, 1);
     assert_int_equal(outcome.winner, 6);
     assert_string_equal(outcome.winner_label, "c lr0=0.01");
@@ -150,7 +44,7 @@ static void test_walk(void **state)
     assert_int_equal(gn_file_read(outcome.best_path, 100, &data, &bytes, NULL), GN_OK);
     assert_string_equal(data, "trial 6");
     gn_free(data);
-    snapshot s = read_study();
+    search_snapshot s = search_read_study();
     assert_int_equal(s.n_trials, 6);
     assert_int_equal(s.n_epochs, 4 * 4 + 2 * 10);
     assert_int_equal(s.n_results, 6 + 2 + 1);
@@ -170,12 +64,12 @@ static void test_walk(void **state)
 static void test_finished_search_repeats_nothing(void **state)
 {
     (void)state;
-    gn_space *space = make_space();
-    gn_search_options o = options_for(space);
+    gn_space *space = search_make_space();
+    gn_search_options o = search_options_for(space);
     gn_search_outcome outcome, again;
     fake_runner fake = {.has_test_split = true}, second = {.has_test_split = true};
-    assert_int_equal(search(&fake, &o, &outcome, NULL), GN_OK);
-    assert_int_equal(search(&second, &o, &again, NULL), GN_OK);
+    assert_int_equal(search_run(&fake, &o, &outcome, NULL), GN_OK);
+    assert_int_equal(search_run(&second, &o, &again, NULL), GN_OK);
     assert_int_equal(second.n_measured + second.n_trained + second.n_evaluated, 0);
     assert_int_equal(again.winner, outcome.winner);
     assert_true(again.score == outcome.score && gn_metrics_value(&again.test, "mean_iou") == 0.25);
@@ -185,12 +79,12 @@ static void test_finished_search_repeats_nothing(void **state)
 static void test_jobs_run_together_and_decide_the_same(void **state)
 {
     (void)state;
-    gn_space *space = make_space();
-    gn_search_options o = options_for(space);
+    gn_space *space = search_make_space();
+    gn_search_options o = search_options_for(space);
     o.jobs = 3;
     gn_search_outcome outcome;
     fake_runner fake = {.has_test_split = true};
-    assert_int_equal(search(&fake, &o, &outcome, NULL), GN_OK);
+    assert_int_equal(search_run(&fake, &o, &outcome, NULL), GN_OK);
     assert_int_equal(fake.max_running, 3);
     assert_int_equal(outcome.winner, 6);
     assert_int_equal(fake.n_trained, 8);
@@ -200,15 +94,15 @@ static void test_jobs_run_together_and_decide_the_same(void **state)
 static void test_over_budget_is_never_trained(void **state)
 {
     (void)state;
-    gn_space *space = make_space();
-    gn_search_options o = options_for(space);
+    gn_space *space = search_make_space();
+    gn_search_options o = search_options_for(space);
     gn_search_outcome outcome;
     fake_runner fake = {.slow_model = "c", .has_test_split = true};
-    assert_int_equal(search(&fake, &o, &outcome, NULL), GN_OK);
-    assert_string_equal(fake.jobs, "1@4 2@4 3@4 4@4 2@10 4@10 ");
+    assert_int_equal(search_run(&fake, &o, &outcome, NULL), GN_OK);
+    assert_string_equal(fake.jobs, "1@4 2@4 3@4 4@4 4@10 2@10 ");
     assert_int_equal(outcome.winner, 4);
     assert_int_equal(outcome.n_screened, 2);
-    snapshot s = read_study();
+    search_snapshot s = search_read_study();
     assert_int_equal(s.trial[4].state, GN_TRIAL_SCREENED);
     assert_non_null(strstr(s.trial[4].reason, "50 ms is over the budget of 15 ms"));
     gn_arena_destroy(&s.arena);
@@ -218,15 +112,15 @@ static void test_over_budget_is_never_trained(void **state)
 static void test_nothing_keeps_the_budget(void **state)
 {
     (void)state;
-    gn_space *space = make_space();
-    gn_search_options o = options_for(space);
+    gn_space *space = search_make_space();
+    gn_search_options o = search_options_for(space);
     gn_search_outcome outcome;
     gn_error err = {0};
     fake_runner fake = {0};
-    o.budget_ms = 4;
-    assert_int_equal(search(&fake, &o, &outcome, &err), GN_EFLOOR);
-    assert_non_null(strstr(err.message, "no network keeps 4 ms"));
-    assert_non_null(strstr(err.message, "takes 5 ms"));
+    o.budget.latency_ms = 4;
+    assert_int_equal(search_run(&fake, &o, &outcome, &err), GN_EFLOOR);
+    assert_non_null(strstr(err.message, "no network keeps the budget"));
+    assert_non_null(strstr(err.message, "p90 of 5 ms is over the budget of 4 ms"));
     assert_int_equal(fake.n_trained, 0);
     gn_space_destroy(&space);
 }
@@ -234,16 +128,16 @@ static void test_nothing_keeps_the_budget(void **state)
 static void test_unmeasurable_network_fails_alone(void **state)
 {
     (void)state;
-    gn_space *space = make_space();
-    gn_search_options o = options_for(space);
+    gn_space *space = search_make_space();
+    gn_search_options o = search_options_for(space);
     gn_search_outcome outcome;
     fake_runner fake = {.unmeasurable_model = "c", .has_test_split = true}, second = {.has_test_split = true};
-    assert_int_equal(search(&fake, &o, &outcome, NULL), GN_OK);
+    assert_int_equal(search_run(&fake, &o, &outcome, NULL), GN_OK);
     assert_int_equal(outcome.winner, 4);
     assert_int_equal(outcome.n_failed, 2);
-    assert_non_null(strstr(said, "no such device"));
+    assert_non_null(strstr(search_said, "no such device"));
     o.is_retrying_failed = true;
-    assert_int_equal(search(&second, &o, &outcome, NULL), GN_OK);
+    assert_int_equal(search_run(&second, &o, &outcome, NULL), GN_OK);
     assert_int_equal(second.n_measured, 1);
     assert_int_equal(outcome.winner, 6);
     gn_space_destroy(&space);
@@ -252,23 +146,23 @@ static void test_unmeasurable_network_fails_alone(void **state)
 static void test_a_failing_network_costs_its_trials_only(void **state)
 {
     (void)state;
-    gn_space *space = make_space();
-    gn_search_options o = options_for(space);
+    gn_space *space = search_make_space();
+    gn_search_options o = search_options_for(space);
     gn_search_outcome outcome;
     fake_runner fake = {.failing_model = "c", .has_test_split = true}, second = {.has_test_split = true},
                 third = {.has_test_split = true};
-    assert_int_equal(search(&fake, &o, &outcome, NULL), GN_OK);
+    assert_int_equal(search_run(&fake, &o, &outcome, NULL), GN_OK);
     assert_int_equal(outcome.winner, 4);
     assert_int_equal(outcome.n_failed, 2);
-    snapshot s = read_study();
+    search_snapshot s = search_read_study();
     assert_int_equal(s.trial[5].state, GN_TRIAL_FAILED);
     assert_string_equal(s.trial[5].reason, "killed by signal 9");
     gn_arena_destroy(&s.arena);
     /* What failed stays failed, unless asked. */
-    assert_int_equal(search(&second, &o, &outcome, NULL), GN_OK);
+    assert_int_equal(search_run(&second, &o, &outcome, NULL), GN_OK);
     assert_int_equal(second.n_trained, 0);
     o.is_retrying_failed = true;
-    assert_int_equal(search(&third, &o, &outcome, NULL), GN_OK);
+    assert_int_equal(search_run(&third, &o, &outcome, NULL), GN_OK);
     assert_string_equal(third.jobs, "5@4 6@4 6@10 ");
     assert_int_equal(outcome.winner, 6);
     gn_space_destroy(&space);
@@ -277,16 +171,16 @@ static void test_a_failing_network_costs_its_trials_only(void **state)
 static void test_all_failing_says_the_first_cause(void **state)
 {
     (void)state;
-    gn_space *space = make_space();
-    gn_search_options o = options_for(space);
+    gn_space *space = search_make_space();
+    gn_search_options o = search_options_for(space);
     gn_search_outcome outcome;
     gn_error err = {0};
     fake_runner fake = {.is_failing_all = true}, second = {.is_failing_all = true};
-    assert_int_equal(search(&fake, &o, &outcome, &err), GN_EWORKER);
+    assert_int_equal(search_run(&fake, &o, &outcome, &err), GN_EWORKER);
     assert_non_null(strstr(err.message, "all 6 trials"));
     assert_non_null(strstr(err.message, "trial 1 (a lr0=0.001): killed by signal 9"));
     gn_error again = {0};
-    assert_int_equal(search(&second, &o, &outcome, &again), GN_EWORKER);
+    assert_int_equal(search_run(&second, &o, &outcome, &again), GN_EWORKER);
     assert_int_equal(second.n_trained, 0);
     assert_non_null(strstr(again.message, "killed by signal 9"));
     gn_space_destroy(&space);
@@ -295,17 +189,17 @@ static void test_all_failing_says_the_first_cause(void **state)
 static void test_other_settings_are_refused(void **state)
 {
     (void)state;
-    gn_space *space = make_space();
-    gn_search_options o = options_for(space);
+    gn_space *space = search_make_space();
+    gn_search_options o = search_options_for(space);
     gn_search_outcome outcome;
     gn_error err = {0};
     fake_runner fake = {.has_test_split = true}, changed = {.hash = "h2"};
-    assert_int_equal(search(&fake, &o, &outcome, NULL), GN_OK);
-    o.budget_ms = 20;
-    assert_int_equal(search(&fake, &o, &outcome, &err), GN_EINVAL);
+    assert_int_equal(search_run(&fake, &o, &outcome, NULL), GN_OK);
+    o.budget.latency_ms = 20;
+    assert_int_equal(search_run(&fake, &o, &outcome, &err), GN_EINVAL);
     assert_non_null(strstr(err.message, "budget_ms \"15\", now it is \"20\""));
-    o.budget_ms = 15;
-    assert_int_equal(search(&changed, &o, &outcome, &err), GN_EINVAL);
+    o.budget.latency_ms = 15;
+    assert_int_equal(search_run(&changed, &o, &outcome, &err), GN_EINVAL);
     assert_non_null(strstr(err.message, "have changed"));
     gn_space_destroy(&space);
 }
@@ -313,33 +207,33 @@ static void test_other_settings_are_refused(void **state)
 static void test_without_test_split_the_search_still_ends(void **state)
 {
     (void)state;
-    gn_space *space = make_space();
-    gn_search_options o = options_for(space);
+    gn_space *space = search_make_space();
+    gn_search_options o = search_options_for(space);
     gn_search_outcome outcome;
     fake_runner fake = {0};
-    assert_int_equal(search(&fake, &o, &outcome, NULL), GN_OK);
+    assert_int_equal(search_run(&fake, &o, &outcome, NULL), GN_OK);
     assert_int_equal(outcome.test.n, 0);
-    assert_non_null(strstr(said, "no test pictures"));
+    assert_non_null(strstr(search_said, "no test pictures"));
     gn_space_destroy(&space);
 }
 
 static void test_stop_and_go_on(void **state)
 {
     (void)state;
-    gn_space *space = make_space();
-    gn_search_options o = options_for(space);
+    gn_space *space = search_make_space();
+    gn_search_options o = search_options_for(space);
     gn_search_outcome outcome;
     gn_error err = {0};
     fake_runner fake = {.stop_at_job = 3}, second = {.has_test_split = true};
-    assert_int_equal(search(&fake, &o, &outcome, &err), GN_ECANCELED);
+    assert_int_equal(search_run(&fake, &o, &outcome, &err), GN_ECANCELED);
     assert_int_equal(fake.n_stopped, 1);
-    snapshot s = read_study();
+    search_snapshot s = search_read_study();
     assert_int_equal(s.trial[2].state, GN_TRIAL_STOPPED);
     gn_arena_destroy(&s.arena);
     gn_stop_clear();
-    assert_int_equal(search(&second, &o, &outcome, NULL), GN_OK);
+    assert_int_equal(search_run(&second, &o, &outcome, NULL), GN_OK);
     assert_int_equal(second.n_measured, 0);
-    assert_string_equal(second.jobs, "3@4 4@4 5@4 6@4 4@10 6@10 ");
+    assert_string_equal(second.jobs, "3@4 4@4 5@4 6@4 6@10 4@10 ");
     assert_int_equal(outcome.winner, 6);
     gn_space_destroy(&space);
 }
@@ -350,7 +244,7 @@ static void search_until_killed(fake_runner *fake, gn_search_options *o)
     const pid_t pid = fork();
     if (pid == 0) {
         gn_search_outcome outcome;
-        search(fake, o, &outcome, NULL);
+        search_run(fake, o, &outcome, NULL);
         _exit(0);
     }
     int status = 0;
@@ -361,29 +255,29 @@ static void search_until_killed(fake_runner *fake, gn_search_options *o)
 static void test_kill_and_go_on(void **state)
 {
     (void)state;
-    gn_space *space = make_space();
-    gn_search_options o = options_for(space);
+    gn_space *space = search_make_space();
+    gn_search_options o = search_options_for(space);
     gn_search_outcome outcome;
     fake_runner in_measurement = {.die_at_measurement = 2}, in_stage_1 = {.die_at_job = 3},
                 in_stage_2 = {.die_at_job = 6}, last = {.has_test_split = true};
     search_until_killed(&in_measurement, &o);
-    snapshot s = read_study();
+    search_snapshot s = search_read_study();
     assert_int_equal(s.n_measurements, 1);
     assert_int_equal(s.n_trials, 6);
     gn_arena_destroy(&s.arena);
     search_until_killed(&in_stage_1, &o);
-    s = read_study();
+    s = search_read_study();
     assert_int_equal(s.n_measurements, 3);
     assert_int_equal(s.trial[2].state, GN_TRIAL_RUNNING); /* nobody could say otherwise */
     gn_arena_destroy(&s.arena);
     search_until_killed(&in_stage_2, &o);
-    if (search(&last, &o, &outcome, NULL) != GN_OK)
+    if (search_run(&last, &o, &outcome, NULL) != GN_OK)
         fail_msg("the search does not go on");
-    /* 3, 4, 5, 6 to epoch 4, then 4 to epoch 10 were jobs 1..5 of the one before; it died in the sixth. */
-    assert_string_equal(last.jobs, "6@10 ");
+    /* 3, 4, 5, 6 to epoch 4, then 6 to epoch 10 were jobs 1..5 of the one before; it died in the sixth. */
+    assert_string_equal(last.jobs, "4@10 ");
     assert_int_equal(last.n_measured, 0);
     assert_int_equal(outcome.winner, 6);
-    s = read_study();
+    s = search_read_study();
     assert_int_equal(s.n_epochs, 4 * 4 + 2 * 10);
     assert_int_equal(s.n_results, 9);
     gn_arena_destroy(&s.arena);
@@ -392,7 +286,7 @@ static void test_kill_and_go_on(void **state)
 
 int main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, search_make_folder, search_remove_folder)
     const struct CMUnitTest tests[] = {
         CASE(test_walk),
         CASE(test_finished_search_repeats_nothing),
