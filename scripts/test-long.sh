@@ -1,18 +1,18 @@
 #!/bin/bash
 # The tests that need other people's tools or much time, from a bare Debian 12 on: golden files made again by PyTorch, Pillow, ONNX
 # Runtime and pycocotools; exported models, models of others and the node tests of ONNX, in ONNX Runtime and here; each fuzzer for a
-# minute; the tests for ARM under an emulator (scripts/test-arm.sh).  The last line is "N passed, N failed, N skipped".
-#   scripts/test-long.sh [oracles] [models] [fuzz] [arm]     (all four unless some are named)
+# minute; reports in Chromium; the tests for ARM under an emulator (scripts/test-arm.sh).  The last line is "N passed, N failed, N skipped".
+#   scripts/test-long.sh [oracles] [models] [browser] [fuzz] [arm]     (all unless some are named)
 # GANNET_PYTHON=/path/to/python uses an interpreter that has the packages already, GANNET_ONNX_PYTHON one with onnx 1.16;
 # GN_FUZZ_SECONDS changes the minute.
 # SPDX-License-Identifier: Apache-2.0
 set -u
 . "$(dirname "$0")/setup.sh"
-parts=${*:-oracles models fuzz arm}
+parts=${*:-oracles models browser fuzz arm}
 for part in $parts; do
   case "$part" in
-    oracles|models|fuzz|arm) ;;
-    *) echo "there is no part '$part'; expected oracles, models, fuzz or arm" >&2; exit 2 ;;
+    oracles|models|browser|fuzz|arm) ;;
+    *) echo "there is no part '$part'; expected oracles, models, browser, fuzz or arm" >&2; exit 2 ;;
   esac
 done
 # shellcheck disable=SC2086
@@ -94,6 +94,13 @@ if wants models; then
   check "coco_random.py" "$python" tests/oracle/coco_random.py build-long/release
   make_onnx_python || { echo "the package onnx 1.16 cannot be installed" >&2; exit 1; }
   check "onnx_nodes.py" "$onnx_python" tests/oracle/onnx_nodes.py build-long/release --check
+fi
+
+if wants browser; then
+  stage "reports in Chromium"
+  gn_install chromium || exit 1
+  gn_build build-long/release "test_report" -DCMAKE_BUILD_TYPE=Release || exit 1
+  check "report_browser.py" python3 tests/oracle/report_browser.py build-long/release
 fi
 
 # fuzz NAME: from the seeds in the tree, and from what earlier runs found.

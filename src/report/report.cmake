@@ -1,4 +1,8 @@
-# The page's three parts travel inside the library.  SPDX-License-Identifier: Apache-2.0
-gn_embed(report "${CMAKE_CURRENT_LIST_DIR}/page.html" gn_page_html)
-gn_embed(report "${CMAKE_CURRENT_LIST_DIR}/page.css" gn_page_css)
-gn_embed(report "${CMAKE_CURRENT_LIST_DIR}/page.js" gn_page_js)
+# The page's parts travel inside the library.  SPDX-License-Identifier: Apache-2.0
+foreach(part html css js base_js model_js chart_js overview_js glance_js curves_js table_js winner_js)
+    string(REPLACE "_js" ".js" file "page_${part}")
+    if(part MATCHES "^(html|css|js)$")
+        set(file "page.${part}")
+    endif()
+    gn_embed(report "${CMAKE_CURRENT_LIST_DIR}/${file}" gn_page_${part})
+endforeach()

@@ -7,14 +7,20 @@
 #include "base/text.h"
 #include "store/study.h"
 
-/* Everything the page shows, as one JSON object appended to `out`.  It holds no '<', so it may stand inside a script element.
+/* Everything the page shows of n studies (compared on one page when there are several), as one JSON object appended to `out`;
+ * report_json.c says what stands where.  has_pictures: the photos of the study, too.  It holds no '<', so it may stand inside a script
+ * element, and no password of an address.
  * What the store gives, GN_ENOMEM. */
-gn_status gn_report_json(gn_study *study, gn_text *out, gn_error *err);
+gn_status gn_report_json(gn_study *const *studies, size_t n, bool has_pictures, gn_text *out, gn_error *err);
 
-/* The page with `json` from gn_report_json in it, appended to `out`. */
-void gn_report_page(const char *json, gn_text *out);
+/* The page with `json` from gn_report_json in it, appended to `out`.  live_url: NULL, or the address (of the same server as the page)
+ * from which the page fetches such JSON anew every few seconds; only then may it connect anywhere. */
+void gn_report_page(const char *json, const char *live_url, gn_text *out);
 
-/* Reads the study and writes the page (atomically).  *bytes_out (may be NULL): its size. */
+/* Reads the studies and writes the page (atomically).  *bytes_out (may be NULL): its size. */
+gn_status gn_report_write_all(const char *const *study_paths, size_t n, bool has_pictures, const char *html_path,
+                              size_t *bytes_out, gn_error *err);
+/* The same for one study, with its pictures. */
 gn_status gn_report_write(const char *study_path, const char *html_path, size_t *bytes_out, gn_error *err);
 
 /* All trials as aligned text, best first, the winner marked, for a terminal; appended to `out`. */

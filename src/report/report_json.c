@@ -1,342 +1,474 @@
-/* The study as one JSON object.
+/* Studies as the one JSON object that the page reads.  Tables are written as columns (report_values.h), and of large studies only
+ * what is drawn: all trials with their figures, but training curves and intervals of the best, and of an even sample of the rest.
+ *
+ *   {"version", "studies": [{"path", "facts": {name: value}, "commands": [{"at", "line"}],
+ *     "networks": columns of gn_measurement,
+ *     "trials": columns of gn_trial, "config": {key: dictionary},
+ *     "results": columns of gn_result, "metrics": {name: {"value", "low", "high"}}, low = high = 0 where no interval is given,
+ *     "curves": {"n_trials": trials with epochs, "trial", "rows": of each, "step": every which epoch, columns of gn_epoch},
+ *     "pictures": [{"trial", "name", "caption", "jpeg"}], "is_lean": whether something was left out,
+ *     and what report_json_extras.h adds}]}
  * SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "report/report.h"
+#include "report/report_json_extras.h"
+#include "report/report_values.h"
 
-/* --- values ---------------------------------------------------------------------------------------------------------- */
+/* Beyond so many trials a study is written lean. */
+#define LEAN_TRIALS 1000
+/* Of a lean study: trials whose curves and intervals are written, best first, and others by an even sample. */
+#define BEST_TRIALS   150
+#define SAMPLE_TRIALS 100
+/* A curve has at most so many points. */
+#define CURVE_POINTS 400
+/* Different knobs and metrics. */
+#define MAX_NAMES 96
 
-/* A string; '<' is escaped so that no text can end the script element or open a comment in it. */
-static void add_string(gn_text *out, const char *s)
+/* What is read of one study. */
+typedef struct source {
+    gn_study *study;
+    gn_arena *arena;
+    gn_trial *trial;
+    gn_result *result;
+    size_t n_trials, n_results;
+    bool *is_full; /* [n_trials]: curves and intervals are written */
+    const char *objective;
+    bool is_lean, has_pictures;
+} source;
+
+static gn_status out_of_memory(gn_error *err)
 {
-    const size_t from = out->len;
-    gn_text_add_json(out, s);
-    if (out->failed || memchr(out->data + from, '<', out->len - from) == NULL)
-        return;
-    char *quoted = gn_strdup(out->data + from);
-    if (quoted == NULL) {
-        out->failed = true;
-        return;
-    }
-    out->len = from;
-    for (const char *p = quoted; *p != '\0'; p++) {
-        if (*p == '<')
-            gn_text_add(out, "\\u003c");
-        else
-            gn_text_add_bytes(out, p, 1);
-    }
-    gn_free(quoted);
+    return gn_fail(err, GN_ENOMEM, "making the report: out of memory");
 }
 
-/* The shortest decimal that reads back as the same float; enough for figures that people look at. */
-static void add_number(gn_text *out, double x)
-{
-    char text[40];
-    if (!isfinite(x)) {
-        gn_text_add(out, "null");
-        return;
-    }
-    for (int digits = 3; digits <= 17; digits++) {
-        double back = 0;
-        snprintf(text, sizeof text, "%.*g", digits, x);
-        if (gn_parse_f64(text, &back) && (back == x || (digits >= 9 && fabs(back - x) <= fabs(x) * 1e-9)))
-            break;
-    }
-    gn_text_add(out, text);
-}
+/* --- facts, networks ------------------------------------------------------------------------------------------------- */
 
-static void add_key(gn_text *out, const char *key, bool *is_first)
-{
-    gn_text_add(out, *is_first ? "" : ",");
-    *is_first = false;
-    add_string(out, key);
-    gn_text_add(out, ":");
-}
-
-static void put_number(gn_text *out, const char *key, double x, bool *is_first)
-{
-    add_key(out, key, is_first);
-    add_number(out, x);
-}
-
-static void put_count(gn_text *out, const char *key, int64_t n, bool *is_first)
-{
-    add_key(out, key, is_first);
-    if (n < 0)
-        gn_text_add(out, "null");
-    else
-        gn_text_printf(out, "%" PRId64, n);
-}
-
-static void put_string(gn_text *out, const char *key, const char *s, bool *is_first)
-{
-    add_key(out, key, is_first);
-    add_string(out, s);
-}
-
-static void add_base64(gn_text *out, const unsigned char *data, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char quad[4];
-    for (size_t i = 0; i < n; i += 3) {
-        const uint32_t b =
-            (uint32_t)data[i] << 16 | (i + 1 < n ? (uint32_t)data[i + 1] << 8 : 0) | (i + 2 < n ? data[i + 2] : 0);
-        quad[0] = digits[b >> 18];
-        quad[1] = digits[b >> 12 & 63];
-        quad[2] = i + 1 < n ? digits[b >> 6 & 63] : '=';
-        quad[3] = i + 2 < n ? digits[b & 63] : '=';
-        gn_text_add_bytes(out, quad, 4);
-    }
-}
-
-/* --- parts ----------------------------------------------------------------------------------------------------------- */
-
-static gn_status add_facts(gn_study *study, gn_arena *arena, gn_text *out, gn_error *err)
+static gn_status add_facts(const source *s, gn_text *out, gn_error *err)
 {
     gn_study_fact *fact = NULL;
     gn_study_command *command = NULL;
     size_t n = 0;
     bool is_first = true;
-    GN_TRY(gn_study_facts(study, arena, &fact, &n, err));
+    GN_TRY(gn_study_facts(s->study, s->arena, &fact, &n, err));
     gn_text_add(out, "\"facts\":{");
     for (size_t i = 0; i < n; i++)
-        put_string(out, fact[i].name, fact[i].value, &is_first);
-    GN_TRY(gn_study_commands(study, arena, &command, &n, err));
+        gn_report_put_string(out, fact[i].name, fact[i].value, &is_first);
+    GN_TRY(gn_study_commands(s->study, s->arena, &command, &n, err));
     gn_text_add(out, "},\"commands\":[");
     for (size_t i = 0; i < n; i++) {
         char when[32];
         gn_format_utc(command[i].started_at, when);
         gn_text_printf(out, "%s{\"at\":\"%s\",\"line\":", i > 0 ? "," : "", when);
-        add_string(out, command[i].line);
+        gn_report_add_public(out, command[i].line);
         gn_text_add(out, "}");
     }
     gn_text_add(out, "]");
     return GN_OK;
 }
 
-static void add_measurement(const gn_measurement *m, gn_text *out)
+static void add_columns(gn_text *out, const gn_report_column *column, size_t n_columns, const void *rows, size_t n,
+                        size_t stride)
 {
     bool is_first = true;
-    gn_text_add(out, "{");
-    put_count(out, "id", m->id, &is_first);
-    put_string(out, "model", m->model, &is_first);
-    put_string(out, "head", m->head, &is_first);
-    put_count(out, "imgsz", m->imgsz, &is_first);
-    put_string(out, "precision", m->precision, &is_first);
-    put_string(out, "target", m->target, &is_first);
-    put_string(out, "device", m->device, &is_first);
-    put_count(out, "threads", m->threads, &is_first);
-    put_count(out, "warmup", m->warmup, &is_first);
-    put_count(out, "runs", m->runs, &is_first);
-    put_number(out, "min_ms", m->min_ms, &is_first);
-    put_number(out, "p50_ms", m->p50_ms, &is_first);
-    put_number(out, "p90_ms", m->p90_ms, &is_first);
-    put_number(out, "p99_ms", m->p99_ms, &is_first);
-    put_number(out, "preprocess_ms", m->preprocess_ms, &is_first);
-    put_number(out, "postprocess_ms", m->postprocess_ms, &is_first);
-    put_number(out, "total_p50_ms", m->total_p50_ms, &is_first);
-    put_number(out, "total_p90_ms", m->total_p90_ms, &is_first);
-    put_number(out, "total_p99_ms", m->total_p99_ms, &is_first);
-    put_count(out, "peak_bytes", m->peak_bytes, &is_first);
-    put_count(out, "params", m->params, &is_first);
-    put_count(out, "macs", m->macs, &is_first);
-    put_count(out, "bytes", m->bytes, &is_first);
-    add_key(out, "is_valid", &is_first);
-    gn_text_add(out, m->is_valid ? "true" : "false");
-    put_string(out, "note", m->note, &is_first);
-    gn_text_add(out, "}");
+    for (size_t c = 0; c < n_columns; c++)
+        gn_report_add_column(out, &column[c], rows, n, stride, &is_first);
 }
+#define COUNT_OF(list) (sizeof(list) / sizeof(list)[0])
 
-static gn_status add_measurements(gn_study *study, gn_arena *arena, gn_text *out, gn_error *err)
+static gn_status add_networks(const source *s, gn_text *out, gn_error *err)
 {
+#define FIELD(name, kind, digits)                                                                                      \
+    {                                                                                                                  \
+#name, offsetof(gn_measurement, name), kind, digits                                                            \
+    }
+    static const gn_report_column columns[] = {
+        FIELD(id, GN_COLUMN_INT64, 0),           FIELD(model, GN_COLUMN_TEXT, 0),
+        FIELD(head, GN_COLUMN_TEXT, 0),          FIELD(precision, GN_COLUMN_TEXT, 0),
+        FIELD(variant, GN_COLUMN_TEXT, 0),       FIELD(energy_mj, GN_COLUMN_REAL, 4),
+        FIELD(clock_mhz, GN_COLUMN_REAL, 4),     FIELD(temperature_c, GN_COLUMN_REAL, 3),
+        FIELD(target, GN_COLUMN_TEXT, 0),        FIELD(device, GN_COLUMN_TEXT, 0),
+        FIELD(imgsz, GN_COLUMN_INT64, 0),        FIELD(threads, GN_COLUMN_INT64, 0),
+        FIELD(warmup, GN_COLUMN_INT64, 0),       FIELD(runs, GN_COLUMN_INT64, 0),
+        FIELD(min_ms, GN_COLUMN_REAL, 4),        FIELD(p50_ms, GN_COLUMN_REAL, 4),
+        FIELD(p90_ms, GN_COLUMN_REAL, 4),        FIELD(p99_ms, GN_COLUMN_REAL, 4),
+        FIELD(preprocess_ms, GN_COLUMN_REAL, 4), FIELD(postprocess_ms, GN_COLUMN_REAL, 4),
+        FIELD(total_p50_ms, GN_COLUMN_REAL, 4),  FIELD(total_p90_ms, GN_COLUMN_REAL, 5),
+        FIELD(total_p99_ms, GN_COLUMN_REAL, 4),  FIELD(peak_bytes, GN_COLUMN_INT64, 0),
+        FIELD(params, GN_COLUMN_INT64, 0),       FIELD(macs, GN_COLUMN_INT64, 0),
+        FIELD(bytes, GN_COLUMN_INT64, 0),        FIELD(is_valid, GN_COLUMN_BOOL, 0),
+        FIELD(note, GN_COLUMN_TEXT, 0),          FIELD(measured_at, GN_COLUMN_INT64, 0),
+    };
+#undef FIELD
     gn_measurement *list = NULL;
     size_t n = 0;
-    GN_TRY(gn_study_measurements(study, arena, &list, &n, err));
-    gn_text_add(out, ",\"networks\":[");
-    for (size_t i = 0; i < n; i++) {
-        gn_text_add(out, i > 0 ? "," : "");
-        add_measurement(&list[i], out);
-    }
-    gn_text_add(out, "]");
-    return GN_OK;
-}
-
-/* The config's members anew: what lies in the file as text is not passed on unread. */
-static gn_status add_config(const char *config, gn_arena *arena, gn_text *out, gn_error *err)
-{
-    const gn_json *root = NULL;
-    bool is_first = true;
-    GN_TRY(gn_json_parse(config, strlen(config), arena, &root, err));
-    gn_text_add(out, "\"config\":{");
-    for (const gn_json *m = root->kind == GN_JSON_OBJECT ? root->first : NULL; m != NULL; m = m->next)
-        put_string(out, m->key, m->text, &is_first);
+    GN_TRY(gn_study_measurements(s->study, s->arena, &list, &n, err));
+    gn_text_add(out, ",\"networks\":{");
+    add_columns(out, columns, COUNT_OF(columns), list, n, sizeof *list);
     gn_text_add(out, "}");
     return GN_OK;
 }
 
-typedef struct column {
-    const char *name;
-    size_t offset;
-} column;
+/* --- trials ---------------------------------------------------------------------------------------------------------- */
 
-static const column epoch_columns[] = {
-    {"seconds", offsetof(gn_epoch, seconds)},
-    {"train_loss", offsetof(gn_epoch, train_loss)},
-    {"val_loss", offsetof(gn_epoch, val_loss)},
-    {"mean_iou", offsetof(gn_epoch, mean_iou)},
-    {"box_precision50", offsetof(gn_epoch, box_precision50)},
-    {"map50", offsetof(gn_epoch, map50)},
-    {"map50_95", offsetof(gn_epoch, map50_95)},
-    {"lr", offsetof(gn_epoch, lr)},
-};
+/* The knobs of all trials: one row of strings per key. */
+typedef struct knobs {
+    const char *key[MAX_NAMES];
+    const char **value[MAX_NAMES]; /* [n_trials], NULL where the trial lacks the knob */
+    size_t n;
+} knobs;
 
-/* Epochs as one array per figure, which is small and what a chart wants. */
-static void add_epochs(const gn_epoch *epoch, size_t n, gn_text *out)
+static const char **values_of(knobs *k, const char *key, size_t n_trials, gn_arena *arena)
 {
-    gn_text_add(out, ",\"epochs\":{\"epoch\":[");
-    for (size_t i = 0; i < n; i++)
-        gn_text_printf(out, "%s%" PRId64, i > 0 ? "," : "", epoch[i].epoch);
-    gn_text_add(out, "]");
-    for (size_t c = 0; c < sizeof epoch_columns / sizeof epoch_columns[0]; c++) {
-        gn_text_printf(out, ",\"%s\":[", epoch_columns[c].name);
-        for (size_t i = 0; i < n; i++) {
-            double x = NAN;
-            memcpy(&x, (const char *)&epoch[i] + epoch_columns[c].offset, sizeof x);
+    for (size_t i = 0; i < k->n; i++)
+        if (strcmp(k->key[i], key) == 0)
+            return k->value[i];
+    if (k->n == MAX_NAMES)
+        return NULL;
+    const char **value = gn_arena_alloc(arena, (n_trials + 1) * sizeof *value);
+    if (value == NULL)
+        return NULL;
+    for (size_t i = 0; i < n_trials; i++)
+        value[i] = NULL;
+    k->key[k->n] = key;
+    k->value[k->n++] = value;
+    return value;
+}
+
+static gn_status add_configs(const source *s, gn_text *out, gn_error *err)
+{
+    knobs k = {.n = 0};
+    bool is_first = true;
+    for (size_t i = 0; i < s->n_trials; i++) {
+        const gn_json *root = NULL;
+        GN_TRY(gn_json_parse(s->trial[i].config, strlen(s->trial[i].config), s->arena, &root, err));
+        for (const gn_json *m = root->kind == GN_JSON_OBJECT ? root->first : NULL; m != NULL; m = m->next) {
+            const char **value = values_of(&k, m->key, s->n_trials, s->arena);
+            if (value != NULL)
+                value[i] = m->text;
+        }
+    }
+    gn_text_add(out, ",\"config\":{");
+    for (size_t i = 0; i < k.n; i++) {
+        gn_report_add_key(out, k.key[i], &is_first);
+        gn_report_add_dictionary(out, k.value[i], s->n_trials);
+    }
+    gn_text_add(out, "}");
+    return GN_OK;
+}
+
+static gn_status add_trials(const source *s, gn_text *out, gn_error *err)
+{
+    static const gn_report_column columns[] = {
+        {"id", offsetof(gn_trial, id), GN_COLUMN_INT64, 0},
+        {"network", offsetof(gn_trial, measurement_id), GN_COLUMN_INT64, 0},
+        {"stage", offsetof(gn_trial, stage), GN_COLUMN_INT, 0},
+        {"reason", offsetof(gn_trial, reason), GN_COLUMN_TEXT, 0},
+        {"seed", offsetof(gn_trial, seed), GN_COLUMN_INT64, 0},
+        {"seconds", offsetof(gn_trial, seconds), GN_COLUMN_REAL, 4},
+        {"bracket", offsetof(gn_trial, bracket), GN_COLUMN_INT, 0},
+        {"origin", offsetof(gn_trial, origin), GN_COLUMN_TEXT, 0},
+        {"attempts", offsetof(gn_trial, attempts), GN_COLUMN_INT, 0},
+        {"worker", offsetof(gn_trial, worker), GN_COLUMN_TEXT, 0},
+    };
+    const char **state = gn_arena_alloc(s->arena, (s->n_trials + 1) * sizeof *state);
+    if (state == NULL)
+        return out_of_memory(err);
+    for (size_t i = 0; i < s->n_trials; i++)
+        state[i] = gn_trial_state_name(s->trial[i].state);
+    gn_text_add(out, ",\"trials\":{");
+    add_columns(out, columns, COUNT_OF(columns), s->trial, s->n_trials, sizeof *s->trial);
+    gn_text_add(out, s->n_trials > 0 ? ",\"state\":" : "\"state\":");
+    gn_report_add_dictionary(out, state, s->n_trials);
+    gn_text_add(out, "}");
+    return add_configs(s, out, err);
+}
+
+/* --- which trials are written in full -------------------------------------------------------------------------------- */
+
+typedef struct rank {
+    size_t trial;
+    double score; /* higher is better */
+} rank;
+
+static int by_score_then_place(const void *a, const void *b)
+{
+    const rank *x = a, *y = b;
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    return x->trial < y->trial ? -1 : x->trial > y->trial;
+}
+
+/* The place of a trial in the list, which is by id; n_trials when it is not there. */
+static size_t place_of(const source *s, int64_t id)
+{
+    size_t low = 0, high = s->n_trials;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (s->trial[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->n_trials && s->trial[low].id == id ? low : s->n_trials;
+}
+
+/* The best by the objective of their last validation, the winner, what runs now, and an even sample. */
+static gn_status choose_full(source *s, gn_error *err)
+{
+    s->is_lean = s->n_trials > LEAN_TRIALS;
+    s->is_full = gn_arena_alloc(s->arena, s->n_trials + 1);
+    rank *list = gn_arena_alloc(s->arena, (s->n_trials + 1) * sizeof *list);
+    if (s->is_full == NULL || list == NULL)
+        return out_of_memory(err);
+    const char *winner = NULL;
+    GN_TRY(gn_study_fact_of(s->study, "winner", s->arena, &winner, err));
+    const double sign = strcmp(s->objective, "loss") == 0 ? -1 : 1;
+    for (size_t i = 0; i < s->n_trials; i++)
+        list[i] = (rank){.trial = i, .score = -INFINITY};
+    for (size_t i = 0; i < s->n_results; i++) {
+        const size_t at = place_of(s, s->result[i].trial);
+        const double x = gn_result_metric(&s->result[i], s->objective);
+        if (at < s->n_trials && strcmp(s->result[i].split, "val") == 0 && isfinite(x))
+            list[at].score = sign * x;
+    }
+    qsort(list, s->n_trials, sizeof *list, by_score_then_place);
+    for (size_t i = 0; i < s->n_trials; i++) {
+        const gn_trial *t = &s->trial[list[i].trial];
+        s->is_full[list[i].trial] = !s->is_lean || i < BEST_TRIALS || i % (s->n_trials / SAMPLE_TRIALS) == 0 ||
+                                    t->state == GN_TRIAL_RUNNING ||
+                                    (winner != NULL && strtoll(winner, NULL, 10) == t->id);
+    }
+    return GN_OK;
+}
+
+/* --- results --------------------------------------------------------------------------------------------------------- */
+
+static const gn_metric *metric_of(const gn_result *r, const char *name)
+{
+    for (size_t i = 0; i < r->n_metrics; i++)
+        if (strcmp(r->metrics[i].name, name) == 0)
+            return &r->metrics[i];
+    return NULL;
+}
+
+/* One end of the interval; 0 stands for none because it is short. */
+static void add_bound(const source *s, const gn_result *r, const gn_metric *m, double bound, gn_text *out)
+{
+    const size_t at = place_of(s, r->trial);
+    const bool is_told = at < s->n_trials && (s->is_full[at] || strcmp(m->name, s->objective) == 0);
+    if (is_told && isfinite(bound))
+        gn_report_add_number(out, bound, 4);
+    else
+        gn_text_add(out, "0");
+}
+
+static void add_metric(const source *s, const char *name, gn_text *out)
+{
+    static const char *const parts[] = {"value", "low", "high"};
+    bool has_interval = false;
+    for (size_t i = 0; i < s->n_results && !has_interval; i++) {
+        const gn_metric *m = metric_of(&s->result[i], name);
+        has_interval = m != NULL && isfinite(m->low) && isfinite(m->high);
+    }
+    gn_text_add(out, "{");
+    for (int part = 0; part < (has_interval ? 3 : 1); part++) {
+        gn_text_printf(out, "%s\"%s\":[", part > 0 ? "," : "", parts[part]);
+        for (size_t i = 0; i < s->n_results; i++) {
+            const gn_metric *m = metric_of(&s->result[i], name);
             gn_text_add(out, i > 0 ? "," : "");
-            add_number(out, x);
+            if (part == 0)
+                gn_report_add_number(out, m != NULL ? m->value : NAN, 5);
+            else if (m == NULL)
+                gn_text_add(out, "0");
+            else
+                add_bound(s, &s->result[i], m, part == 1 ? m->low : m->high, out);
         }
         gn_text_add(out, "]");
     }
     gn_text_add(out, "}");
 }
 
-static void add_result(const gn_result *r, gn_text *out)
+static void add_results(const source *s, gn_text *out)
 {
-    bool is_first = true;
-    gn_text_add(out, "{");
-    put_count(out, "stage", r->stage, &is_first);
-    put_string(out, "split", r->split, &is_first);
-    put_count(out, "epochs", r->epochs, &is_first);
-    put_count(out, "best_epoch", r->best_epoch, &is_first);
-    put_number(out, "images_per_s", r->images_per_s, &is_first);
-    put_number(out, "seconds", r->seconds, &is_first);
-    gn_text_add(out, ",\"metrics\":{");
-    is_first = true;
-    for (size_t i = 0; i < r->n_metrics; i++) {
-        const gn_metric *m = &r->metrics[i];
-        add_key(out, m->name, &is_first);
-        const double triple[3] = {m->value, m->low, m->high};
-        for (int k = 0; k < 3; k++) {
-            gn_text_add(out, k == 0 ? "[" : ",");
-            add_number(out, triple[k]);
-        }
-        gn_text_add(out, "]");
-    }
-    gn_text_add(out, "}}");
-}
-
-/* All rows of a trial stand together, because the lists are ordered by trial. */
-typedef struct lists {
-    gn_trial *trial;
-    gn_epoch *epoch;
-    gn_result *result;
-    size_t n_trials, n_epochs, n_results;
-    size_t epoch_at, result_at;
-} lists;
-
-static gn_status add_trial(const gn_trial *t, lists *l, gn_arena *arena, gn_text *out, gn_error *err)
-{
-    bool is_first = true;
+    static const gn_report_column columns[] = {
+        {"trial", offsetof(gn_result, trial), GN_COLUMN_INT64, 0},
+        {"stage", offsetof(gn_result, stage), GN_COLUMN_INT, 0},
+        {"split", offsetof(gn_result, split), GN_COLUMN_TEXT, 0},
+        {"epochs", offsetof(gn_result, epochs), GN_COLUMN_INT64, 0},
+        {"best_epoch", offsetof(gn_result, best_epoch), GN_COLUMN_INT64, 0},
+        {"images_per_s", offsetof(gn_result, images_per_s), GN_COLUMN_REAL, 4},
+        {"seconds", offsetof(gn_result, seconds), GN_COLUMN_REAL, 4},
+    };
+    const char *name[MAX_NAMES];
     size_t n = 0;
-    gn_text_add(out, "{");
-    put_count(out, "id", t->id, &is_first);
-    put_count(out, "network", t->measurement_id, &is_first);
-    put_string(out, "state", gn_trial_state_name(t->state), &is_first);
-    put_count(out, "stage", t->stage, &is_first);
-    put_string(out, "reason", t->reason, &is_first);
-    put_string(out, "folder", t->folder, &is_first);
-    put_count(out, "seed", t->seed, &is_first);
-    put_number(out, "seconds", t->seconds, &is_first);
-    gn_text_add(out, ",");
-    GN_TRY(add_config(t->config, arena, out, err));
-    while (l->epoch_at < l->n_epochs && l->epoch[l->epoch_at].trial < t->id)
-        l->epoch_at++;
-    while (l->epoch_at + n < l->n_epochs && l->epoch[l->epoch_at + n].trial == t->id)
-        n++;
-    add_epochs(l->epoch + l->epoch_at, n, out);
-    gn_text_add(out, ",\"results\":[");
-    bool is_first_result = true;
-    for (; l->result_at < l->n_results && l->result[l->result_at].trial <= t->id; l->result_at++) {
-        if (l->result[l->result_at].trial < t->id)
-            continue;
-        gn_text_add(out, is_first_result ? "" : ",");
-        add_result(&l->result[l->result_at], out);
-        is_first_result = false;
+    for (size_t i = 0; i < s->n_results; i++) {
+        const gn_result *r = &s->result[i];
+        for (size_t k = 0; k < r->n_metrics; k++) {
+            size_t at = 0;
+            while (at < n && strcmp(name[at], r->metrics[k].name) != 0)
+                at++;
+            if (at == n && n < MAX_NAMES)
+                name[n++] = r->metrics[k].name;
+        }
     }
-    gn_text_add(out, "]}");
-    return GN_OK;
+    gn_text_add(out, ",\"results\":{");
+    add_columns(out, columns, COUNT_OF(columns), s->result, s->n_results, sizeof *s->result);
+    gn_text_add(out, "},\"metrics\":{");
+    for (size_t i = 0; i < n; i++) {
+        gn_report_add_key(out, name[i], &(bool){i == 0});
+        add_metric(s, name[i], out);
+    }
+    gn_text_add(out, "}");
 }
 
-static gn_status add_trials(gn_study *study, gn_arena *arena, gn_text *out, gn_error *err)
+/* --- curves ---------------------------------------------------------------------------------------------------------- */
+
+/* The epochs that are drawn: a copy of those, and how many rows each trial has. */
+typedef struct curves {
+    gn_epoch *epoch;
+    size_t n;
+    int64_t *trial, *rows, *step; /* [n_trials] */
+    size_t n_trials;              /* written */
+    size_t n_with_epochs;
+} curves;
+
+/* Of m epochs every so many, and the last. */
+static int64_t step_of(size_t m)
 {
-    lists l = {0};
-    GN_TRY(gn_study_trials(study, arena, &l.trial, &l.n_trials, err));
-    GN_TRY(gn_study_epochs(study, arena, &l.epoch, &l.n_epochs, err));
-    GN_TRY(gn_study_results(study, arena, &l.result, &l.n_results, err));
-    gn_text_add(out, ",\"trials\":[");
-    for (size_t i = 0; i < l.n_trials; i++) {
-        gn_text_add(out, i > 0 ? "," : "");
-        GN_TRY(add_trial(&l.trial[i], &l, arena, out, err));
+    return (int64_t)((m + CURVE_POINTS - 1) / CURVE_POINTS);
+}
+
+static void take_curve(curves *c, const gn_epoch *epoch, size_t m)
+{
+    const int64_t step = step_of(m);
+    const size_t before = c->n;
+    for (size_t i = 0; i < m; i++)
+        if ((i + 1) % (size_t)step == 0 || i + 1 == m)
+            c->epoch[c->n++] = epoch[i];
+    c->trial[c->n_trials] = epoch[0].trial;
+    c->rows[c->n_trials] = (int64_t)(c->n - before);
+    c->step[c->n_trials++] = step;
+}
+
+static gn_status take_curves(const source *s, curves *c, gn_error *err)
+{
+    gn_epoch *epoch = NULL;
+    size_t n = 0;
+    GN_TRY(gn_study_epochs(s->study, s->arena, &epoch, &n, err));
+    c->epoch = gn_arena_alloc(s->arena, (n + 1) * sizeof *c->epoch);
+    int64_t *block = gn_arena_alloc(s->arena, (s->n_trials + 1) * 3 * sizeof *block);
+    if (c->epoch == NULL || block == NULL)
+        return out_of_memory(err);
+    c->trial = block;
+    c->rows = block + s->n_trials + 1;
+    c->step = c->rows + s->n_trials + 1;
+    for (size_t i = 0, m; i < n; i += m) {
+        for (m = 1; i + m < n && epoch[i + m].trial == epoch[i].trial;)
+            m++;
+        const size_t at = place_of(s, epoch[i].trial);
+        c->n_with_epochs += at < s->n_trials;
+        if (at < s->n_trials && s->is_full[at])
+            take_curve(c, epoch + i, m);
     }
-    gn_text_add(out, "]");
     return GN_OK;
 }
 
-static gn_status add_pictures(gn_study *study, gn_arena *arena, gn_text *out, gn_error *err)
+static gn_status add_curves(const source *s, gn_text *out, gn_error *err)
+{
+#define FIELD(name, kind, digits)                                                                                      \
+    {                                                                                                                  \
+#name, offsetof(gn_epoch, name), kind, digits                                                                  \
+    }
+    static const gn_report_column columns[] = {
+        FIELD(epoch, GN_COLUMN_INT64, 0),     FIELD(seconds, GN_COLUMN_REAL, 5),
+        FIELD(train_loss, GN_COLUMN_REAL, 4), FIELD(val_loss, GN_COLUMN_REAL, 4),
+        FIELD(mean_iou, GN_COLUMN_REAL, 4),   FIELD(box_precision50, GN_COLUMN_REAL, 4),
+        FIELD(map50, GN_COLUMN_REAL, 4),      FIELD(map50_95, GN_COLUMN_REAL, 4),
+        FIELD(lr, GN_COLUMN_REAL, 4),
+    };
+#undef FIELD
+    static const gn_report_column whole[] = {
+        {"trial", 0, GN_COLUMN_INT64, 0}, {"rows", 0, GN_COLUMN_INT64, 0}, {"step", 0, GN_COLUMN_INT64, 0}};
+    curves c = {0};
+    GN_TRY(take_curves(s, &c, err));
+    gn_text_printf(out, ",\"curves\":{\"n_trials\":%zu", c.n_with_epochs);
+    bool is_first = false;
+    const int64_t *lists[] = {c.trial, c.rows, c.step};
+    for (size_t i = 0; i < 3; i++)
+        gn_report_add_column(out, &whole[i], lists[i], c.n_trials, sizeof(int64_t), &is_first);
+    for (size_t i = 0; i < COUNT_OF(columns); i++)
+        gn_report_add_column(out, &columns[i], c.epoch, c.n, sizeof *c.epoch, &is_first);
+    gn_text_add(out, "}");
+    return GN_OK;
+}
+
+/* --- pictures, and all together -------------------------------------------------------------------------------------- */
+
+static gn_status add_pictures(const source *s, gn_text *out, gn_error *err)
 {
     gn_picture *list = NULL;
     size_t n = 0;
-    GN_TRY(gn_study_pictures(study, arena, &list, &n, err));
+    if (s->has_pictures)
+        GN_TRY(gn_study_pictures(s->study, s->arena, &list, &n, err));
     gn_text_add(out, ",\"pictures\":[");
     for (size_t i = 0; i < n; i++) {
-        bool is_first = true;
-        gn_text_add(out, i > 0 ? ",{" : "{");
-        put_count(out, "trial", list[i].trial, &is_first);
-        put_string(out, "name", list[i].name, &is_first);
-        put_string(out, "caption", list[i].caption, &is_first);
+        bool is_first = false;
+        gn_text_printf(out, "%s{\"trial\":%" PRId64, i > 0 ? "," : "", list[i].trial);
+        gn_report_put_string(out, "name", list[i].name, &is_first);
+        gn_report_put_string(out, "caption", list[i].caption, &is_first);
         gn_text_add(out, ",\"jpeg\":\"");
-        add_base64(out, list[i].jpeg, list[i].bytes);
+        gn_report_add_base64(out, list[i].jpeg, list[i].bytes);
         gn_text_add(out, "\"}");
     }
     gn_text_add(out, "]");
     return GN_OK;
 }
 
-gn_status gn_report_json(gn_study *study, gn_text *out, gn_error *err)
+static gn_status add_study(source *s, gn_text *out, gn_error *err)
 {
-    gn_arena *arena = gn_arena_create(0);
-    if (arena == NULL)
-        return gn_fail(err, GN_ENOMEM, "making the report: out of memory");
-    gn_text_add(out, "{\"version\":");
-    add_string(out, GN_VERSION);
-    gn_text_add(out, ",\"study\":");
-    add_string(out, gn_study_path(study));
-    gn_text_add(out, ",");
-    gn_status status = add_facts(study, arena, out, err);
-    if (status == GN_OK)
-        status = add_measurements(study, arena, out, err);
-    if (status == GN_OK)
-        status = add_trials(study, arena, out, err);
-    if (status == GN_OK)
-        status = add_pictures(study, arena, out, err);
+    GN_TRY(gn_study_fact_of(s->study, "objective", s->arena, &s->objective, err));
+    if (s->objective == NULL)
+        s->objective = "mean_iou";
+    GN_TRY(gn_study_trials(s->study, s->arena, &s->trial, &s->n_trials, err));
+    GN_TRY(gn_study_results(s->study, s->arena, &s->result, &s->n_results, err));
+    GN_TRY(choose_full(s, err));
+    gn_text_add(out, "{\"path\":");
+    gn_report_add_public(out, gn_study_path(s->study));
+    gn_text_add(out, s->is_lean ? ",\"is_lean\":true," : ",\"is_lean\":false,");
+    GN_TRY(add_facts(s, out, err));
+    GN_TRY(add_networks(s, out, err));
+    GN_TRY(add_trials(s, out, err));
+    add_results(s, out);
+    GN_TRY(add_curves(s, out, err));
+    GN_TRY(add_pictures(s, out, err));
+    GN_TRY(gn_report_add_extras(s->study, out, err));
     gn_text_add(out, "}");
-    gn_arena_destroy(&arena);
+    return GN_OK;
+}
+
+gn_status gn_report_json(gn_study *const *studies, size_t n, bool has_pictures, gn_text *out, gn_error *err)
+{
+    gn_status status = GN_OK;
+    gn_text_add(out, "{\"version\":");
+    gn_report_add_string(out, GN_VERSION);
+    gn_text_add(out, ",\"studies\":[");
+    for (size_t i = 0; i < n && status == GN_OK; i++) {
+        source s = {.study = studies[i], .has_pictures = has_pictures, .arena = gn_arena_create(0)};
+        if (s.arena == NULL)
+            return out_of_memory(err);
+        gn_text_add(out, i > 0 ? "," : "");
+        status = add_study(&s, out, err);
+        gn_arena_destroy(&s.arena);
+    }
+    gn_text_add(out, "]}");
     if (status == GN_OK && out->failed)
-        status = gn_fail(err, GN_ENOMEM, "making the report: out of memory");
+        status = out_of_memory(err);
     return status;
 }

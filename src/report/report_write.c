@@ -74,10 +74,8 @@ gn_status gn_report_write_as(const char *const *study_paths, size_t n, const cha
     };
     gn_report_model **models = NULL;
     gn_text text;
-    if (options->format == GN_REPORT_HTML && n > 1)
-        return gn_fail(err, GN_EUNSUPPORTED, "a page shows one study; several are compared as md, latex, csv or json");
     if (options->format == GN_REPORT_HTML)
-        return gn_report_write(study_paths[0], path, bytes_out, err);
+        return gn_report_write_all(study_paths, n, options->has_pictures, path, bytes_out, err);
     GN_TRY(load_models(study_paths, n, &models, err));
     gn_text_init(&text);
     gn_status status = make[options->format]((const gn_report_model *const *)models, n, &text, err);

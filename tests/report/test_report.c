@@ -1,5 +1,5 @@
 /* Reports: valid and escaped JSON, a page made from the study's file alone, the aligned table.
- * With arguments `OUT.html [SHEET.jpg]` it writes the report of the made-up study instead, to be looked at in a browser.
+ * With arguments `OUT.html [PICTURE.jpg|- [TRIALS]]` it writes the report of a made-up study instead, to be looked at in a browser.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +14,8 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/clock.h"
+#include "demo_search.h"
 #include "demo_study.h"
 #include "report/report.h"
 
@@ -69,6 +71,23 @@ static int length(const gn_json *array)
     return n;
 }
 
+/* The place of a number in an array; -1. */
+static int index_of(const gn_json *array, double x)
+{
+    int i = 0;
+    for (const gn_json *at = array->first; at != NULL; at = at->next, i++)
+        if (at->number == x)
+            return i;
+    return -1;
+}
+
+/* The i-th string of a column of strings; NULL where there is none. */
+static const char *dictionary_item(const gn_json *column, int i)
+{
+    const int at = (int)item(gn_json_member(column, "index"), i)->number;
+    return at >= 0 ? item(gn_json_member(column, "values"), at)->text : NULL;
+}
+
 static void test_json_is_valid_and_complete(void **state)
 {
     (void)state;
@@ -79,28 +98,35 @@ static void test_json_is_valid_and_complete(void **state)
     double x = 0;
     const char *s = NULL;
     gn_text_init(&text);
-    assert_int_equal(gn_report_json(study, &text, NULL), GN_OK);
+    assert_int_equal(gn_report_json(&study, 1, true, &text, NULL), GN_OK);
     assert_int_equal(gn_json_parse(text.data, text.len, arena, &root, NULL), GN_OK);
+    root = item(gn_json_member(root, "studies"), 0);
     assert_null(strchr(text.data, '<'));
     assert_true(gn_json_string(root, "facts.space", &s));
     assert_string_equal(s, DEMO_NASTY);
     const gn_json *trials = gn_json_member(root, "trials");
-    assert_int_equal(length(trials), 21);
-    assert_int_equal(length(gn_json_member(root, "networks")), 7);
+    assert_int_equal(length(gn_json_member(trials, "id")), 21);
+    assert_int_equal(length(gn_json_at(root, "networks.p50_ms")), 7);
+    assert_null(gn_json_at(root, "networks.energy_mj"));
     /* Trial 8 is resnet18 with the middle rate: 60 epochs, three results on val and one on test. */
-    const gn_json *winner = item(trials, 7);
-    assert_true(gn_json_number(winner, "id", &x) && x == 8);
-    assert_true(gn_json_string(winner, "config.model", &s) && strcmp(s, "resnet18") == 0);
-    assert_int_equal(length(gn_json_at(winner, "epochs.val_loss")), 60);
-    assert_int_equal(item(gn_json_at(winner, "epochs.map50"), 0)->kind, GN_JSON_NULL);
-    assert_int_equal(length(gn_json_member(winner, "results")), 4);
-    const gn_json *iou = gn_json_at(item(gn_json_member(winner, "results"), 2), "metrics.mean_iou");
-    assert_int_equal(length(iou), 3);
-    assert_true(iou->first->number > 0.4 && iou->first->next->number < iou->first->number);
+    assert_int_equal(item(gn_json_member(trials, "id"), 7)->number, 8);
+    assert_string_equal(dictionary_item(gn_json_at(root, "config.model"), 7), "resnet18");
+    assert_string_equal(dictionary_item(gn_json_at(root, "config.lr0"), 7), "0.001");
+    assert_string_equal(dictionary_item(gn_json_member(trials, "state"), 7), "done");
+    assert_non_null(strstr(dictionary_item(gn_json_member(trials, "reason"), 14), DEMO_NASTY));
+    const int first = index_of(gn_json_at(root, "results.trial"), 8);
+    assert_int_equal(item(gn_json_at(root, "results.trial"), first + 3)->number, 8);
+    assert_string_equal(dictionary_item(gn_json_at(root, "results.split"), first + 2), "test");
+    const double value = item(gn_json_at(root, "metrics.mean_iou.value"), first + 1)->number;
+    assert_true(value > 0.4 && item(gn_json_at(root, "metrics.mean_iou.low"), first + 1)->number < value);
+    assert_null(gn_json_at(root, "metrics.loss.low"));
     /* A trial without epochs takes nobody else's. */
-    assert_int_equal(length(gn_json_at(item(trials, 15), "epochs.epoch")), 0);
-    assert_int_equal(length(gn_json_at(item(trials, 14), "epochs.epoch")), 3);
-    assert_true(gn_json_string(item(trials, 14), "reason", &s) && strstr(s, DEMO_NASTY) != NULL);
+    const gn_json *curves = gn_json_member(root, "curves");
+    assert_true(gn_json_number(curves, "n_trials", &x) && x == length(gn_json_member(curves, "trial")));
+    assert_int_equal(index_of(gn_json_member(curves, "trial"), 16), -1);
+    assert_int_equal(item(gn_json_member(curves, "rows"), index_of(gn_json_member(curves, "trial"), 15))->number, 3);
+    assert_int_equal(item(gn_json_member(curves, "rows"), index_of(gn_json_member(curves, "trial"), 8))->number, 60);
+    assert_null(gn_json_member(curves, "map50"));
     const gn_json *picture = item(gn_json_member(root, "pictures"), 0);
     assert_true(gn_json_string(picture, "jpeg", &s));
     assert_string_equal(s, "/9j/ABCD/v/ZQQ==");
@@ -127,12 +153,14 @@ static void test_page_is_complete_in_itself(void **state)
         fail_msg("%s", err.message);
     assert_int_equal(gn_file_read(html_path, 1u << 26, &page, &bytes, NULL), GN_OK);
     assert_int_equal(bytes, told);
+    assert_null(strstr(page, "@LIVE@"));
     assert_null(strstr(page, "@CSS@"));
     assert_null(strstr(page, "@DATA@"));
     assert_null(strstr(page, "@JS@"));
-    /* Two script elements, and nothing in the data closes or opens one. */
-    assert_int_equal(count_of(page, "<script"), 2);
-    assert_int_equal(count_of(page, "</script>"), 2);
+    /* Three script elements (the data, where they come from, the script), and nothing in the data closes or opens one. */
+    assert_int_equal(count_of(page, "<script"), 3);
+    assert_int_equal(count_of(page, "</script>"), 3);
+    assert_null(strstr(page, "connect-src"));
     assert_non_null(strstr(page, "default-src 'none'"));
     /* The only address is the name space of SVG. */
     assert_int_equal(count_of(page, "http://"), 1);
@@ -148,8 +176,8 @@ static void test_same_study_same_page(void **state)
     gn_text_init(&a);
     gn_text_init(&b);
     gn_study *study = open_study();
-    assert_int_equal(gn_report_json(study, &a, NULL), GN_OK);
-    assert_int_equal(gn_report_json(study, &b, NULL), GN_OK);
+    assert_int_equal(gn_report_json(&study, 1, true, &a, NULL), GN_OK);
+    assert_int_equal(gn_report_json(&study, 1, true, &b, NULL), GN_OK);
     assert_string_equal(a.data, b.data);
     gn_study_close(&study);
     gn_text_deinit(&a);
@@ -197,23 +225,39 @@ static void test_empty_study(void **state)
     assert_int_equal(gn_report_write(study_path, html_path, NULL, &err), GN_ENOENT);
 }
 
-static int write_example(const char *html, const char *picture)
+/* OUT.html [PICTURE.jpg|- [TRIALS [running]]]: without TRIALS the study of demo_study.c, with "A+B" two studies of A and B trials. */
+static int write_example(int argc, char **argv)
 {
-    char path[512];
+    char path[2][512];
+    const char *paths[2] = {path[0], path[1]};
+    const char *picture = argc > 2 && strcmp(argv[2], "-") != 0 ? argv[2] : NULL;
+    char *next = argc > 3 ? argv[3] : NULL;
     gn_error err = {0};
-    snprintf(path, sizeof path, "%s.db", html);
-    unlink(path);
-    if (demo_study_write(path, picture, &err) != GN_OK || gn_report_write(path, html, NULL, &err) != GN_OK) {
+    size_t n = 0;
+    gn_status status = GN_OK;
+    do {
+        demo_search options = {.picture = picture, .seed = n, .is_running = argc > 4};
+        options.n_trials = next != NULL ? (int)strtol(next, &next, 10) : 0;
+        snprintf(path[n], sizeof path[n], "%s.%zu.db", argv[1], n);
+        unlink(path[n]);
+        status = options.n_trials > 0 ? demo_search_write(path[n], &options, &err)
+                                      : demo_study_write(path[n], picture, &err);
+        n++;
+    } while (status == GN_OK && n < 2 && next != NULL && *next++ == '+');
+    const int64_t begun = gn_now_ns();
+    size_t bytes = 0;
+    if (status != GN_OK || gn_report_write_all(paths, n, true, argv[1], &bytes, &err) != GN_OK) {
         fprintf(stderr, "%s\n", err.message);
         return 1;
     }
+    printf("%s: %zu bytes, report made in %.2f s\n", argv[1], bytes, (double)(gn_now_ns() - begun) * 1e-9);
     return 0;
 }
 
 int main(int argc, char **argv)
 {
     if (argc > 1 && argv[1][0] != '-')
-        return write_example(argv[1], argc > 2 ? argv[2] : NULL);
+        return write_example(argc, argv);
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(test_json_is_valid_and_complete),
