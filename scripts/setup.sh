@@ -7,8 +7,8 @@ cd "$GN_ROOT" || exit 1
 # What building and running need, by Debian package.
 GN_PACKAGES="gcc libc6-dev cmake ninja-build pkg-config libturbojpeg0-dev libpng-dev libwebp-dev libyaml-dev
   libprotobuf-c-dev protobuf-c-compiler libonnx-dev libsqlite3-dev libcairo2-dev libzip-dev libexpat1-dev"
-# What the tests need besides.
-GN_TEST_PACKAGES="libcmocka-dev python3-minimal"
+# What the tests need besides; PostgreSQL's server is started by them in a folder of its own.
+GN_TEST_PACKAGES="libcmocka-dev python3-minimal libpq5 postgresql"
 
 # gn_install PACKAGE...: installs those that are missing; needs root or sudo only when there are any.
 gn_install() {

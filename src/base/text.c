@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 
 void gn_text_init(gn_text *t)
 {
@@ -91,6 +92,31 @@ static size_t utf8_length(const unsigned char *s)
     return s[0] == 0xF4 && s[1] <= 0x8F ? 4 : 0;
 }
 
+/* Adds the character at `p` and says how many bytes it took: one, replaced by U+FFFD, where there is no character. */
+static size_t add_character(gn_text *t, const unsigned char *p)
+{
+    const size_t n = utf8_length(p);
+    if (n == 0)
+        gn_text_add(t, "\xEF\xBF\xBD");
+    else
+        gn_text_add_bytes(t, p, n);
+    return n > 0 ? n : 1;
+}
+
+void gn_text_add_utf8(gn_text *t, const char *s)
+{
+    gn_text_add(t, ""); /* also of an empty string there are data */
+    for (const unsigned char *p = (const unsigned char *)s; *p != '\0';) {
+        size_t plain = 0;
+        while (p[plain] != '\0' && p[plain] < 0x80)
+            plain++;
+        gn_text_add_bytes(t, p, plain);
+        p += plain;
+        if (*p != '\0')
+            p += add_character(t, p);
+    }
+}
+
 static const char *json_escape(unsigned char c)
 {
     switch (c) {
@@ -118,16 +144,14 @@ void gn_text_add_json(gn_text *t, const char *s)
     gn_text_add(t, "\"");
     for (const unsigned char *p = (const unsigned char *)s; *p;) {
         const char *escape = json_escape(*p);
-        const size_t n = utf8_length(p);
+        size_t n = 1;
         if (escape)
             gn_text_add(t, escape);
         else if (*p < 0x20)
             gn_text_printf(t, "\\u%04x", (unsigned)*p);
-        else if (n == 0)
-            gn_text_add(t, "\xEF\xBF\xBD"); /* U+FFFD in place of one bad byte */
         else
-            gn_text_add_bytes(t, p, n);
-        p += n ? n : 1;
+            n = add_character(t, p);
+        p += n;
     }
     gn_text_add(t, "\"");
 }

@@ -1,101 +1,52 @@
-/* Statements, bindings and failures of SQLite.
+/* What is the same for every database: cached statements, NaN and negative counts as NULL, copies of texts.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_db.h"
 
 #include <math.h>
 #include <string.h>
 
-static gn_status status_of(int rc)
+gn_status gn_store_statement(gn_study *study, const char *sql, gn_stmt **stmt_out, gn_error *err)
 {
-    switch (rc & 0xFF) {
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return GN_EBUSY;
-    case SQLITE_NOMEM:
-        return GN_ENOMEM;
-    case SQLITE_NOTADB:
-    case SQLITE_CORRUPT:
-        return GN_EFORMAT;
-    case SQLITE_CONSTRAINT:
-        return GN_EINVAL;
-    default:
-        return GN_EIO;
-    }
-}
-
-gn_status gn_store_fail(const gn_study *study, const char *doing, gn_error *err)
-{
-    const gn_status status = status_of(sqlite3_errcode(study->db));
-    const char *advice = "";
-    if (status == GN_EFORMAT)
-        advice = "; the file is no study or is damaged";
-    else if (status == GN_EBUSY)
-        advice = "; another process is using it, try again when it is done";
-    else if ((sqlite3_errcode(study->db) & 0xFF) == SQLITE_FULL)
-        advice = "; free some space, then run the same command again";
-    return gn_fail_at(err, status, study->path, 0, "%s: %s%s", doing, sqlite3_errmsg(study->db), advice);
-}
-
-gn_status gn_store_statement(gn_study *study, const char *sql, sqlite3_stmt **stmt_out, gn_error *err)
-{
-    for (int i = 0; i < study->n_cached; i++)
-        if (study->cache[i].sql == sql || strcmp(study->cache[i].sql, sql) == 0) {
-            sqlite3_reset(study->cache[i].stmt);
-            sqlite3_clear_bindings(study->cache[i].stmt);
-            *stmt_out = study->cache[i].stmt;
+    for (int i = 0; i < study->n_statements; i++)
+        if (study->statement[i].sql == sql || strcmp(study->statement[i].sql, sql) == 0) {
+            study->driver->reset(&study->statement[i]);
+            *stmt_out = &study->statement[i];
             return GN_OK;
         }
-    GN_ASSERT(study->n_cached < GN_STORE_MAX_STATEMENTS);
-    sqlite3_stmt *stmt = NULL;
-    if (sqlite3_prepare_v2(study->db, sql, -1, &stmt, NULL) != SQLITE_OK)
-        return gn_store_fail(study, "preparing a query", err);
-    study->cache[study->n_cached].sql = sql;
-    study->cache[study->n_cached].stmt = stmt;
-    study->n_cached++;
+    GN_ASSERT(study->n_statements < GN_STORE_MAX_STATEMENTS);
+    gn_stmt *stmt = &study->statement[study->n_statements];
+    *stmt = (gn_stmt){.study = study, .sql = sql};
+    GN_TRY(study->driver->prepare(stmt, err));
+    study->n_statements++;
     *stmt_out = stmt;
     return GN_OK;
 }
 
-gn_status gn_store_exec(gn_study *study, const char *sql, const char *doing, gn_error *err)
+gn_status gn_store_next(gn_stmt *stmt, const char *doing, bool *has_row_out, gn_error *err)
 {
-    if (sqlite3_exec(study->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        return gn_store_fail(study, doing, err);
+    return stmt->study->driver->step(stmt, doing, has_row_out, err);
+}
+
+void gn_store_reset(gn_stmt *stmt)
+{
+    stmt->study->driver->reset(stmt);
+}
+
+gn_status gn_store_run(gn_stmt *stmt, const char *doing, gn_error *err)
+{
+    bool has_row = false;
+    GN_TRY(gn_store_next(stmt, doing, &has_row, err));
+    GN_ASSERT(!has_row);
     return GN_OK;
 }
 
-gn_status gn_store_run(gn_study *study, sqlite3_stmt *stmt, const char *doing, gn_error *err)
-{
-    gn_status status = GN_OK;
-    if (sqlite3_step(stmt) != SQLITE_DONE)
-        status = gn_store_fail(study, doing, err);
-    sqlite3_reset(stmt);
-    return status;
-}
-
-gn_status gn_store_next(gn_study *study, sqlite3_stmt *stmt, const char *doing, bool *has_row_out, gn_error *err)
-{
-    const int rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW) {
-        *has_row_out = true;
-        return GN_OK;
-    }
-    gn_status status = GN_OK;
-    if (rc == SQLITE_DONE)
-        *has_row_out = false;
-    else
-        status = gn_store_fail(study, doing, err);
-    sqlite3_reset(stmt);
-    return status;
-}
-
-gn_status gn_store_run_returning(gn_study *study, sqlite3_stmt *stmt, const char *doing, bool *has_row_out,
-                                 int64_t *value_out, gn_error *err)
+gn_status gn_store_run_for_i64(gn_stmt *stmt, const char *doing, bool *has_row_out, int64_t *value_out, gn_error *err)
 {
     bool has_row = false, has_more = false;
-    GN_TRY(gn_store_next(study, stmt, doing, &has_row, err));
-    const int64_t value = has_row ? sqlite3_column_int64(stmt, 0) : 0;
+    GN_TRY(gn_store_next(stmt, doing, &has_row, err));
+    const int64_t value = has_row ? gn_store_i64(stmt, 0) : 0;
     if (has_row)
-        GN_TRY(gn_store_next(study, stmt, doing, &has_more, err));
+        GN_TRY(gn_store_next(stmt, doing, &has_more, err));
     GN_ASSERT(!has_more && (has_row || has_row_out != NULL));
     if (has_row)
         *value_out = value;
@@ -104,43 +55,93 @@ gn_status gn_store_run_returning(gn_study *study, sqlite3_stmt *stmt, const char
     return GN_OK;
 }
 
-void gn_store_bind_f64(sqlite3_stmt *stmt, int at, double value)
+void gn_store_one_line(const char *message, char *dst, size_t bytes)
+{
+    size_t n = 0;
+    for (const char *p = message; *p != '\0' && n + 1 < bytes; p++) {
+        const bool is_gap = *p == '\n' || *p == '\t' || *p == '\r' || *p == ' ';
+        if (!is_gap)
+            dst[n++] = *p;
+        if (is_gap && n > 0 && dst[n - 1] != ' ') {
+            if (*p == '\n' && p[1] != '\0' && n + 2 < bytes)
+                dst[n++] = ';';
+            dst[n++] = ' ';
+        }
+    }
+    while (n > 0 && dst[n - 1] == ' ')
+        n--;
+    dst[n] = '\0';
+}
+
+gn_status gn_store_enter(gn_study *study, bool *is_own_out, gn_error *err)
+{
+    *is_own_out = !study->is_open_transaction;
+    return *is_own_out ? gn_study_begin(study, err) : GN_OK;
+}
+
+gn_status gn_store_leave(gn_study *study, bool is_own, gn_status status, gn_error *err)
+{
+    if (!is_own)
+        return status;
+    if (status == GN_OK)
+        return gn_study_commit(study, err);
+    gn_study_rollback(study);
+    return status;
+}
+
+void gn_store_bind_i64(gn_stmt *stmt, int at, int64_t value)
+{
+    stmt->study->driver->bind_i64(stmt, at, value);
+}
+
+void gn_store_bind_f64(gn_stmt *stmt, int at, double value)
 {
     if (isfinite(value))
-        sqlite3_bind_double(stmt, at, value);
+        stmt->study->driver->bind_f64(stmt, at, value);
     else
-        sqlite3_bind_null(stmt, at);
+        stmt->study->driver->bind_null(stmt, at);
 }
 
-void gn_store_bind_count(sqlite3_stmt *stmt, int at, int64_t value)
+void gn_store_bind_count(gn_stmt *stmt, int at, int64_t value)
 {
     if (value >= 0)
-        sqlite3_bind_int64(stmt, at, value);
+        stmt->study->driver->bind_i64(stmt, at, value);
     else
-        sqlite3_bind_null(stmt, at);
+        stmt->study->driver->bind_null(stmt, at);
 }
 
-void gn_store_bind_text(sqlite3_stmt *stmt, int at, const char *borrowed)
+void gn_store_bind_text(gn_stmt *stmt, int at, const char *borrowed)
 {
-    sqlite3_bind_text(stmt, at, borrowed, -1, SQLITE_STATIC);
+    stmt->study->driver->bind_text(stmt, at, borrowed);
 }
 
-double gn_store_f64(sqlite3_stmt *stmt, int column)
+void gn_store_bind_blob(gn_stmt *stmt, int at, const void *borrowed, size_t bytes)
 {
-    if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
-        return NAN;
-    return sqlite3_column_double(stmt, column);
+    stmt->study->driver->bind_blob(stmt, at, borrowed, bytes);
 }
 
-int64_t gn_store_count(sqlite3_stmt *stmt, int column)
+int64_t gn_store_i64(gn_stmt *stmt, int column)
 {
-    if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
-        return -1;
-    return sqlite3_column_int64(stmt, column);
+    return stmt->study->driver->is_null(stmt, column) ? 0 : stmt->study->driver->i64(stmt, column);
 }
 
-const char *gn_store_text(sqlite3_stmt *stmt, int column, gn_arena *arena)
+double gn_store_f64(gn_stmt *stmt, int column)
 {
-    const unsigned char *text = sqlite3_column_text(stmt, column);
-    return gn_arena_strdup(arena, text != NULL ? (const char *)text : "");
+    return stmt->study->driver->is_null(stmt, column) ? NAN : stmt->study->driver->f64(stmt, column);
+}
+
+int64_t gn_store_count(gn_stmt *stmt, int column)
+{
+    return stmt->study->driver->is_null(stmt, column) ? -1 : stmt->study->driver->i64(stmt, column);
+}
+
+const char *gn_store_text(gn_stmt *stmt, int column, gn_arena *arena)
+{
+    const char *text = stmt->study->driver->text(stmt, column);
+    return gn_arena_strdup(arena, text != NULL ? text : "");
+}
+
+const void *gn_store_blob(gn_stmt *stmt, int column, size_t *bytes_out)
+{
+    return stmt->study->driver->blob(stmt, column, bytes_out);
 }

@@ -1,7 +1,7 @@
-/* The study: one SQLite file that holds what a search was asked, every measurement, trial, epoch and result, and the few pictures
- * of the report.  Each call that writes is one transaction (or part of the one that begin opened), so a process that is killed at
- * any moment leaves a file that says what was finished.
- * A study belongs to one thread at a time.  One process writes; others may read meanwhile.
+/* The study: one SQLite file, or a schema of a PostgreSQL database, that holds what a search was asked, every measurement, trial, epoch
+ * and result, and the few pictures of the report.  Each call that writes is one transaction (or part of the one that begin opened), so
+ * a process that is killed at any moment leaves a study that says what was finished.
+ * A study belongs to one thread at a time.  One process writes a file, several may write to a server; others may read meanwhile.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GN_STORE_STUDY_H
 #define GN_STORE_STUDY_H
@@ -26,18 +26,32 @@ typedef struct gn_result gn_result;
 
 typedef enum gn_study_mode {
     GN_STUDY_READ,  /* must exist; nothing is changed */
-    GN_STUDY_WRITE, /* made when it does not exist; no second writer */
+    GN_STUDY_WRITE, /* made when it does not exist; of a file there is one writer at a time, of a server any number */
 } gn_study_mode;
 
-/* GN_ENOENT; GN_EFORMAT: no study; GN_EUNSUPPORTED: written by a newer version; GN_EBUSY: another process writes it; GN_EIO;
+/* where: a file, or "postgresql://user@host:port/database?study=NAME" (NAME: a schema of the database, "gannet" when it is left out;
+ * further parameters are libpq's).
+ * GN_ENOENT; GN_EFORMAT: no study; GN_EUNSUPPORTED: written by a newer version, a server that is too old, or no libpq here; GN_EBUSY:
+ * another process writes the file; GN_EINVAL: an address that is not understood; GN_EIO: among others, a server that refuses;
  * GN_ENOMEM. */
-gn_status gn_study_open(const char *path, gn_study_mode mode, gn_study **study_out, gn_error *err);
+gn_status gn_study_open(const char *where, gn_study_mode mode, gn_study **study_out, gn_error *err);
 /* Also rolls back what begin opened.  Sets *study NULL. */
 void gn_study_close(gn_study **study);
+/* The file, or the server's address without a password. */
 const char *gn_study_path(const gn_study *study);
+/* Whether `where` is the address of a server. */
+bool gn_study_is_server(const char *where);
+/* Whether other processes may write as well (PostgreSQL). */
+bool gn_study_is_shared(const gn_study *study);
+/* Whether the connection to the server broke.  Every call then fails with GN_EIO, and what was not committed is undone, until
+ * reconnect brings it back: it tries again and again with growing pauses (0.1 s to 5 s), for timeout_seconds in all.  A commit that
+ * failed so may have been written all the same; all writes of this header may be repeated. */
+bool gn_study_is_lost(const gn_study *study);
+gn_status gn_study_reconnect(gn_study *study, double timeout_seconds, gn_error *err);
 
 /* Several reads and writes as one, while nobody else has begun such a transaction: what is read inside stays true until commit, so
- * that "read the table, decide, add a trial and claim it" is one step for several workers.  No nesting. */
+ * that "read the table, decide, add a trial and claim it" is one step for several workers.  In a study that was opened for reading: everything is read as of one moment.  After a failure
+ * inside only rollback may follow.  No nesting. */
 gn_status gn_study_begin(gn_study *study, gn_error *err);
 gn_status gn_study_commit(gn_study *study, gn_error *err);
 void gn_study_rollback(gn_study *study);
@@ -256,7 +270,6 @@ gn_status gn_study_pictures(gn_study *study, gn_arena *arena, gn_picture **list_
 typedef struct gn_document {
     int64_t trial;
     const char *name;
-    int64_t bytes;
 } gn_document;
 
 /* Adds or replaces the JSON text of (trial, name).  GN_EFORMAT: no JSON.  GN_ELIMIT: larger than GN_STUDY_DOCUMENT_MAX_BYTES, or

@@ -47,23 +47,23 @@ static gn_status refuse_claim(gn_study *study, int64_t trial, int stage, gn_erro
 static gn_status take_trial(gn_study *study, int64_t trial, int stage, const char *worker, int64_t *number_out,
                             gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     bool is_free = false;
     GN_TRY(gn_store_statement(study,
                               "UPDATE trial SET state = 'running', reason = '', attempts = attempts + 1, worker = ?"
                               " WHERE id = ? AND state IN ('waiting', 'stopped') AND stage < ? RETURNING attempts",
                               &stmt, err));
     gn_store_bind_text(stmt, 1, worker);
-    sqlite3_bind_int64(stmt, 2, trial);
-    sqlite3_bind_int(stmt, 3, stage);
-    GN_TRY(gn_store_run_returning(study, stmt, "claiming a trial", &is_free, number_out, err));
+    gn_store_bind_i64(stmt, 2, trial);
+    gn_store_bind_i64(stmt, 3, stage);
+    GN_TRY(gn_store_run_for_i64(stmt, "claiming a trial", &is_free, number_out, err));
     return is_free ? GN_OK : refuse_claim(study, trial, stage, err);
 }
 
 static gn_status claim(gn_study *study, int64_t trial, int stage, const char *worker, double lease_seconds,
                        int64_t *number_out, gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     double now = 0;
     GN_TRY(take_trial(study, trial, stage, worker, number_out, err));
     GN_TRY(gn_study_now(study, &now, err));
@@ -71,13 +71,13 @@ static gn_status claim(gn_study *study, int64_t trial, int stage, const char *wo
                               "INSERT INTO attempt (trial_id, number, stage, worker, started_at, lease_until, outcome)"
                               " VALUES (?,?,?,?,?,?,'running')",
                               &stmt, err));
-    sqlite3_bind_int64(stmt, 1, trial);
-    sqlite3_bind_int64(stmt, 2, *number_out);
-    sqlite3_bind_int(stmt, 3, stage);
+    gn_store_bind_i64(stmt, 1, trial);
+    gn_store_bind_i64(stmt, 2, *number_out);
+    gn_store_bind_i64(stmt, 3, stage);
     gn_store_bind_text(stmt, 4, worker);
     gn_store_bind_f64(stmt, 5, now);
     gn_store_bind_f64(stmt, 6, now + lease_seconds);
-    return gn_store_run(study, stmt, "claiming a trial", err);
+    return gn_store_run(stmt, "claiming a trial", err);
 }
 
 gn_status gn_study_claim(gn_study *study, int64_t trial, int stage, const char *worker, double lease_seconds,
@@ -104,7 +104,7 @@ static gn_status lease_lost(const gn_study *study, int64_t trial, int number, co
 
 gn_status gn_study_heartbeat(gn_study *study, int64_t trial, int number, double lease_seconds, gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     bool is_ours = false;
     double now = 0;
     int64_t renewed = 0;
@@ -114,9 +114,9 @@ gn_status gn_study_heartbeat(gn_study *study, int64_t trial, int number, double 
                               " AND outcome = 'running' RETURNING number",
                               &stmt, err));
     gn_store_bind_f64(stmt, 1, now + lease_seconds);
-    sqlite3_bind_int64(stmt, 2, trial);
-    sqlite3_bind_int(stmt, 3, number);
-    GN_TRY(gn_store_run_returning(study, stmt, "renewing a lease", &is_ours, &renewed, err));
+    gn_store_bind_i64(stmt, 2, trial);
+    gn_store_bind_i64(stmt, 3, number);
+    GN_TRY(gn_store_run_for_i64(stmt, "renewing a lease", &is_ours, &renewed, err));
     return is_ours ? GN_OK : lease_lost(study, trial, number, "renewing the lease of", err);
 }
 
@@ -126,7 +126,7 @@ gn_status gn_study_heartbeat(gn_study *study, int64_t trial, int number, double 
 static gn_status close_attempt(gn_study *study, int64_t trial, int number, const gn_attempt_end *end, bool *is_ours_out,
                                gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     double now = 0;
     int64_t closed = 0;
     GN_TRY(gn_study_now(study, &now, err));
@@ -137,30 +137,30 @@ static gn_status close_attempt(gn_study *study, int64_t trial, int number, const
     gn_store_bind_f64(stmt, 1, now);
     gn_store_bind_text(stmt, 2, gn_outcome_name(end->outcome));
     gn_store_bind_text(stmt, 3, end->reason);
-    sqlite3_bind_int64(stmt, 4, trial);
-    sqlite3_bind_int(stmt, 5, number);
-    return gn_store_run_returning(study, stmt, "ending an attempt", is_ours_out, &closed, err);
+    gn_store_bind_i64(stmt, 4, trial);
+    gn_store_bind_i64(stmt, 5, number);
+    return gn_store_run_for_i64(stmt, "ending an attempt", is_ours_out, &closed, err);
 }
 
 /* An attempt that is not running was ended by its worker, who alone may write such an outcome, or was declared lost. */
 static gn_status check_ended_before(gn_study *study, int64_t trial, int number, const gn_attempt_end *end,
                                     gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     bool has_row = false;
     int64_t same = 0;
     GN_TRY(gn_store_statement(study, "SELECT count(*) FROM attempt WHERE trial_id = ? AND number = ? AND outcome = ?",
                               &stmt, err));
-    sqlite3_bind_int64(stmt, 1, trial);
-    sqlite3_bind_int(stmt, 2, number);
+    gn_store_bind_i64(stmt, 1, trial);
+    gn_store_bind_i64(stmt, 2, number);
     gn_store_bind_text(stmt, 3, gn_outcome_name(end->outcome));
-    GN_TRY(gn_store_run_returning(study, stmt, "ending an attempt", &has_row, &same, err));
+    GN_TRY(gn_store_run_for_i64(stmt, "ending an attempt", &has_row, &same, err));
     return same == 1 ? GN_OK : lease_lost(study, trial, number, "ending", err);
 }
 
 static gn_status end_trial(gn_study *study, int64_t trial, const gn_attempt_end *end, gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     GN_TRY(gn_store_statement(study,
                               "UPDATE trial SET state = ?, reason = ?, seconds = seconds + ?,"
                               " stage = coalesce(?, stage) WHERE id = ?",
@@ -169,8 +169,8 @@ static gn_status end_trial(gn_study *study, int64_t trial, const gn_attempt_end 
     gn_store_bind_text(stmt, 2, end->reason);
     gn_store_bind_f64(stmt, 3, isfinite(end->seconds) ? end->seconds : 0);
     gn_store_bind_count(stmt, 4, end->stage);
-    sqlite3_bind_int64(stmt, 5, trial);
-    return gn_store_run(study, stmt, "ending a trial", err);
+    gn_store_bind_i64(stmt, 5, trial);
+    return gn_store_run(stmt, "ending a trial", err);
 }
 
 static gn_status finish(gn_study *study, int64_t trial, int number, const gn_attempt_end *end, gn_error *err)
@@ -198,14 +198,14 @@ gn_status gn_study_finish(gn_study *study, int64_t trial, int number, const gn_a
 /* `before`: leases that end earlier are over. */
 static gn_status expire(gn_study *study, double before, double now, int64_t *n_out, gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     bool has_row = false;
     GN_TRY(gn_store_statement(study,
                               "UPDATE trial SET state = 'waiting' WHERE state = 'running' AND id IN"
                               " (SELECT trial_id FROM attempt WHERE outcome = 'running' AND lease_until < ?)",
                               &stmt, err));
     gn_store_bind_f64(stmt, 1, before);
-    GN_TRY(gn_store_run(study, stmt, "looking for lost workers", err));
+    GN_TRY(gn_store_run(stmt, "looking for lost workers", err));
     GN_TRY(gn_store_statement(study,
                               "UPDATE attempt SET outcome = 'lost', ended_at = ?, reason = 'no heartbeat came in time'"
                               " WHERE outcome = 'running' AND lease_until < ? RETURNING number",
@@ -213,7 +213,7 @@ static gn_status expire(gn_study *study, double before, double now, int64_t *n_o
     gn_store_bind_f64(stmt, 1, now);
     gn_store_bind_f64(stmt, 2, before);
     for (*n_out = 0;; ++*n_out) {
-        GN_TRY(gn_store_next(study, stmt, "looking for lost workers", &has_row, err));
+        GN_TRY(gn_store_next(stmt, "looking for lost workers", &has_row, err));
         if (!has_row)
             return GN_OK;
     }

@@ -7,7 +7,7 @@
 #include "store/study.h"
 
 /* Fills one row; false when out of memory. */
-typedef bool (*read_row_fn)(sqlite3_stmt *stmt, gn_arena *arena, void *row);
+typedef bool (*read_row_fn)(gn_stmt *stmt, gn_arena *arena, void *row);
 
 static gn_status out_of_memory(const gn_study *study, gn_error *err)
 {
@@ -25,40 +25,40 @@ typedef struct table_query {
 static gn_status read_table(gn_study *study, const table_query *query, gn_arena *arena, void **list_out, size_t *n_out,
                             gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     bool has_row = false;
     GN_TRY(gn_store_statement(study, query->count_sql, &stmt, err));
     if (query->trial >= 0)
-        sqlite3_bind_int64(stmt, 1, query->trial);
-    GN_TRY(gn_store_next(study, stmt, "reading the study", &has_row, err));
-    const size_t limit = has_row ? (size_t)sqlite3_column_int64(stmt, 0) : 0;
-    sqlite3_reset(stmt);
+        gn_store_bind_i64(stmt, 1, query->trial);
+    GN_TRY(gn_store_next(stmt, "reading the study", &has_row, err));
+    const size_t limit = has_row ? (size_t)gn_store_i64(stmt, 0) : 0;
+    gn_store_reset(stmt);
     size_t bytes = 0;
     char *list = gn_mul_size(limit + 1, query->row_bytes, &bytes) ? gn_arena_alloc(arena, bytes) : NULL;
     if (list == NULL)
         return out_of_memory(study, err);
     GN_TRY(gn_store_statement(study, query->list_sql, &stmt, err));
     if (query->trial >= 0)
-        sqlite3_bind_int64(stmt, 1, query->trial);
+        gn_store_bind_i64(stmt, 1, query->trial);
     size_t n = 0;
     /* Rows that a writer added since the count are left for the next reader. */
     while (n < limit) {
-        GN_TRY(gn_store_next(study, stmt, "reading the study", &has_row, err));
+        GN_TRY(gn_store_next(stmt, "reading the study", &has_row, err));
         if (!has_row)
             break;
         if (!query->read_row(stmt, arena, list + n * query->row_bytes)) {
-            sqlite3_reset(stmt);
+            gn_store_reset(stmt);
             return out_of_memory(study, err);
         }
         n++;
     }
-    sqlite3_reset(stmt);
+    gn_store_reset(stmt);
     *list_out = list;
     *n_out = n;
     return GN_OK;
 }
 
-static bool read_fact(sqlite3_stmt *stmt, gn_arena *arena, void *row)
+static bool read_fact(gn_stmt *stmt, gn_arena *arena, void *row)
 {
     gn_study_fact *fact = row;
     fact->name = gn_store_text(stmt, 0, arena);
@@ -79,10 +79,10 @@ gn_status gn_study_facts(gn_study *study, gn_arena *arena, gn_study_fact **facts
     return GN_OK;
 }
 
-static bool read_command(sqlite3_stmt *stmt, gn_arena *arena, void *row)
+static bool read_command(gn_stmt *stmt, gn_arena *arena, void *row)
 {
     gn_study_command *command = row;
-    command->started_at = sqlite3_column_int64(stmt, 0);
+    command->started_at = gn_store_i64(stmt, 0);
     command->line = gn_store_text(stmt, 1, arena);
     return command->line != NULL;
 }
@@ -101,20 +101,20 @@ gn_status gn_study_commands(gn_study *study, gn_arena *arena, gn_study_command *
     return GN_OK;
 }
 
-static bool read_measurement(sqlite3_stmt *stmt, gn_arena *arena, void *row)
+static bool read_measurement(gn_stmt *stmt, gn_arena *arena, void *row)
 {
     gn_measurement *m = row;
-    m->id = sqlite3_column_int64(stmt, 0);
+    m->id = gn_store_i64(stmt, 0);
     m->model = gn_store_text(stmt, 1, arena);
     m->head = gn_store_text(stmt, 2, arena);
-    m->imgsz = sqlite3_column_int64(stmt, 3);
+    m->imgsz = gn_store_i64(stmt, 3);
     m->precision = gn_store_text(stmt, 4, arena);
     m->variant = gn_store_text(stmt, 5, arena);
     m->target = gn_store_text(stmt, 6, arena);
-    m->threads = sqlite3_column_int64(stmt, 7);
+    m->threads = gn_store_i64(stmt, 7);
     m->device = gn_store_text(stmt, 8, arena);
-    m->warmup = sqlite3_column_int64(stmt, 9);
-    m->runs = sqlite3_column_int64(stmt, 10);
+    m->warmup = gn_store_i64(stmt, 9);
+    m->runs = gn_store_i64(stmt, 10);
     double *const figure[] = {&m->min_ms,        &m->p50_ms,         &m->p90_ms,       &m->p99_ms,
                               &m->preprocess_ms, &m->postprocess_ms, &m->total_p50_ms, &m->total_p90_ms,
                               &m->total_p99_ms,  &m->energy_mj,      &m->clock_mhz,    &m->temperature_c};
@@ -124,9 +124,9 @@ static bool read_measurement(sqlite3_stmt *stmt, gn_arena *arena, void *row)
     m->params = gn_store_count(stmt, 24);
     m->macs = gn_store_count(stmt, 25);
     m->bytes = gn_store_count(stmt, 26);
-    m->is_valid = sqlite3_column_int(stmt, 27) != 0;
+    m->is_valid = gn_store_i64(stmt, 27) != 0;
     m->note = gn_store_text(stmt, 28, arena);
-    m->measured_at = sqlite3_column_int64(stmt, 29);
+    m->measured_at = gn_store_i64(stmt, 29);
     return m->model != NULL && m->head != NULL && m->precision != NULL && m->variant != NULL && m->target != NULL &&
            m->device != NULL && m->note != NULL;
 }
@@ -150,21 +150,21 @@ gn_status gn_study_measurements(gn_study *study, gn_arena *arena, gn_measurement
     return GN_OK;
 }
 
-static bool read_trial(sqlite3_stmt *stmt, gn_arena *arena, void *row)
+static bool read_trial(gn_stmt *stmt, gn_arena *arena, void *row)
 {
     gn_trial *trial = row;
-    trial->id = sqlite3_column_int64(stmt, 0);
+    trial->id = gn_store_i64(stmt, 0);
     trial->config = gn_store_text(stmt, 1, arena);
-    trial->measurement_id = sqlite3_column_int64(stmt, 2);
+    trial->measurement_id = gn_store_i64(stmt, 2);
     const char *state = gn_store_text(stmt, 3, arena);
-    trial->stage = sqlite3_column_int(stmt, 4);
+    trial->stage = (int)gn_store_i64(stmt, 4);
     trial->reason = gn_store_text(stmt, 5, arena);
     trial->folder = gn_store_text(stmt, 6, arena);
-    trial->seed = sqlite3_column_int64(stmt, 7);
-    trial->seconds = sqlite3_column_double(stmt, 8);
-    trial->bracket = sqlite3_column_int(stmt, 9);
+    trial->seed = gn_store_i64(stmt, 7);
+    trial->seconds = gn_store_f64(stmt, 8);
+    trial->bracket = (int)gn_store_i64(stmt, 9);
     trial->origin = gn_store_text(stmt, 10, arena);
-    trial->attempts = sqlite3_column_int(stmt, 11);
+    trial->attempts = (int)gn_store_i64(stmt, 11);
     trial->worker = gn_store_text(stmt, 12, arena);
     if (trial->config == NULL || state == NULL || trial->reason == NULL || trial->folder == NULL ||
         trial->origin == NULL || trial->worker == NULL)
@@ -195,14 +195,14 @@ gn_status gn_study_trials(gn_study *study, gn_arena *arena, gn_trial **list_out,
 
 gn_status gn_study_trial(gn_study *study, int64_t id, gn_arena *arena, gn_trial *trial_out, gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     bool has_row = false;
     gn_trial trial = {0};
     GN_TRY(gn_store_statement(study, TRIAL_COLUMNS " WHERE id = ?", &stmt, err));
-    sqlite3_bind_int64(stmt, 1, id);
-    GN_TRY(gn_store_next(study, stmt, "reading a trial", &has_row, err));
+    gn_store_bind_i64(stmt, 1, id);
+    GN_TRY(gn_store_next(stmt, "reading a trial", &has_row, err));
     const bool is_whole = has_row && read_trial(stmt, arena, &trial);
-    sqlite3_reset(stmt);
+    gn_store_reset(stmt);
     if (!has_row)
         return gn_fail_at(err, GN_ENOENT, study->path, 0, "reading trial %lld: the study has no such trial",
                           (long long)id);
@@ -212,12 +212,12 @@ gn_status gn_study_trial(gn_study *study, int64_t id, gn_arena *arena, gn_trial 
     return GN_OK;
 }
 
-static bool read_epoch(sqlite3_stmt *stmt, gn_arena *arena, void *row)
+static bool read_epoch(gn_stmt *stmt, gn_arena *arena, void *row)
 {
     gn_epoch *e = row;
     (void)arena;
-    e->trial = sqlite3_column_int64(stmt, 0);
-    e->epoch = sqlite3_column_int64(stmt, 1);
+    e->trial = gn_store_i64(stmt, 0);
+    e->epoch = gn_store_i64(stmt, 1);
     double *const figure[] = {&e->seconds,         &e->train_loss, &e->val_loss, &e->mean_iou,
                               &e->box_precision50, &e->map50,      &e->map50_95, &e->lr};
     for (int i = 0; i < 8; i++)
@@ -263,11 +263,11 @@ typedef struct metric_row {
     gn_metric metric;
 } metric_row;
 
-static bool read_metric(sqlite3_stmt *stmt, gn_arena *arena, void *row)
+static bool read_metric(gn_stmt *stmt, gn_arena *arena, void *row)
 {
     metric_row *m = row;
-    m->trial = sqlite3_column_int64(stmt, 0);
-    m->stage = sqlite3_column_int(stmt, 1);
+    m->trial = gn_store_i64(stmt, 0);
+    m->stage = (int)gn_store_i64(stmt, 1);
     m->split = gn_store_text(stmt, 2, arena);
     m->metric.name = gn_store_text(stmt, 3, arena);
     m->metric.value = gn_store_f64(stmt, 4);
@@ -276,20 +276,31 @@ static bool read_metric(sqlite3_stmt *stmt, gn_arena *arena, void *row)
     return m->split != NULL && m->metric.name != NULL;
 }
 
-static bool read_result(sqlite3_stmt *stmt, gn_arena *arena, void *row)
+static bool read_result(gn_stmt *stmt, gn_arena *arena, void *row)
 {
     gn_result *result = row;
-    result->trial = sqlite3_column_int64(stmt, 0);
-    result->stage = sqlite3_column_int(stmt, 1);
+    result->trial = gn_store_i64(stmt, 0);
+    result->stage = (int)gn_store_i64(stmt, 1);
     result->split = gn_store_text(stmt, 2, arena);
-    result->epochs = sqlite3_column_int64(stmt, 3);
-    result->best_epoch = sqlite3_column_int64(stmt, 4);
+    result->epochs = gn_store_i64(stmt, 3);
+    result->best_epoch = gn_store_i64(stmt, 4);
     result->images_per_s = gn_store_f64(stmt, 5);
     result->seconds = gn_store_f64(stmt, 6);
     return result->split != NULL;
 }
 
-/* Both lists are in the order of (trial, stage, split), so one walk joins them. */
+/* Less than 0: the metric belongs to an earlier result. */
+static int compare_keys(const metric_row *row, const gn_result *result)
+{
+    if (row->trial != result->trial)
+        return row->trial < result->trial ? -1 : 1;
+    if (row->stage != result->stage)
+        return row->stage < result->stage ? -1 : 1;
+    return strcmp(row->split, result->split);
+}
+
+/* Both lists are in the order of (trial, stage, split), so one walk joins them.  Metrics of a result that a writer added since the
+ * results were read are passed over. */
 static gn_status join_metrics(const gn_study *study, gn_result *result, size_t n_results, const metric_row *row,
                               size_t n_rows, gn_arena *arena, gn_error *err)
 {
@@ -298,10 +309,10 @@ static gn_status join_metrics(const gn_study *study, gn_result *result, size_t n
         return out_of_memory(study, err);
     size_t at = 0;
     for (size_t i = 0; i < n_results; i++) {
+        while (at < n_rows && compare_keys(&row[at], &result[i]) < 0)
+            at++;
         result[i].metrics = metric + at;
-        for (; at < n_rows && row[at].trial == result[i].trial && row[at].stage == result[i].stage &&
-               strcmp(row[at].split, result[i].split) == 0;
-             at++, result[i].n_metrics++)
+        for (; at < n_rows && compare_keys(&row[at], &result[i]) == 0; at++, result[i].n_metrics++)
             metric[at] = row[at].metric;
     }
     return GN_OK;
@@ -340,14 +351,13 @@ double gn_result_metric(const gn_result *result, const char *name)
     return NAN;
 }
 
-static bool read_picture(sqlite3_stmt *stmt, gn_arena *arena, void *row)
+static bool read_picture(gn_stmt *stmt, gn_arena *arena, void *row)
 {
     gn_picture *picture = row;
-    picture->trial = sqlite3_column_int64(stmt, 0);
+    picture->trial = gn_store_i64(stmt, 0);
     picture->name = gn_store_text(stmt, 1, arena);
     picture->caption = gn_store_text(stmt, 2, arena);
-    const void *blob = sqlite3_column_blob(stmt, 3);
-    picture->bytes = (size_t)sqlite3_column_bytes(stmt, 3);
+    const void *blob = gn_store_blob(stmt, 3, &picture->bytes);
     unsigned char *copy = gn_arena_alloc(arena, picture->bytes + 1);
     if (copy == NULL || picture->name == NULL || picture->caption == NULL)
         return false;
@@ -370,12 +380,11 @@ gn_status gn_study_pictures(gn_study *study, gn_arena *arena, gn_picture **list_
     return GN_OK;
 }
 
-static bool read_document(sqlite3_stmt *stmt, gn_arena *arena, void *row)
+static bool read_document(gn_stmt *stmt, gn_arena *arena, void *row)
 {
     gn_document *document = row;
-    document->trial = sqlite3_column_int64(stmt, 0);
+    document->trial = gn_store_i64(stmt, 0);
     document->name = gn_store_text(stmt, 1, arena);
-    document->bytes = sqlite3_column_int64(stmt, 2);
     return document->name != NULL;
 }
 
@@ -384,7 +393,7 @@ gn_status gn_study_documents(gn_study *study, int64_t trial, gn_arena *arena, gn
 {
     void *list = NULL;
     const table_query query = {.count_sql = "SELECT count(*) FROM document WHERE trial_id = ?1 OR ?1 = 0",
-                               .list_sql = "SELECT trial_id, name, length(CAST(json AS BLOB)) FROM document WHERE "
+                               .list_sql = "SELECT trial_id, name FROM document WHERE "
                                            "trial_id = ?1 OR ?1 = 0 ORDER BY trial_id, name",
                                .trial = trial,
                                .read_row = read_document,
@@ -397,30 +406,30 @@ gn_status gn_study_documents(gn_study *study, int64_t trial, gn_arena *arena, gn
 gn_status gn_study_document(gn_study *study, int64_t trial, const char *name, gn_arena *arena, const char **json_out,
                             gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     bool has_row = false;
     GN_TRY(gn_store_statement(study, "SELECT json FROM document WHERE trial_id = ? AND name = ?", &stmt, err));
-    sqlite3_bind_int64(stmt, 1, trial);
+    gn_store_bind_i64(stmt, 1, trial);
     gn_store_bind_text(stmt, 2, name);
-    GN_TRY(gn_store_next(study, stmt, "reading a document", &has_row, err));
+    GN_TRY(gn_store_next(stmt, "reading a document", &has_row, err));
     const char *json = has_row ? gn_store_text(stmt, 0, arena) : NULL;
-    sqlite3_reset(stmt);
+    gn_store_reset(stmt);
     if (has_row && json == NULL)
         return out_of_memory(study, err);
     *json_out = json;
     return GN_OK;
 }
 
-static bool read_attempt(sqlite3_stmt *stmt, gn_arena *arena, void *row)
+static bool read_attempt(gn_stmt *stmt, gn_arena *arena, void *row)
 {
     gn_attempt *attempt = row;
-    attempt->trial = sqlite3_column_int64(stmt, 0);
-    attempt->number = sqlite3_column_int(stmt, 1);
-    attempt->stage = sqlite3_column_int(stmt, 2);
+    attempt->trial = gn_store_i64(stmt, 0);
+    attempt->number = (int)gn_store_i64(stmt, 1);
+    attempt->stage = (int)gn_store_i64(stmt, 2);
     attempt->worker = gn_store_text(stmt, 3, arena);
-    attempt->started_at = sqlite3_column_double(stmt, 4);
+    attempt->started_at = gn_store_f64(stmt, 4);
     attempt->ended_at = gn_store_f64(stmt, 5);
-    attempt->lease_until = sqlite3_column_double(stmt, 6);
+    attempt->lease_until = gn_store_f64(stmt, 6);
     const char *outcome = gn_store_text(stmt, 7, arena);
     attempt->reason = gn_store_text(stmt, 8, arena);
     if (attempt->worker == NULL || outcome == NULL || attempt->reason == NULL)

@@ -36,18 +36,18 @@ gn_measurement gn_measurement_default(void)
     };
 }
 
-static void bind_measurement(sqlite3_stmt *stmt, const gn_measurement *m)
+static void bind_measurement(gn_stmt *stmt, const gn_measurement *m)
 {
     gn_store_bind_text(stmt, 1, m->model);
     gn_store_bind_text(stmt, 2, m->head);
-    sqlite3_bind_int64(stmt, 3, m->imgsz);
+    gn_store_bind_i64(stmt, 3, m->imgsz);
     gn_store_bind_text(stmt, 4, m->precision);
     gn_store_bind_text(stmt, 5, m->variant);
     gn_store_bind_text(stmt, 6, m->target);
-    sqlite3_bind_int64(stmt, 7, m->threads);
+    gn_store_bind_i64(stmt, 7, m->threads);
     gn_store_bind_text(stmt, 8, m->device);
-    sqlite3_bind_int64(stmt, 9, m->warmup);
-    sqlite3_bind_int64(stmt, 10, m->runs);
+    gn_store_bind_i64(stmt, 9, m->warmup);
+    gn_store_bind_i64(stmt, 10, m->runs);
     const double figure[] = {m->min_ms,        m->p50_ms,         m->p90_ms,       m->p99_ms,
                              m->preprocess_ms, m->postprocess_ms, m->total_p50_ms, m->total_p90_ms,
                              m->total_p99_ms,  m->energy_mj,      m->clock_mhz,    m->temperature_c};
@@ -57,14 +57,14 @@ static void bind_measurement(sqlite3_stmt *stmt, const gn_measurement *m)
     gn_store_bind_count(stmt, 24, m->params);
     gn_store_bind_count(stmt, 25, m->macs);
     gn_store_bind_count(stmt, 26, m->bytes);
-    sqlite3_bind_int(stmt, 27, m->is_valid);
+    gn_store_bind_i64(stmt, 27, m->is_valid);
     gn_store_bind_text(stmt, 28, m->note);
-    sqlite3_bind_int64(stmt, 29, m->measured_at);
+    gn_store_bind_i64(stmt, 29, m->measured_at);
 }
 
 gn_status gn_study_put_measurement(gn_study *study, const gn_measurement *measurement, int64_t *id_out, gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     GN_TRY(gn_store_statement(
         study,
         "INSERT INTO measurement (model, head, imgsz, precision, variant, target, threads, device, warmup, runs,"
@@ -81,7 +81,7 @@ gn_status gn_study_put_measurement(gn_study *study, const gn_measurement *measur
         " note = excluded.note, measured_at = excluded.measured_at RETURNING id",
         &stmt, err));
     bind_measurement(stmt, measurement);
-    return gn_store_run_returning(study, stmt, "writing a measurement", NULL, id_out, err);
+    return gn_store_run_for_i64(stmt, "writing a measurement", NULL, id_out, err);
 }
 
 const char *gn_trial_state_name(gn_trial_state state)
@@ -105,27 +105,27 @@ const char *gn_trial_state_name(gn_trial_state state)
 
 gn_status gn_study_add_trial(gn_study *study, const gn_trial *trial, int64_t *id_out, gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     /* The update changes nothing; without it there would be no row for a config that is there already. */
     GN_TRY(gn_store_statement(study,
                               "INSERT INTO trial (config, state, seed, bracket, origin) VALUES (?, 'waiting', ?, ?, ?)"
                               " ON CONFLICT (config) DO UPDATE SET seed = trial.seed RETURNING id",
                               &stmt, err));
     gn_store_bind_text(stmt, 1, trial->config);
-    sqlite3_bind_int64(stmt, 2, trial->seed);
-    sqlite3_bind_int(stmt, 3, trial->bracket);
+    gn_store_bind_i64(stmt, 2, trial->seed);
+    gn_store_bind_i64(stmt, 3, trial->bracket);
     gn_store_bind_text(stmt, 4, trial->origin != NULL ? trial->origin : "grid");
-    return gn_store_run_returning(study, stmt, "adding a trial", NULL, id_out, err);
+    return gn_store_run_for_i64(stmt, "adding a trial", NULL, id_out, err);
 }
 
 gn_status gn_study_remove_trial(gn_study *study, int64_t id, gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     bool is_there = false;
     int64_t removed = 0;
     GN_TRY(gn_store_statement(study, "DELETE FROM trial WHERE id = ? RETURNING id", &stmt, err));
-    sqlite3_bind_int64(stmt, 1, id);
-    GN_TRY(gn_store_run_returning(study, stmt, "removing a trial", &is_there, &removed, err));
+    gn_store_bind_i64(stmt, 1, id);
+    GN_TRY(gn_store_run_for_i64(stmt, "removing a trial", &is_there, &removed, err));
     if (!is_there)
         return gn_fail_at(err, GN_ENOENT, study->path, 0, "removing trial %lld: the study has no such trial",
                           (long long)id);
@@ -134,114 +134,118 @@ gn_status gn_study_remove_trial(gn_study *study, int64_t id, gn_error *err)
 
 gn_status gn_study_set_trial_measurement(gn_study *study, int64_t trial, int64_t measurement, gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     GN_TRY(gn_store_statement(study, "UPDATE trial SET measurement_id = ? WHERE id = ?", &stmt, err));
-    sqlite3_bind_int64(stmt, 1, measurement);
-    sqlite3_bind_int64(stmt, 2, trial);
-    return gn_store_run(study, stmt, "writing a trial", err);
+    gn_store_bind_i64(stmt, 1, measurement);
+    gn_store_bind_i64(stmt, 2, trial);
+    return gn_store_run(stmt, "writing a trial", err);
 }
 
 gn_status gn_study_set_trial_folder(gn_study *study, int64_t trial, const char *folder, gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     GN_TRY(gn_store_statement(study, "UPDATE trial SET folder = ? WHERE id = ?", &stmt, err));
     gn_store_bind_text(stmt, 1, folder);
-    sqlite3_bind_int64(stmt, 2, trial);
-    return gn_store_run(study, stmt, "writing a trial", err);
+    gn_store_bind_i64(stmt, 2, trial);
+    return gn_store_run(stmt, "writing a trial", err);
 }
 
 gn_status gn_study_set_trial_state(gn_study *study, int64_t trial, gn_trial_state state, const char *reason,
                                    gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     GN_TRY(gn_store_statement(study, "UPDATE trial SET state = ?, reason = ? WHERE id = ?", &stmt, err));
     gn_store_bind_text(stmt, 1, gn_trial_state_name(state));
     gn_store_bind_text(stmt, 2, reason);
-    sqlite3_bind_int64(stmt, 3, trial);
-    return gn_store_run(study, stmt, "writing a trial", err);
+    gn_store_bind_i64(stmt, 3, trial);
+    return gn_store_run(stmt, "writing a trial", err);
 }
 
 gn_status gn_study_set_trial_stage(gn_study *study, int64_t trial, int stage, gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     GN_TRY(gn_store_statement(study, "UPDATE trial SET stage = ? WHERE id = ?", &stmt, err));
-    sqlite3_bind_int(stmt, 1, stage);
-    sqlite3_bind_int64(stmt, 2, trial);
-    return gn_store_run(study, stmt, "writing a trial", err);
+    gn_store_bind_i64(stmt, 1, stage);
+    gn_store_bind_i64(stmt, 2, trial);
+    return gn_store_run(stmt, "writing a trial", err);
 }
 
 gn_status gn_study_set_trial_bracket(gn_study *study, int64_t trial, int bracket, gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     GN_TRY(gn_store_statement(study, "UPDATE trial SET bracket = ? WHERE id = ?", &stmt, err));
-    sqlite3_bind_int(stmt, 1, bracket);
-    sqlite3_bind_int64(stmt, 2, trial);
-    return gn_store_run(study, stmt, "writing a trial", err);
+    gn_store_bind_i64(stmt, 1, bracket);
+    gn_store_bind_i64(stmt, 2, trial);
+    return gn_store_run(stmt, "writing a trial", err);
 }
 
 gn_status gn_study_add_trial_seconds(gn_study *study, int64_t trial, double seconds, gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     GN_TRY(gn_store_statement(study, "UPDATE trial SET seconds = seconds + ? WHERE id = ?", &stmt, err));
-    sqlite3_bind_double(stmt, 1, isfinite(seconds) ? seconds : 0);
-    sqlite3_bind_int64(stmt, 2, trial);
-    return gn_store_run(study, stmt, "writing a trial", err);
+    gn_store_bind_f64(stmt, 1, isfinite(seconds) ? seconds : 0);
+    gn_store_bind_i64(stmt, 2, trial);
+    return gn_store_run(stmt, "writing a trial", err);
 }
 
 gn_status gn_study_put_epoch(gn_study *study, const gn_epoch *epoch, gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     GN_TRY(gn_store_statement(
         study,
-        "INSERT OR REPLACE INTO epoch (trial_id, epoch, seconds, train_loss, val_loss, mean_iou, box_precision50,"
-        " map50, map50_95, lr) VALUES (?,?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO epoch (trial_id, epoch, seconds, train_loss, val_loss, mean_iou, box_precision50, map50, "
+        "map50_95, lr)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (trial_id, epoch) DO UPDATE SET seconds = excluded.seconds,"
+        " train_loss = excluded.train_loss, val_loss = excluded.val_loss, mean_iou = excluded.mean_iou,"
+        " box_precision50 = excluded.box_precision50, map50 = excluded.map50, map50_95 = excluded.map50_95,"
+        " lr = excluded.lr",
         &stmt, err));
-    sqlite3_bind_int64(stmt, 1, epoch->trial);
-    sqlite3_bind_int64(stmt, 2, epoch->epoch);
+    gn_store_bind_i64(stmt, 1, epoch->trial);
+    gn_store_bind_i64(stmt, 2, epoch->epoch);
     const double figure[] = {epoch->seconds,         epoch->train_loss, epoch->val_loss, epoch->mean_iou,
                              epoch->box_precision50, epoch->map50,      epoch->map50_95, epoch->lr};
     for (int i = 0; i < 8; i++)
         gn_store_bind_f64(stmt, 3 + i, figure[i]);
-    return gn_store_run(study, stmt, "writing an epoch", err);
+    return gn_store_run(stmt, "writing an epoch", err);
 }
 
 static gn_status put_result_row(gn_study *study, const gn_result *result, gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     /* REPLACE would not remove the old row's metrics where the parent key stays; deleting does. */
     GN_TRY(gn_store_statement(study, "DELETE FROM result WHERE trial_id = ? AND stage = ? AND split = ?", &stmt, err));
-    sqlite3_bind_int64(stmt, 1, result->trial);
-    sqlite3_bind_int(stmt, 2, result->stage);
+    gn_store_bind_i64(stmt, 1, result->trial);
+    gn_store_bind_i64(stmt, 2, result->stage);
     gn_store_bind_text(stmt, 3, result->split);
-    GN_TRY(gn_store_run(study, stmt, "writing a result", err));
+    GN_TRY(gn_store_run(stmt, "writing a result", err));
     GN_TRY(gn_store_statement(study,
                               "INSERT INTO result (trial_id, stage, split, epochs, best_epoch, images_per_s, seconds)"
                               " VALUES (?,?,?,?,?,?,?)",
                               &stmt, err));
-    sqlite3_bind_int64(stmt, 1, result->trial);
-    sqlite3_bind_int(stmt, 2, result->stage);
+    gn_store_bind_i64(stmt, 1, result->trial);
+    gn_store_bind_i64(stmt, 2, result->stage);
     gn_store_bind_text(stmt, 3, result->split);
-    sqlite3_bind_int64(stmt, 4, result->epochs);
-    sqlite3_bind_int64(stmt, 5, result->best_epoch);
+    gn_store_bind_i64(stmt, 4, result->epochs);
+    gn_store_bind_i64(stmt, 5, result->best_epoch);
     gn_store_bind_f64(stmt, 6, result->images_per_s);
     gn_store_bind_f64(stmt, 7, result->seconds);
-    return gn_store_run(study, stmt, "writing a result", err);
+    return gn_store_run(stmt, "writing a result", err);
 }
 
 static gn_status put_metric(gn_study *study, const gn_result *result, const gn_metric *metric, gn_error *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     GN_TRY(gn_store_statement(
         study, "INSERT INTO metric (trial_id, stage, split, name, value, low, high) VALUES (?,?,?,?,?,?,?)", &stmt,
         err));
-    sqlite3_bind_int64(stmt, 1, result->trial);
-    sqlite3_bind_int(stmt, 2, result->stage);
+    gn_store_bind_i64(stmt, 1, result->trial);
+    gn_store_bind_i64(stmt, 2, result->stage);
     gn_store_bind_text(stmt, 3, result->split);
     gn_store_bind_text(stmt, 4, metric->name);
     gn_store_bind_f64(stmt, 5, metric->value);
     gn_store_bind_f64(stmt, 6, metric->low);
     gn_store_bind_f64(stmt, 7, metric->high);
-    return gn_store_run(study, stmt, "writing a result", err);
+    return gn_store_run(stmt, "writing a result", err);
 }
 
 gn_status gn_study_put_result(gn_study *study, const gn_result *result, gn_error *err)
@@ -261,14 +265,17 @@ gn_status gn_study_put_picture(gn_study *study, const gn_picture *picture, gn_er
                        picture->name, picture->bytes, GN_STUDY_PICTURE_MAX_BYTES);
     if (picture->bytes < 4 || picture->jpeg[0] != 0xFF || picture->jpeg[1] != 0xD8)
         return gn_fail(err, GN_EFORMAT, "keeping the picture %s in the study: it is no JPEG", picture->name);
-    sqlite3_stmt *stmt = NULL;
-    GN_TRY(gn_store_statement(study, "INSERT OR REPLACE INTO picture (trial_id, name, caption, jpeg) VALUES (?,?,?,?)",
-                              &stmt, err));
-    sqlite3_bind_int64(stmt, 1, picture->trial);
+    gn_stmt *stmt = NULL;
+    GN_TRY(gn_store_statement(
+        study,
+        "INSERT INTO picture (trial_id, name, caption, jpeg) VALUES (?,?,?,?)"
+        " ON CONFLICT (trial_id, name) DO UPDATE SET caption = excluded.caption, jpeg = excluded.jpeg",
+        &stmt, err));
+    gn_store_bind_i64(stmt, 1, picture->trial);
     gn_store_bind_text(stmt, 2, picture->name);
     gn_store_bind_text(stmt, 3, picture->caption);
-    sqlite3_bind_blob64(stmt, 4, picture->jpeg, picture->bytes, SQLITE_STATIC);
-    return gn_store_run(study, stmt, "writing a picture", err);
+    gn_store_bind_blob(stmt, 4, picture->jpeg, picture->bytes);
+    return gn_store_run(stmt, "writing a picture", err);
 }
 
 static gn_status check_json(const char *name, const char *json, size_t bytes, gn_error *err)
@@ -290,13 +297,13 @@ gn_status gn_study_put_document(gn_study *study, int64_t trial, const char *name
         return gn_fail(err, GN_ELIMIT, "keeping the document %s in the study: it has %zu bytes, at most %zu are taken",
                        name, bytes, GN_STUDY_DOCUMENT_MAX_BYTES);
     GN_TRY(check_json(name, json, bytes, err));
-    sqlite3_stmt *stmt = NULL;
+    gn_stmt *stmt = NULL;
     GN_TRY(gn_store_statement(study,
                               "INSERT INTO document (trial_id, name, json) VALUES (?,?,?)"
                               " ON CONFLICT (trial_id, name) DO UPDATE SET json = excluded.json",
                               &stmt, err));
-    sqlite3_bind_int64(stmt, 1, trial);
+    gn_store_bind_i64(stmt, 1, trial);
     gn_store_bind_text(stmt, 2, name);
     gn_store_bind_text(stmt, 3, json);
-    return gn_store_run(study, stmt, "writing a document", err);
+    return gn_store_run(stmt, "writing a document", err);
 }
