@@ -19,6 +19,9 @@ typedef struct gn_network {
     int64_t imgsz;
 } gn_network;
 
+/* How the message begins that tells of a worker's crash, or of a kill from outside. */
+#define GN_KILLED "killed by signal"
+
 #define GN_METRICS_MAX 24
 
 typedef struct gn_named_metric {

@@ -89,6 +89,7 @@ static gn_status walk(search *s, gn_search_outcome *outcome, gn_error *err)
     GN_TRY(gn_path_join(s->options->out_folder, "trials", folder, sizeof folder));
     GN_TRY(gn_make_dirs(folder, err));
     GN_TRY(gn_study_open(s->options->study_path, GN_STUDY_WRITE, &s->study, err));
+    s->is_shared = gn_study_is_shared(s->study);
     GN_TRY(gn_search_keep_settings(s, err));
     GN_TRY(gn_search_keep_machine(s, err));
     GN_TRY(gn_search_list(s, err));
@@ -107,7 +108,6 @@ gn_status gn_search_run(const gn_search_options *options, const gn_search_runner
     gn_search_outcome outcome = {.total_p90_ms = NAN, .score = NAN};
     o.lease_s = o.lease_s > 0 ? o.lease_s : DEFAULT_LEASE_SECONDS;
     o.worker = o.worker != NULL ? o.worker : "search";
-    s.is_shared = gn_has_prefix(o.study_path, "postgres");
     s.deadline_ns = o.time_s > 0 ? s.started_ns + (int64_t)(o.time_s * 1e9) : INT64_MAX;
     gn_metrics_init(&outcome.val);
     gn_metrics_init(&outcome.test);

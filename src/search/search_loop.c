@@ -17,6 +17,8 @@
 #define LOOK_NS INT64_C(20000000)
 #define SHOW_NS INT64_C(250000000)
 #define WAIT_NS INT64_C(500000000)
+/* How long a shared study may be away. */
+#define RECONNECT_SECONDS 600.0
 /* Crashes of one trial that are tried again in one run. */
 #define MAX_CRASHES 1
 /* So many failures before any success, and the search does not go on failing. */
@@ -177,8 +179,9 @@ static gn_status end_well(slot *at, double score, gn_error *err)
     if (c->row.state != GN_TRIAL_DONE)
         return GN_OK;
     c->score[at->rung] = score;
-    gn_search_say(s, "%d epochs  trial %" PRId64 "  %s: %s %.4f", s->stopping.epochs[at->rung], c->row.id, c->label,
-                  s->options->objective, gn_search_metric(s, score));
+    gn_search_say(s, "%d epoch%s  trial %" PRId64 "  %s: %s %.4f", s->stopping.epochs[at->rung],
+                  s->stopping.epochs[at->rung] == 1 ? "" : "s", c->row.id, c->label, s->options->objective,
+                  gn_search_metric(s, score));
     return gn_search_estimate_gain(s, err);
 }
 
@@ -458,6 +461,15 @@ static gn_status step(loop *l, gn_error *err)
     return GN_OK;
 }
 
+/* A study that several machines share may be away for a while: its server restarts, the network fails.  The workers go on. */
+static gn_status come_back(search *s, gn_status status, gn_error *err)
+{
+    if (!gn_study_is_lost(s->study))
+        return status;
+    gn_search_say(s, "the study is away (%s); trying again", err->message);
+    return gn_study_reconnect(s->study, RECONNECT_SECONDS, err);
+}
+
 gn_status gn_search_train(search *s, gn_error *err)
 {
     loop *l = gn_arena_alloc(s->arena, sizeof *l);
@@ -478,6 +490,8 @@ gn_status gn_search_train(search *s, gn_error *err)
             return fail_when_all_failed(s, true, err);
         }
         status = step(l, &why);
+        if (status != GN_OK)
+            status = come_back(s, status, &why);
         gn_sleep_ns(LOOK_NS);
     } while (status == GN_OK && !(l->is_over && n_running(l) == 0));
     if (status == GN_OK)

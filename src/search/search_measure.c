@@ -59,7 +59,9 @@ static gn_status measure_network(search *s, const gn_network *network, gn_measur
     m->imgsz = network->imgsz;
     m->target = s->options->target;
     m->threads = target_threads(s->options->target);
-    const gn_status status = s->runner->measure(s->runner->ctx, network, m, &cause);
+    gn_status status = s->runner->measure(s->runner->ctx, network, m, &cause);
+    if (status == GN_EWORKER && gn_has_prefix(cause.message, GN_KILLED)) /* from outside: it may not come again */
+        status = s->runner->measure(s->runner->ctx, network, m, &cause);
     if (status == GN_ECANCELED)
         return gn_fail(err, GN_ECANCELED, "interrupted while measuring; the same command goes on");
     if (status == GN_EUNSUPPORTED || status == GN_EIO)

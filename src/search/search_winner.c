@@ -93,7 +93,9 @@ static gn_status evaluate_winner(search *s, const candidate *winner, gn_search_o
         return GN_OK;
     const gn_evaluate_job job = {winner->row.id, winner->row.config, winner->folder, s->options->out_folder,
                                  s->options->is_without_pictures};
-    const gn_status status = s->runner->evaluate(s->runner->ctx, &job, &outcome->test, keep_picture, s, &cause);
+    gn_status status = s->runner->evaluate(s->runner->ctx, &job, &outcome->test, keep_picture, s, &cause);
+    if (status == GN_EWORKER && gn_has_prefix(cause.message, GN_KILLED))
+        status = s->runner->evaluate(s->runner->ctx, &job, &outcome->test, keep_picture, s, &cause);
     if (status == GN_ECANCELED)
         return gn_fail(err, GN_ECANCELED, "interrupted while evaluating the winner; the same command goes on");
     if (status != GN_OK) {
