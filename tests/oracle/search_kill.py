@@ -3,8 +3,8 @@
 
 A small drawn data set is searched with real trainings.  Again and again the search, or one of its workers, gets SIGKILL after a random
 time; then the same command goes on.  After every kill the study must pass SQLite's own check, hold no half-written result and no trial that
-ended a rung twice; at the end every trial has come to its end, and the winner's file is the same, byte for byte, as that of a
-search that nobody disturbed.
+ended a rung twice; at the end every trial has come to its end, and every figure and the winner's network
+are the same, bit for bit, as those of a search that nobody disturbed.
 
     tests/oracle/search_kill.py build/gannet [--kills 20] [--seed 1]
 
@@ -129,12 +129,28 @@ def main():
     return 1 if faults else 0
 
 
+def model(out):
+    """The winner's network: graph and weights, without the command line that stands behind them (nor the lengths just before it)."""
+    return (out / "best.onnx").read_bytes().partition(b"gannet.train")[0][:-8]
+
+
+def figures(path):
+    """Every figure of accuracy in the study."""
+    db = sqlite3.connect(path)
+    rows = (db.execute("SELECT trial_id, epoch, train_loss, val_loss, mean_iou, box_precision50, lr FROM epoch ORDER BY 1, 2").fetchall(),
+            db.execute("SELECT trial_id, stage, split, name, value, low, high FROM metric ORDER BY 1, 2, 3, 4").fetchall())
+    db.close()
+    return rows
+
+
 def finish(argv, folder, study):
     """Lets the search come to its end, compares with the undisturbed one, and clears the way for the next."""
     subprocess.run(argv, check=True, stderr=subprocess.DEVNULL)
     faults = check_study(study, True)
-    if (folder / "pieces" / "best.onnx").read_bytes() != (folder / "whole" / "best.onnx").read_bytes():
+    if model(folder / "pieces") != model(folder / "whole"):
         faults.append("best.onnx differs from that of the undisturbed search")
+    if figures(study) != figures(folder / "whole" / "study.db"):
+        faults.append("epochs or results differ from those of the undisturbed search")
     subprocess.run(["rm", "-rf", str(folder / "pieces")], check=True)
     return faults
 
