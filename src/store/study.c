@@ -3,6 +3,7 @@
 #include "store/study.h"
 
 #include "base/text.h"
+#include "store/postgres_address.h"
 #include "store/store_db.h"
 
 bool gn_study_is_server(const char *where)
@@ -96,14 +97,30 @@ gn_status gn_study_now(gn_study *study, double *seconds_out, gn_error *err)
 
 /* --- facts and commands ------------------------------------------------------------------------------------------ */
 
+/* Runs a statement whose last parameter, number `at`, is a text in which no password may be kept. */
+static gn_status run_with_text(gn_stmt *stmt, int at, const char *text, const char *doing, gn_error *err)
+{
+    gn_text shown;
+    gn_text_init(&shown);
+    gn_postgres_hide_passwords(text, &shown);
+    gn_status status = GN_OK;
+    if (shown.failed) {
+        status = gn_fail(err, GN_ENOMEM, "%s: out of memory", doing);
+    } else {
+        gn_store_bind_text(stmt, at, shown.data);
+        status = gn_store_run(stmt, doing, err);
+    }
+    gn_text_deinit(&shown);
+    return status;
+}
+
 gn_status gn_study_set_fact(gn_study *study, const char *name, const char *value, gn_error *err)
 {
     gn_stmt *stmt = NULL;
     GN_TRY(gn_store_statement(
         study, "INSERT INTO fact VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", &stmt, err));
     gn_store_bind_text(stmt, 1, name);
-    gn_store_bind_text(stmt, 2, value);
-    return gn_store_run(stmt, "writing a fact", err);
+    return run_with_text(stmt, 2, value, "writing a fact", err);
 }
 
 gn_status gn_study_fact_of(gn_study *study, const char *name, gn_arena *arena, const char **value_out, gn_error *err)
@@ -126,6 +143,5 @@ gn_status gn_study_add_command(gn_study *study, const char *line, int64_t starte
     gn_stmt *stmt = NULL;
     GN_TRY(gn_store_statement(study, "INSERT INTO command (started_at, line) VALUES (?, ?)", &stmt, err));
     gn_store_bind_i64(stmt, 1, started_at);
-    gn_store_bind_text(stmt, 2, line);
-    return gn_store_run(stmt, "writing the command line", err);
+    return run_with_text(stmt, 2, line, "writing the command line", err);
 }

@@ -68,6 +68,7 @@ typedef struct gn_study_command {
     const char *line;
 } gn_study_command;
 
+/* Adds or replaces it.  Here and in command lines *** takes the place of passwords in addresses of servers. */
 gn_status gn_study_set_fact(gn_study *study, const char *name, const char *value, gn_error *err);
 /* *value_out: in `arena`; NULL when there is no such fact. */
 gn_status gn_study_fact_of(gn_study *study, const char *name, gn_arena *arena, const char **value_out, gn_error *err);

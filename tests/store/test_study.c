@@ -57,7 +57,7 @@ static void test_round_trip(void **state)
     assert_int_equal(gn_study_set_fact(study, "stages", "10:8,30:2,60", NULL), GN_OK);
     assert_int_equal(gn_study_set_fact(study, "data", "it's \"quoted\" \xC3\xBC", NULL), GN_OK);
     assert_int_equal(gn_study_add_command(study, "gannet search a", 11, NULL), GN_OK);
-    assert_int_equal(gn_study_add_command(study, "gannet search b", 22, NULL), GN_OK);
+    assert_int_equal(gn_study_add_command(study, "gannet search --study postgres://a:pw@h/d", 22, NULL), GN_OK);
     const int64_t measurement = fill_measurement(study, 7.5);
     assert_int_equal(fill_measurement(study, 8.25), measurement);
     int64_t trial = 0, again = 0;
@@ -117,7 +117,7 @@ static void test_round_trip(void **state)
     assert_string_equal(fact[0].value, "it's \"quoted\" \xC3\xBC");
     assert_int_equal(gn_study_commands(study, arena, &command, &n, NULL), GN_OK);
     assert_int_equal(n, 2);
-    assert_string_equal(command[1].line, "gannet search b");
+    assert_string_equal(command[1].line, "gannet search --study postgres://a:***@h/d");
     assert_int_equal(command[1].started_at, 22);
 
     gn_measurement *m = NULL;

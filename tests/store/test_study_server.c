@@ -62,6 +62,27 @@ static void test_addresses(void **state)
     assert_true(gn_study_is_server("postgresql:///x") && !gn_study_is_server("postgres.db"));
 }
 
+static void check_hidden(const char *text, const char *expected)
+{
+    gn_text out;
+    gn_text_init(&out);
+    gn_postgres_hide_passwords(text, &out);
+    assert_string_equal(out.data, expected);
+    gn_text_deinit(&out);
+}
+
+static void test_passwords_are_hidden_in_command_lines(void **state)
+{
+    (void)state;
+    check_hidden("", "");
+    check_hidden("gannet search --data a@b:c", "gannet search --data a@b:c");
+    check_hidden("gannet search --study 'postgresql://ann:geheim@h/d?study=x' --data a@b",
+                 "gannet search --study 'postgresql://ann:***@h/d?study=x' --data a@b");
+    check_hidden("postgres://a:b@h/d postgresql://c:d@h/d?password=e",
+                 "postgres://a:***@h/d postgresql://c:***@h/d?password=***");
+    check_hidden("postgresql://h/d", "postgresql://h/d");
+}
+
 /* --- refusals ---------------------------------------------------------------------------------------------------- */
 
 /* One line with `word` in it and without the password. */
@@ -315,6 +336,7 @@ int main(void)
 #define ON_SERVER(test) cmocka_unit_test_setup_teardown(test, fixture_set_up_server, fixture_remove_folder)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_passwords_are_hidden_in_command_lines),
         ON_SERVER(test_refusals),
         ON_SERVER(test_foreign_and_newer_schemas),
         ON_SERVER(test_studies_beside_each_other),
