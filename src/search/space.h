@@ -33,7 +33,8 @@ typedef struct gn_model_names {
 gn_status gn_space_create(const gn_model_names *models, gn_space **space_out);
 void gn_space_destroy(gn_space **space);
 
-/* Adds the keys of a YAML file; a key that is there already is replaced.  After a failure the space is not to be used.
+/* Adds the keys of a YAML file, or, where there is no such file, of the space of this name that comes with the program; a key that is
+ * there already is replaced.  After a failure the space is not to be used.
  * GN_EFORMAT, with line and column: not YAML, an unknown key or model (the nearest is named), a value of another kind or out of range, a
  * key twice, an empty list or range, a pattern of `per_model` that fits none of the models. */
 gn_status gn_space_read(gn_space *space, const char *path, gn_error *err);

@@ -171,6 +171,14 @@ static gn_status check_range(int index, const space_range *r, const space_place 
     return GN_OK;
 }
 
+/* Ends of a range as configs will spell them, so that both belong to it. */
+static double as_written(double x)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.12g", x);
+    return gn_parse_f64(text, &x) ? x : NAN;
+}
+
 /* Rounding of the division may hide the last point: 0.1, 0.2, 0.3 with step 0.1. */
 #define STEP_SLACK 1e-9
 
@@ -196,8 +204,10 @@ static gn_status list_points(gn_space *space, int index, const space_range *r, c
 gn_status gn_space_make_range(gn_space *space, int key, const space_range *range, const space_place *at,
                               space_domain *out, gn_error *err)
 {
-    GN_TRY(check_range(key, range, at, err));
     space_range r = *range;
+    r.from = as_written(r.from);
+    r.to = as_written(r.to);
+    GN_TRY(check_range(key, &r, at, err));
     const bool is_whole = gn_space_keys[key].kind == SPACE_INT;
     if (r.from == r.to) {
         r.count = 0;

@@ -86,6 +86,9 @@ gn_status gn_space_put_setting(gn_space *space, int index, const char *text, con
 /* Every rule must fit one of the models, if there are models. */
 gn_status gn_space_check_rules(const gn_space *space, gn_error *err);
 
+/* Neither a file nor the name of a space (space_named.c). */
+gn_status gn_space_refuse_name(const char *name, gn_error *err);
+
 /* --- values (space_domain.c) --- */
 
 /* An empty list with room for `capacity` values. */

@@ -261,6 +261,10 @@ gn_status gn_space_read(gn_space *space, const char *path, gn_error *err)
 {
     char *text = NULL;
     size_t n = 0;
+    if (!gn_path_exists(path) && strchr(path, '/') == NULL && strchr(path, '.') == NULL) {
+        const char *named = gn_space_named(path);
+        return named != NULL ? gn_space_parse(space, named, strlen(named), path, err) : gn_space_refuse_name(path, err);
+    }
     GN_TRY(gn_file_read(path, GN_YAML_MAX_BYTES, &text, &n, err));
     const gn_status status = gn_space_parse(space, text, n, path, err);
     gn_free(text);

@@ -112,15 +112,24 @@ static void test_range_and_assignment(void **state)
     gn_space_destroy(&space);
 }
 
-static void expect_refusal(const char *text, gn_status expected, int64_t line, const char *words)
+/* column 0: whichever */
+static void expect_refusal_at(const char *text, int64_t line, int64_t column, const char *words)
 {
     gn_space *space = NULL;
     gn_error err = {0};
     assert_int_equal(gn_space_create(&models, &space), GN_OK);
     const gn_status status = read_text(space, text, &err);
-    if (status != expected || err.line != line || strstr(err.message, words) == NULL)
-        fail_msg("%s\ngave %s, line %lld: %s", text, gn_status_name(status), (long long)err.line, err.message);
+    if (status != GN_EFORMAT || err.line != line || (column != 0 && err.column != column) ||
+        strstr(err.message, words) == NULL)
+        fail_msg("%s\ngave %s, line %lld, column %lld: %s", text, gn_status_name(status), (long long)err.line,
+                 (long long)err.column, err.message);
     gn_space_destroy(&space);
+}
+
+static void expect_refusal(const char *text, gn_status expected, int64_t line, const char *words)
+{
+    assert_int_equal(expected, GN_EFORMAT);
+    expect_refusal_at(text, line, 0, words);
 }
 
 static void test_refusals(void **state)
