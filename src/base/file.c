@@ -242,3 +242,31 @@ uint64_t gn_hash64(const void *data, size_t bytes, uint64_t seed)
         hash = (hash ^ p[i]) * UINT64_C(0x100000001B3);
     return hash;
 }
+
+/* Folders deeper than this are nobody's run. */
+#define TREE_MAX_DEPTH 16
+#define TREE_MAX_PATH  4096
+
+static bool remove_tree(const char *path, int depth)
+{
+    struct stat st;
+    if (lstat(path, &st) != 0)
+        return errno == ENOENT;
+    if (!S_ISDIR(st.st_mode))
+        return unlink(path) == 0;
+    DIR *dir = depth < TREE_MAX_DEPTH ? opendir(path) : NULL;
+    for (struct dirent *entry = dir != NULL ? readdir(dir) : NULL; entry != NULL; entry = readdir(dir)) {
+        char child[TREE_MAX_PATH];
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            gn_path_join(path, entry->d_name, child, sizeof child) == GN_OK)
+            remove_tree(child, depth + 1);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return rmdir(path) == 0;
+}
+
+bool gn_remove_tree(const char *path)
+{
+    return remove_tree(path, 0);
+}

@@ -31,6 +31,9 @@ bool gn_path_is_dir(const char *path);
 int64_t gn_path_bytes(const char *path); /* size of a file, -1 when there is none */
 /* Folder and its parents; fine when it exists. */
 gn_status gn_make_dirs(const char *path, gn_error *err);
+/* A file, or a folder with all that is in it; links are removed, never followed.  Takes no memory of ours, for want of which it may be
+ * called.  False when something is left. */
+bool gn_remove_tree(const char *path);
 /* base/name unless name is absolute; caller's buffer.  GN_ELIMIT when it does not fit. */
 gn_status gn_path_join(const char *base, const char *name, char *dst, size_t dst_bytes);
 /* Part after the last '/', and extension with its dot ("" when none); pointers into `path`. */

@@ -472,6 +472,19 @@ gn_status gn_args_set_default(gn_args *args, const char *name, const char *value
     return set_value(args, index, value, &from_default, err);
 }
 
+bool gn_args_knows(const gn_args *args, const char *name)
+{
+    return find_long(args->spec, name, strlen(name)) >= 0;
+}
+
+gn_status gn_args_set_given(gn_args *args, const char *name, const char *value, gn_error *err)
+{
+    static const origin from_given = {.rank = GN_ARGS_CFG};
+    const int index = find_long(args->spec, name, strlen(name));
+    GN_ASSERT(index >= 0);
+    return set_value(args, index, value, &from_given, err);
+}
+
 void gn_args_destroy(gn_args **args)
 {
     if (!args || !*args)

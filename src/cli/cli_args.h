@@ -98,6 +98,10 @@ gn_status gn_args_parse(const gn_args_spec *spec, int argc, char **argv, gn_args
 void gn_args_destroy(gn_args **args);
 /* Another default than the table's, where one follows from other options; a value that was given stays. */
 gn_status gn_args_set_default(gn_args *args, const char *name, const char *value, gn_error *err);
+/* Whether the table has an option of this name, '-' and '_' alike. */
+bool gn_args_knows(const gn_args *args, const char *name);
+/* A value as if the --cfg file had it. */
+gn_status gn_args_set_given(gn_args *args, const char *name, const char *value, gn_error *err);
 
 /* Values by long name.  A name that the table lacks, or of another type, is a bug of the verb (assertion).  Without a value
  * and a default: false, 0 or NULL. */

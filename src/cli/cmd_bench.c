@@ -1,6 +1,7 @@
 /* gannet bench: latency, memory and throughput of models on this machine.
  * SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -168,6 +169,13 @@ static void json_state(gn_jsonw *j, const char *key, const gn_machine_state *s)
     gn_jsonw_end(j);
 }
 
+/* A figure that not every machine gives. */
+static void json_known(gn_jsonw *j, const char *key, double value)
+{
+    if (isfinite(value))
+        gn_jsonw_num(j, key, value);
+}
+
 static void json_kernels(gn_jsonw *j, const gn_kernels_used *k)
 {
     gn_jsonw_str(j, "kernels", k->is_planned ? "plan" : k->from_cache ? "cache" : k->is_tuned ? "tuned" : "model");
@@ -208,6 +216,11 @@ static void json_result(gn_jsonw *j, const gn_args *args, const result *r)
     gn_jsonw_num(j, "first_ms", l->first_ms);
     gn_jsonw_int(j, "peak_bytes", l->peak_bytes);
     gn_jsonw_int(j, "process_peak_bytes", l->process_peak_bytes);
+    json_known(j, "energy_mj", l->energy_mj);
+    json_known(j, "clock_mhz", l->clock_mhz);
+    json_known(j, "clock_min_mhz", l->clock_min_mhz);
+    json_known(j, "clock_max_mhz", l->clock_max_mhz);
+    json_known(j, "temperature_c", l->temperature_c);
     json_kernels(j, &r->kernels);
     json_state(j, "before", &l->before);
     json_state(j, "after", &l->after);
@@ -248,6 +261,12 @@ static void say_result(const result *r)
     }
     say_kernels(&r->kernels);
     gn_cli_print("  %.1f pictures/s, %s of memory, first run %.1f ms\n", l->images_per_s, bytes, l->first_ms);
+    if (isfinite(l->energy_mj))
+        gn_cli_print("  %.3g mJ a picture\n", l->energy_mj);
+    if (isfinite(l->clock_mhz))
+        gn_cli_print("  clock %.0f MHz (%.0f to %.0f)\n", l->clock_mhz, l->clock_min_mhz, l->clock_max_mhz);
+    if (isfinite(l->temperature_c))
+        gn_cli_print("  at most %.1f degrees Celsius\n", l->temperature_c);
     if (!l->is_valid)
         gn_cli_print("  INVALID: %s\n", l->reason);
     if (r->layers)

@@ -77,7 +77,7 @@ gn_zoo_options gn_cli_zoo_options(const char *model, const gn_args *args, gn_cli
     return o;
 }
 
-gn_status gn_cli_model_load(const char *model, const gn_args *args, gn_graph **graph_out, gn_error *err)
+static gn_status load(const char *model, const gn_args *args, gn_graph **graph_out, gn_error *err)
 {
     gn_cli_size size;
     GN_TRY(gn_cli_parse_imgsz(gn_args_str(args, "imgsz"), &size, err));
@@ -95,4 +95,17 @@ gn_status gn_cli_model_load(const char *model, const gn_args *args, gn_graph **g
     else
         gn_graph_destroy(&graph);
     return status;
+}
+
+gn_status gn_cli_model_load(const char *model, const gn_args *args, gn_graph **graph_out, gn_error *err)
+{
+    gn_graph *graph = NULL;
+    GN_TRY(load(model, args, &graph, err));
+    if (gn_args_knows(args, "fit") && gn_args_has(args, "fit") &&
+        gn_graph_meta_set(graph, "gannet.fit", gn_args_str(args, "fit")) != GN_OK) {
+        gn_graph_destroy(&graph);
+        return gn_fail(err, GN_ENOMEM, "no memory for %s", model);
+    }
+    *graph_out = graph;
+    return GN_OK;
 }

@@ -31,8 +31,13 @@
         .name = "imgsz", .type = GN_OPT_STRING, .metavar = "N|W,H",                                                    \
         .help = "size of the input in pixels (default: the model's; of the zoo 224, detectors as published)"           \
     }
+#define GN_OPT_ROW_FIT                                                                                                 \
+    {                                                                                                                  \
+        .name = "fit", .type = GN_OPT_STRING, .choices = "stretch|letterbox",                                          \
+        .help = "how a picture is brought to that size (default: the model's)"                                         \
+    }
 /* All of them, for verbs that take MODEL. */
-#define GN_OPT_ROWS_MODEL GN_OPT_ROW_HEAD, GN_OPT_ROW_CLASSES, GN_OPT_ROW_IMGSZ
+#define GN_OPT_ROWS_MODEL GN_OPT_ROW_HEAD, GN_OPT_ROW_CLASSES, GN_OPT_ROW_IMGSZ, GN_OPT_ROW_FIT
 /* Where a model or its weights are written. */
 #define GN_OPT_ROW_MODEL_OUT                                                                                           \
     {                                                                                                                  \

@@ -3,7 +3,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "data/dataset_write.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,7 +19,6 @@
 #include "base/text.h"
 #include "data/dataset_private.h"
 
-#define MAX_DEPTH  8 /* of the folders that are written, with some to spare */
 #define TEMP_TRIES 100
 
 typedef struct set_writer {
@@ -98,27 +96,6 @@ static gn_status write_text(set_writer *w, const char *name, gn_text *t)
                                        : write_bytes(w, name, t->data != NULL ? t->data : "", t->len);
     gn_text_deinit(t);
     return status;
-}
-
-/* Removes what this writer made; links are removed, never followed.  Takes no memory of ours, for want of which it may be called. */
-static void remove_tree(const char *path, int depth)
-{
-    struct stat st;
-    if (lstat(path, &st) != 0)
-        return;
-    DIR *dir = S_ISDIR(st.st_mode) && depth < MAX_DEPTH ? opendir(path) : NULL;
-    for (struct dirent *entry = dir != NULL ? readdir(dir) : NULL; entry != NULL; entry = readdir(dir)) {
-        char child[GN_DATA_PATH_BYTES];
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            gn_path_join(path, entry->d_name, child, sizeof child) == GN_OK)
-            remove_tree(child, depth + 1);
-    }
-    if (dir != NULL)
-        closedir(dir);
-    if (S_ISDIR(st.st_mode))
-        rmdir(path);
-    else
-        unlink(path);
 }
 
 /* A new folder beside the one that is asked for. */
@@ -590,7 +567,7 @@ gn_status gn_dataset_write(const gn_dataset *dataset, gn_data_format format, gn_
     if (status == GN_OK && rename(w.temp, folder) != 0)
         status = gn_fail_at(err, GN_EIO, folder, 0, "the folder cannot be given its name: %s", strerror(errno));
     if (status != GN_OK && w.temp[0] != '\0')
-        remove_tree(w.temp, 0);
+        gn_remove_tree(w.temp);
     gn_string_set_deinit(&w.stems);
     gn_string_set_deinit(&w.paths);
     gn_free(w.stem_of);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/progress.h"
 #include "base/rng.h"
+#include "measure/machine_energy.h"
 
 /* More runs than this say nothing more. */
 #define MAX_RUNS           20000
@@ -17,6 +18,9 @@
 /* Warm-up goes on until the fastest of the last few runs is no longer this much faster than that of the few before. */
 #define STABLE_RUNS 5
 #define STABLE_GAIN 0.05
+/* Clock, temperature and power are read between runs, this often: one reading takes well under a millisecond. */
+#define LOOK_NS     INT64_C(100000000)
+#define MAX_LOOKS   4096
 #define SYNTHETIC_W 640
 #define SYNTHETIC_H 480
 
@@ -62,6 +66,10 @@ typedef struct bench {
     gn_image image; /* synthetic, or a view of the caller's */
     double *ms[3];  /* samples: network or total, preprocess, postprocess */
     gn_error *err;
+    gn_energy_meter energy;
+    double clock_mhz[MAX_LOOKS], temperature_c; /* clock_mhz: [n_looks] */
+    int n_looks;
+    int64_t looked_ns;
 } bench;
 
 static gn_status run_network(bench *b, int i)
@@ -118,15 +126,38 @@ static gn_status warm_up(bench *b, run_fn run, int *n_out)
     return GN_OK;
 }
 
+static const char *root_of(const bench *b)
+{
+    return b->o.sysfs_root ? b->o.sysfs_root : "";
+}
+
+/* How the machine is doing, between two runs. */
+static void look(bench *b)
+{
+    const int64_t now = gn_now_ns();
+    if (now - b->looked_ns < LOOK_NS || b->n_looks == MAX_LOOKS)
+        return;
+    gn_energy_read(&b->energy, now);
+    const gn_machine_state state = gn_machine_state_under(root_of(b));
+    b->temperature_c = fmax(b->temperature_c, state.temperature_c);
+    if (!isnan(state.clock_mhz))
+        b->clock_mhz[b->n_looks++] = state.clock_mhz;
+    b->looked_ns = gn_now_ns();
+}
+
+/* The energy meter counts over the loop; what a reading itself costs is in it, too. */
 static gn_status run_loop(bench *b, run_fn run, int *n_out)
 {
+    gn_energy_start(&b->energy, root_of(b));
     int64_t begin = gn_now_ns();
     int n = 0;
     while (n < MAX_RUNS && (n < b->o.min_runs || (double)(gn_now_ns() - begin) * 1e-9 < b->o.min_seconds)) {
         GN_TRY(check_stop(b));
         GN_TRY(run(b, n));
         n++;
+        look(b);
     }
+    gn_energy_read(&b->energy, gn_now_ns());
     *n_out = n;
     return GN_OK;
 }
@@ -195,33 +226,56 @@ static bool takes_pictures(const gn_session *session)
     return shape.rank == 4 && shape.dim[1] == 3;
 }
 
+/* Clocks and temperature over all readings, those before and after included. */
+static void summarise_looks(bench *b, gn_latency *l)
+{
+    const gn_machine_state *ends[] = {&l->before, &l->after};
+    for (int i = 0; i < 2; i++) {
+        if (!isnan(ends[i]->clock_mhz) && b->n_looks < MAX_LOOKS)
+            b->clock_mhz[b->n_looks++] = ends[i]->clock_mhz;
+        b->temperature_c = fmax(b->temperature_c, ends[i]->temperature_c);
+    }
+    const gn_quantiles clock = gn_quantiles_of(b->clock_mhz, b->n_looks);
+    l->clock_mhz = clock.p50;
+    l->clock_min_mhz = clock.min;
+    l->clock_max_mhz = b->n_looks > 0 ? b->clock_mhz[b->n_looks - 1] : NAN;
+    l->temperature_c = b->temperature_c;
+}
+
 static gn_status measure(bench *b, gn_latency *l)
 {
     GN_TRY(run_network(b, 0));
     l->first_ms = b->ms[0][0];
     GN_TRY(warm_up(b, run_network, &l->warmup));
-    l->before = gn_machine_state_now();
+    l->before = gn_machine_state_under(root_of(b));
     GN_TRY(run_loop(b, run_network, &l->runs));
     l->network = gn_quantiles_of(b->ms[0], l->runs);
     l->images_per_s = 1000.0 * b->o.batch / l->network.p50;
+    l->energy_mj = gn_energy_mj(&b->energy) / l->runs / b->o.batch;
     l->preprocess = l->postprocess = l->total = (gn_quantiles){NAN, NAN, NAN, NAN, NAN};
     l->has_total = takes_pictures(b->session);
     if (l->has_total) {
         int n = 0;
         GN_TRY(warm_up(b, run_whole, &n));
         GN_TRY(run_loop(b, run_whole, &l->total_runs));
+        l->energy_mj = gn_energy_mj(&b->energy) / l->total_runs;
         l->total = gn_quantiles_of(b->ms[0], l->total_runs);
         l->preprocess = gn_quantiles_of(b->ms[1], l->total_runs);
         l->postprocess = gn_quantiles_of(b->ms[2], l->total_runs);
     }
-    l->after = gn_machine_state_now();
+    l->after = gn_machine_state_under(root_of(b));
+    summarise_looks(b, l);
     return GN_OK;
 }
 
 gn_status gn_measure_latency(gn_session *session, const gn_latency_options *options, gn_latency *latency_out,
                              gn_error *err)
 {
-    bench b = {.session = session, .o = options ? *options : gn_latency_default_options(), .err = err};
+    bench b = {.session = session,
+               .o = options ? *options : gn_latency_default_options(),
+               .err = err,
+               .temperature_c = NAN,
+               .looked_ns = gn_now_ns()};
     gn_latency l = {.threads = gn_session_threads(session), .batch = b.o.batch};
     GN_TRY(check_options(&b.o, err));
     gn_status status = setup(&b);

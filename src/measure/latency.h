@@ -16,6 +16,8 @@ typedef struct gn_latency_options {
     int batch;             /* of the network's loop; default 1.  The whole way is measured for one picture. */
     const gn_image *image; /* decoded picture for the whole way; NULL: a synthetic one of 640 x 480 */
     double max_clock_drop; /* fraction by which the clock may fall, 0..1; default 0.15 */
+    const char *
+        sysfs_root; /* folder in place of "/" for clocks, temperatures and energy; NULL: the machine's own.  For tests */
 } gn_latency_options;
 
 gn_latency_options gn_latency_default_options(void);
@@ -34,6 +36,12 @@ typedef struct gn_latency {
     gn_quantiles preprocess, postprocess, total;
     double images_per_s; /* batch / network.p50 */
     gn_machine_state before, after;
+    double clock_mhz, clock_min_mhz,
+        clock_max_mhz;    /* median and range over some ten readings between runs; NaN when unknown */
+    double temperature_c; /* the highest of these readings; NaN when unknown */
+    double
+        energy_mj; /* of one whole answer, or without has_total of one picture of the network's loop: what the meters of the machine
+                       * counted, whoever used it, over that loop's runs; NaN where the machine does not tell */
     bool is_valid;
     char reason[128];           /* why not; "" */
     int64_t peak_bytes;         /* weights, packed weights, arena, scratch and the input */

@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 /* Cores and thermal zones that are looked at. */
-#define MAX_CORES 256
-#define MAX_ZONES 64
+#define MAX_CORES  256
+#define MAX_ZONES  64
+#define PATH_BYTES 512
 
 static bool read_number(const char *path, double *out)
 {
@@ -24,9 +25,11 @@ static bool read_number(const char *path, double *out)
     return good;
 }
 
-static double clock_from_cpuinfo(void)
+static double clock_from_cpuinfo(const char *root)
 {
-    FILE *file = fopen("/proc/cpuinfo", "re");
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%s/proc/cpuinfo", root);
+    FILE *file = fopen(path, "re");
     double fastest = NAN, mhz;
     char line[512];
     while (file && fgets(line, sizeof line, file))
@@ -37,25 +40,25 @@ static double clock_from_cpuinfo(void)
     return fastest;
 }
 
-static double clock_now(void)
+static double clock_now(const char *root)
 {
     double fastest = NAN, khz;
     for (int i = 0; i < MAX_CORES; i++) {
-        char path[128];
-        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_cur_freq", i);
+        char path[PATH_BYTES];
+        snprintf(path, sizeof path, "%s/sys/devices/system/cpu/cpu%d/cpufreq/scaling_cur_freq", root, i);
         if (!read_number(path, &khz))
             break;
         fastest = fmax(fastest, khz / 1000);
     }
-    return isnan(fastest) ? clock_from_cpuinfo() : fastest;
+    return isnan(fastest) ? clock_from_cpuinfo(root) : fastest;
 }
 
-static double temperature_now(void)
+static double temperature_now(const char *root)
 {
     double hottest = NAN, milli;
     for (int i = 0; i < MAX_ZONES; i++) {
-        char path[128];
-        snprintf(path, sizeof path, "/sys/class/thermal/thermal_zone%d/temp", i);
+        char path[PATH_BYTES];
+        snprintf(path, sizeof path, "%s/sys/class/thermal/thermal_zone%d/temp", root, i);
         if (!read_number(path, &milli))
             break;
         hottest = fmax(hottest, milli / 1000);
@@ -63,15 +66,15 @@ static double temperature_now(void)
     return hottest;
 }
 
-static int64_t throttle_now(void)
+static int64_t throttle_now(const char *root)
 {
     static const char *const names[] = {"core_throttle_count", "package_throttle_count"};
     double sum = -1, count;
     for (int i = 0; i < MAX_CORES; i++) {
         bool is_there = false;
         for (int k = 0; k < 2; k++) {
-            char path[128];
-            snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/thermal_throttle/%s", i, names[k]);
+            char path[PATH_BYTES];
+            snprintf(path, sizeof path, "%s/sys/devices/system/cpu/cpu%d/thermal_throttle/%s", root, i, names[k]);
             if (!read_number(path, &count))
                 continue;
             sum = (sum < 0 ? 0 : sum) + count;
@@ -83,10 +86,15 @@ static int64_t throttle_now(void)
     return (int64_t)sum;
 }
 
-gn_machine_state gn_machine_state_now(void)
+gn_machine_state gn_machine_state_under(const char *root)
 {
     return (gn_machine_state){
-        .clock_mhz = clock_now(), .temperature_c = temperature_now(), .throttle_events = throttle_now()};
+        .clock_mhz = clock_now(root), .temperature_c = temperature_now(root), .throttle_events = throttle_now(root)};
+}
+
+gn_machine_state gn_machine_state_now(void)
+{
+    return gn_machine_state_under("");
 }
 
 int64_t gn_process_peak_bytes(void)

@@ -13,6 +13,8 @@ typedef struct gn_machine_state {
 } gn_machine_state;
 
 gn_machine_state gn_machine_state_now(void);
+/* The same from files below `root` ("" for the machine's own), for tests. */
+gn_machine_state gn_machine_state_under(const char *root);
 /* Peak resident memory of this process, bytes; -1 when unknown. */
 int64_t gn_process_peak_bytes(void);
 /* Milliseconds since this process was started (resolution of the kernel's tick, 10 ms); NaN when unknown. */

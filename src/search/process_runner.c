@@ -55,7 +55,7 @@ static gn_status begin_network_args(const gn_process_runner *runner, gn_worker_a
     for (const gn_json *m = config->first; m != NULL; m = m->next)
         if (strcmp(m->key, "model") != 0 && strcmp(m->key, "labels") != 0)
             gn_worker_option(args, m->key, m->text);
-    if (runner->n_classes > 0 && strcmp(network->head, "classify") == 0)
+    if (runner->n_classes > 0 && strncmp(network->head, "box", 3) != 0)
         gn_worker_arg(args, gn_arena_printf(arena, "--classes=%d", runner->n_classes));
     gn_worker_arg(args, "--json");
     return GN_OK;
