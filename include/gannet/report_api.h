@@ -4,6 +4,7 @@
 #define GANNET_REPORT_API_H
 
 #include "report/report.h"
+#include "report/report_model.h"
 #include "report/report_write.h"
 
 #endif

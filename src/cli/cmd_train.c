@@ -11,7 +11,9 @@
 #include "cli/cli_json.h"
 #include "cli/model_source.h"
 #include "cli/run_folder_pictures.h"
+#include "cli/train_from_trial.h"
 #include "cli/train_options.h"
+#include "cli/train_settings.h"
 #include "cli/train_weights.h"
 #include "gannet/train_api.h"
 #include "gannet/formats_api.h"
@@ -84,8 +86,9 @@ static gn_status set_metadata(gn_graph *graph, const gn_args *args, const gn_dat
     GN_TRY(gn_graph_meta_set(graph, "gannet.std", text));
     gn_text command;
     gn_text_init(&command);
-    gn_args_command(args, &command);
-    gn_status status = command.failed ? GN_ENOMEM : gn_graph_meta_set(graph, "gannet.train", command.data);
+    gn_status status = gn_train_provenance(args, &command);
+    if (status == GN_OK)
+        status = gn_graph_meta_set(graph, "gannet.train", command.data);
     gn_text_deinit(&command);
     GN_TRY(status);
     return set_names(graph, dataset);
@@ -158,33 +161,6 @@ static gn_status write_args(const gn_args *args, const char *dir, gn_error *err)
                                    : gn_file_write(path, yaml.data, yaml.len, err);
     gn_text_deinit(&yaml);
     return status;
-}
-
-/* What must be the same when a run is resumed: all settings but those that may change on the way. */
-static gn_status settings_text(const gn_args *args, const gn_dataset *dataset, gn_text *out)
-{
-    static const char *const free_to_change[] = {
-        "epochs:",   "threads:", "workers:",  "cache:",    "project:", "name:",
-        "exist_ok:", "resume:",  "pictures:", "patience:", "data:",    "device:"};
-    gn_text yaml;
-    gn_text_init(&yaml);
-    gn_args_yaml(args, &yaml);
-    for (char *line = yaml.data; line && *line;) {
-        char *end = strchr(line, '\n');
-        size_t n = end ? (size_t)(end - line) : strlen(line);
-        bool is_free = false;
-        for (size_t i = 0; i < sizeof free_to_change / sizeof *free_to_change; i++)
-            is_free = is_free || strncmp(line, free_to_change[i], strlen(free_to_change[i])) == 0;
-        if (!is_free) {
-            gn_text_add_bytes(out, line, n);
-            gn_text_add(out, "\n");
-        }
-        line += n + (end != NULL);
-    }
-    gn_text_printf(out, "data_hash: %016" PRIx64 "\n", gn_dataset_hash(dataset));
-    bool failed = yaml.failed || out->failed;
-    gn_text_deinit(&yaml);
-    return failed ? GN_ENOMEM : GN_OK;
 }
 
 /* ---- telling ---- */
@@ -352,11 +328,14 @@ static gn_status open_model(training *t, gn_error *err)
 
 static gn_status prepare(training *t, gn_error *err)
 {
+    char data_hash[17];
+    GN_TRY(gn_train_from_trial(t->args, data_hash, err));
     if (!gn_args_str(t->args, "data") || !gn_args_str(t->args, "model"))
         return gn_fail(err, GN_EUSAGE, "--data and --model are needed; `gannet train --help` shows how");
     gn_dataset_options data = gn_dataset_default_options();
     data.coarse_labels = strcmp(gn_args_str(t->args, "labels"), "coarse") == 0;
     GN_TRY(gn_dataset_open(gn_args_str(t->args, "data"), &data, &t->dataset, err));
+    gn_train_compare_data(data_hash, gn_dataset_hash(t->dataset));
     GN_TRY(open_model(t, err));
     GN_TRY(set_normalisation(t->args, t->model, &t->options.loader, err));
     tell_problems(t->dataset);
@@ -366,7 +345,7 @@ static gn_status prepare(training *t, gn_error *err)
         t->options.loader.batch = (int)images;
     }
     GN_TRY(set_metadata(t->model, t->args, t->dataset, &t->options));
-    GN_TRY(settings_text(t->args, t->dataset, &t->settings));
+    GN_TRY(gn_train_settings_text(t->args, t->dataset, &t->settings));
     GN_TRY(make_run_dir(t->args, t->dir, sizeof t->dir, err));
     if (!is_resumed(t))
         GN_TRY(gn_train_weights_load(t->args, t->model, err));

@@ -48,6 +48,10 @@ static const gn_opt gn_train_opts[] = {
      .metavar = "R,G,B",
      .help = "subtracted from colours in 0..1 (default: the model's; ImageNet's)"},
     {.name = "std", .type = GN_OPT_STRING, .metavar = "R,G,B", .help = "by which they are divided then (likewise)"},
+    {.name = "from-trial",
+     .type = GN_OPT_STRING,
+     .metavar = "F.db:N",
+     .help = "the run of a study's trial, alone: its options, data, seed and epochs"},
     GN_OPT_ROWS_WEIGHTS,
     {.name = "freeze",
      .type = GN_OPT_STRING,
@@ -427,7 +431,7 @@ static const gn_opt gn_train_opts[] = {
 };
 const gn_args_spec gn_train_spec = {
     .verb = "train",
-    .usage = "--data D --model M [options]",
+    .usage = "--data D --model M [options]\n--from-trial F.db:N [options]",
     .about =
         "Trains a network on labelled pictures.  The run folder receives best.onnx (the epoch with the best "
         "validation), last.onnx,\n"
@@ -439,7 +443,8 @@ const gn_args_spec gn_train_spec = {
         "  gannet train --data faces/data.yaml --model runs/train/best.onnx --lr0 1e-4   # further from there\n"
         "  gannet train --data photos/ --model resnet18 --head classify --weights resnet18.pth --freeze backbone\n"
         "  gannet train --data faces/data.yaml --model yolov8n --imgsz 320                # a detector of many boxes\n"
-        "  gannet train --cfg runs/train/args.yaml --name again                          # the same run\n",
+        "  gannet train --cfg runs/train/args.yaml --name again                          # the same run\n"
+        "  gannet train --from-trial runs/search/study.db:17                             # as the search trained it\n",
 };
 
 /* ---- detectors ---- */

@@ -76,6 +76,9 @@ typedef struct gn_search_outcome {
 /* The objective for a head when none is asked for: mean_iou for box heads, top1 for classify, map50_95 for others. */
 const char *gn_search_objective_for(const char *head);
 
+/* The --best of `gannet train` under which a trial's best epoch is that of an objective. */
+const char *gn_search_best_for(const char *objective);
+
 /* Runs the search to its end, or to where it was interrupted.
  * GN_EBUSY: another process writes the study.  GN_EINVAL: the study was made with other settings (which, and both values).
  * GN_EFLOOR: no network keeps the budget (the nearest is named).  GN_EWORKER: every trial failed (with the first cause), or the

@@ -70,7 +70,7 @@ static gn_status write_epochs(slot *at, gn_error *err)
 }
 
 /* What `gannet train --best` calls an objective. */
-static const char *best_name(const char *objective)
+const char *gn_search_best_for(const char *objective)
 {
     if (strcmp(objective, "mean_iou") == 0)
         return "iou";
@@ -111,7 +111,7 @@ static gn_status start_trial(slot *at, gn_error *err)
                               .epochs = s->stopping.epochs[at->rung],
                               .schedule_epochs = s->stopping.epochs[s->stopping.n_ladder - 1],
                               .threads = threads > 0 ? threads : 1,
-                              .best = best_name(s->options->objective),
+                              .best = gn_search_best_for(s->options->objective),
                               .on_epoch = on_epoch,
                               .epoch_ctx = at};
     if (status == GN_OK)
