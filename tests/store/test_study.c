@@ -355,6 +355,7 @@ static void free_block(void *ctx, void *ptr)
 static void test_out_of_memory(void **state)
 {
     (void)state;
+    fixture_skip_without_study();
     gn_study *study = open_study(GN_STUDY_WRITE);
     assert_int_equal(gn_study_set_fact(study, "a", "b", NULL), GN_OK);
     fill_measurement(study, 3);
@@ -362,14 +363,19 @@ static void test_out_of_memory(void **state)
     const gn_allocator allocator = {.alloc = count_down, .free = free_block};
     gn_set_allocator(&allocator);
     gn_status status = GN_ENOMEM;
-    for (int64_t k = 0; k < 40 && status != GN_OK; k++) {
+    for (int64_t k = 0; k < 200 && status != GN_OK; k++) {
         allowed = k;
         gn_arena *arena = gn_arena_create(64);
-        status = arena != NULL ? gn_study_open(path, GN_STUDY_READ, &study, NULL) : GN_ENOMEM;
+        status = arena != NULL ? gn_study_open(fixture_where, GN_STUDY_WRITE, &study, NULL) : GN_ENOMEM;
         gn_measurement *m = NULL;
+        int64_t trial = 0;
         size_t n = 0;
         if (status == GN_OK)
             status = gn_study_measurements(study, arena, &m, &n, NULL);
+        if (status == GN_OK)
+            status = gn_study_add_trial(study, &(gn_trial){.config = "{}"}, &trial, NULL);
+        if (status == GN_OK)
+            status = gn_study_put_document(study, trial, "curve", "[1,2]", NULL);
         assert_true(status == GN_OK || status == GN_ENOMEM);
         if (study != NULL)
             gn_study_close(&study);
@@ -391,7 +397,7 @@ int main(void)
         FIXTURE_BOTH(test_bad_pictures_are_refused),
         cmocka_unit_test_setup_teardown(test_kill_leaves_what_was_committed, fixture_set_up_file,
                                         fixture_remove_folder),
-        cmocka_unit_test_setup_teardown(test_out_of_memory, fixture_set_up_file, fixture_remove_folder),
+        FIXTURE_BOTH(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, fixture_server_stop);
 }
