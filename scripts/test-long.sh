@@ -45,7 +45,8 @@ make_python() {
   if [ -n "${GANNET_PYTHON:-}" ] || [ -e "$folder/venv/.complete" ]; then return 0; fi
   python3 -m venv "$folder/venv" &&
     "$python" -m pip install --quiet --disable-pip-version-check 'numpy>=1.24' 'pillow>=9.4' 'onnx>=1.13' 'onnxruntime>=1.14' \
-      'torch>=2.0' 'torchvision>=0.15' 'pycocotools>=2.0.6' 'opencv-python-headless<4.12' && touch "$folder/venv/.complete"
+      'torch>=2.0' 'torchvision>=0.15' 'pycocotools>=2.0.6' 'opencv-python-headless<4.12' \
+      'optuna>=3' 'scikit-learn>=1.2' && touch "$folder/venv/.complete"
 }
 
 # The interpreter with the package whose node tests are run; that package alone, in the version that docs/onnx.md speaks of.

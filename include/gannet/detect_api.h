@@ -6,6 +6,7 @@
 #include "detect/anchors.h"
 #include "detect/bootstrap.h"
 #include "detect/box.h"
+#include "detect/calibration.h"
 #include "detect/detector.h"
 #include "detect/metrics.h"
 

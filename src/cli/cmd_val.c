@@ -15,7 +15,9 @@
 #include "cli/cli_progress.h"
 #include "cli/model_source.h"
 #include "cli/prediction_sheet.h"
+#include "cli/val_documents.h"
 #include "cli/val_files.h"
+#include "cli/val_pictures.h"
 #include "cli/val_result.h"
 #include "gannet/data_api.h"
 #include "gannet/formats_api.h"
@@ -96,15 +98,22 @@ static const gn_opt options[] = {
     {.name = "curves",
      .type = GN_OPT_STRING,
      .metavar = "FOLDER",
-     .group = "Files about detections",
+     .group = "Files about the answers",
      .help = "curves over confidence and recall, and the confusion matrix (.png)"},
     {.name = "worst",
      .type = GN_OPT_INT,
      .metavar = "N",
      .min = 1,
      .max = 1000,
-     .help = "draw the N worst pictures, with true boxes (green) and detections (orange)"},
+     .help = "draw the N worst pictures, with true boxes (green) and predictions (orange)"},
     {.name = "worst-dir", .type = GN_OPT_STRING, .metavar = "FOLDER", .init = "worst", .help = "where they go"},
+    {.name = "best", .type = GN_OPT_INT, .metavar = "N", .min = 1, .max = 1000, .help = "the same, of the N best"},
+    {.name = "best-dir", .type = GN_OPT_STRING, .metavar = "FOLDER", .init = "best", .help = "where these go"},
+    {.name = "documents",
+     .type = GN_OPT_STRING,
+     .metavar = "FOLDER",
+     .help = "curves, confusion, calibration and a score per picture as JSON files"},
+    {.name = "hide-names", .type = GN_OPT_FLAG, .help = "pictures are called by a hash there"},
     {.name = "save-json", .type = GN_OPT_STRING, .metavar = "FILE", .help = "all detections as COCO's list of results"},
     {.name = "write-conf",
      .type = GN_OPT_FLAG,
@@ -242,6 +251,24 @@ static void warn_of_truth(const gn_coco_scoring *s, const char *path)
                    s->repeated_ids);
 }
 
+/* The best and the worst pictures, and what is known of each. */
+static gn_status write_pictures(const gn_args *args, const gn_dataset *dataset, gn_split split, const gn_val_result *r,
+                                const char *const *names, int n_names, gn_error *err)
+{
+    if (gn_args_has(args, "worst"))
+        GN_TRY(gn_val_write_pictures(r, dataset, split, false, gn_args_int(args, "worst"),
+                                     gn_args_str(args, "worst-dir"), err));
+    if (gn_args_has(args, "best"))
+        GN_TRY(gn_val_write_pictures(r, dataset, split, true, gn_args_int(args, "best"), gn_args_str(args, "best-dir"),
+                                     err));
+    if (gn_args_has(args, "documents"))
+        GN_TRY(gn_val_write_documents(r, dataset, split, names, n_names, gn_args_flag(args, "hide-names"),
+                                      gn_args_str(args, "documents"), err));
+    return GN_OK;
+}
+
+static const char *const of_pictures[] = {"worst", "best", "documents"};
+
 /* COCO's ground truth as it stands in its file, which needs no pictures. */
 static gn_status score_against_json(const gn_args *args, gn_val_result *r, gn_error *err)
 {
@@ -254,8 +281,9 @@ static gn_status score_against_json(const gn_args *args, gn_val_result *r, gn_er
     gn_status status = gn_val_result_take(r, &s.scored, s.class_name, (int)s.scored.n_classes, &o, err);
     r->read_s = (double)(ready - begin) * 1e-9;
     r->score_s = (double)(gn_now_ns() - ready) * 1e-9;
-    if (status == GN_OK && gn_args_has(args, "worst"))
-        status = gn_fail(err, GN_EUSAGE, "--worst needs the pictures: --data must be a data set, not the JSON alone");
+    if (status == GN_OK)
+        status = refuse(args, of_pictures, sizeof of_pictures / sizeof *of_pictures,
+                        "needs the pictures: --data must be a data set, not the JSON alone", err);
     if (status == GN_OK && gn_args_has(args, "curves"))
         status = gn_val_write_curves(r, gn_args_str(args, "curves"), err);
     if (status == GN_OK)
@@ -288,8 +316,8 @@ static gn_status score_against_set(const gn_args *args, gn_val_result *r, gn_err
     r->score_s = (double)(gn_now_ns() - ready) * 1e-9;
     if (status == GN_OK && gn_args_has(args, "curves"))
         status = gn_val_write_curves(r, gn_args_str(args, "curves"), err);
-    if (status == GN_OK && gn_args_has(args, "worst"))
-        status = gn_val_write_worst(r, dataset, split, gn_args_int(args, "worst"), gn_args_str(args, "worst-dir"), err);
+    if (status == GN_OK)
+        status = write_pictures(args, dataset, split, r, NULL, 0, err);
     if (status == GN_OK)
         status = show(args, gn_split_name(split), r, err);
     gn_free(names);
@@ -310,6 +338,22 @@ static gn_status score_predictions(const gn_args *args, gn_val_result *r, gn_err
 
 /* ---- a model ---- */
 
+/* Of a classifier, or of a model that answers with one box. */
+static gn_status measure_answers(gn_session *session, const gn_dataset *dataset, gn_split split, gn_loader *loader,
+                                 const gn_accuracy_options *o, gn_val_result *r, gn_error *err)
+{
+    const gn_decode decode = gn_session_info(session)->decode;
+    GN_TRY(gn_measure_accuracy(session, dataset, split, loader, o, &r->accuracy, &r->answer, &r->n_answers, err));
+    if (decode == GN_DECODE_CLASSES)
+        return GN_OK;
+    const gn_status status =
+        gn_val_result_take_boxes(r, r->answer, r->n_answers, dataset, split, decode == GN_DECODE_BOX_SCORE, err);
+    gn_free(r->answer);
+    r->answer = NULL;
+    r->n_answers = 0;
+    return status;
+}
+
 static gn_status measure(const gn_args *args, gn_session *session, const gn_dataset *dataset, gn_split split,
                          gn_val_result *r, gn_error *err)
 {
@@ -326,7 +370,7 @@ static gn_status measure(const gn_args *args, gn_session *session, const gn_data
             status = gn_val_result_take(r, &scored, info->names, info->n_names, &o, err);
         gn_scored_split_deinit(&scored);
     } else {
-        status = gn_measure_accuracy(session, dataset, split, loader, &o, &r->accuracy, NULL, NULL, err);
+        status = measure_answers(session, dataset, split, loader, &o, r, err);
     }
     gn_cli_progress_end();
     int64_t n = gn_loader_problem_count(loader);
@@ -400,13 +444,16 @@ static gn_status write_confidence(const gn_args *args, double confidence, gn_err
 static gn_status write_files(const gn_args *args, const gn_session *session, const gn_dataset *dataset, gn_split split,
                              const gn_val_result *r, gn_error *err)
 {
-    static const char *const of_detectors[] = {"curves", "worst", "save-json", "write-conf"};
+    static const char *const of_detectors[] = {"curves", "save-json", "write-conf"};
+    static const char *const of_boxes[] = {"worst", "best"};
+    const gn_model_info *info = gn_session_info(session);
+    if (!r->has_objects && !r->has_boxes)
+        GN_TRY(refuse(args, of_boxes, sizeof of_boxes / sizeof *of_boxes, "is for models that answer with boxes", err));
+    GN_TRY(write_pictures(args, dataset, split, r, info->names, info->n_names, err));
     if (!r->has_objects)
         return refuse(args, of_detectors, sizeof of_detectors / sizeof *of_detectors, "is for detectors", err);
     if (gn_args_has(args, "curves"))
         GN_TRY(gn_val_write_curves(r, gn_args_str(args, "curves"), err));
-    if (gn_args_has(args, "worst"))
-        GN_TRY(gn_val_write_worst(r, dataset, split, gn_args_int(args, "worst"), gn_args_str(args, "worst-dir"), err));
     if (gn_args_has(args, "save-json"))
         GN_TRY(gn_val_write_json(r, gn_session_info(session), dataset, split, gn_args_str(args, "save-json"), err));
     if (gn_args_flag(args, "write-conf"))

@@ -5,14 +5,12 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/cli_args.h"
-#include "draw/draw.h"
 #include "draw/matrix_plot.h"
 #include "draw/plot.h"
 
@@ -21,7 +19,6 @@
 #define CURVE_H          600
 #define MATRIX_CONF      0.25
 #define MATRIX_IOU       0.45
-#define MAX_DRAWN        600 /* boxes on one picture */
 #define LABEL_BYTES      48
 #define JSON_CHUNK_BYTES 65536
 
@@ -175,129 +172,6 @@ gn_status gn_val_write_curves(const gn_val_result *result, const char *folder, g
         status = save_matrix(result, folder, err);
     curve_set_deinit(&set);
     gn_coco_destroy(&coco);
-    return status;
-}
-
-/* ---- the worst pictures ---- */
-
-typedef struct ranked {
-    int64_t image;
-    double f1;
-    int64_t mistakes;
-} ranked;
-
-static int compare_ranked(const void *pa, const void *pb)
-{
-    const ranked *a = pa, *b = pb;
-    if (a->f1 != b->f1)
-        return a->f1 < b->f1 ? -1 : 1;
-    if (a->mistakes != b->mistakes)
-        return a->mistakes > b->mistakes ? -1 : 1;
-    return (a->image > b->image) - (a->image < b->image);
-}
-
-/* Boxes of one picture while they are drawn. */
-typedef struct drawing {
-    gn_draw_box box[MAX_DRAWN];
-    gn_colour colour[MAX_DRAWN];
-    const char *label[MAX_DRAWN];
-    char text[MAX_DRAWN][LABEL_BYTES];
-    size_t n;
-} drawing;
-
-static void add_box(drawing *d, const gn_rect *box, const gn_image *image, const gn_sample *sample, gn_colour colour)
-{
-    const double x = (double)image->width / sample->width, y = (double)image->height / sample->height;
-    d->box[d->n] = (gn_draw_box){(float)(box->x * x), (float)(box->y * y), (float)((box->x + box->w) * x),
-                                 (float)((box->y + box->h) * y)};
-    d->colour[d->n] = colour;
-    d->label[d->n] = NULL;
-    d->n++;
-}
-
-static void collect_boxes(drawing *d, const gn_val_result *r, int64_t index, const gn_image *image,
-                          const gn_sample *sample)
-{
-    const gn_scored_split *s = &r->scored;
-    d->n = 0;
-    for (int64_t i = 0; i < s->n_truth && d->n < MAX_DRAWN; i++)
-        if (s->truth[i].image == index)
-            add_box(d, &s->truth[i].box, image, sample,
-                    s->truth[i].is_crowd || s->truth[i].is_ignored ? (gn_colour){150, 150, 150}
-                                                                   : (gn_colour){60, 190, 90});
-    for (int64_t i = 0; i < s->n_det && d->n < MAX_DRAWN; i++) {
-        const gn_detection *det = &s->det[i];
-        if (det->image != index || det->score < r->accuracy.coco.confidence)
-            continue;
-        snprintf(d->text[d->n], LABEL_BYTES, "%.30s %.2f", r->names[det->cls], det->score);
-        add_box(d, &det->box, image, sample, (gn_colour){245, 140, 30});
-        d->label[d->n - 1] = d->text[d->n - 1];
-    }
-}
-
-static gn_status draw_worst(drawing *d, const gn_val_result *r, const gn_sample *sample, int64_t index, int place,
-                            const char *folder, gn_error *err)
-{
-    char path[1024], name[300];
-    gn_image image;
-    const char *file = gn_path_name(sample->path);
-    const size_t stem = strlen(file) - strlen(gn_path_ext(file));
-    snprintf(name, sizeof name, "%02d_%.*s.jpg", place, stem < 200 ? (int)stem : 200, file);
-    for (char *c = name; *c; c++)
-        if (*c == '/' || *c == '#')
-            *c = '_';
-    GN_TRY(join(folder, name, path, sizeof path, err));
-    GN_TRY(gn_sample_decode(sample, NULL, &image, err));
-    collect_boxes(d, r, index, &image, sample);
-    gn_status status = gn_draw_boxes(&image, d->box, d->n, d->colour, d->label, 0);
-    if (status == GN_OK)
-        status = gn_image_save(path, &image, 90, err);
-    else
-        gn_fail_at(err, status, path, 0, "cannot draw boxes: %s", gn_status_sentence(status));
-    gn_image_deinit(&image);
-    return status;
-}
-
-/* Pictures with a mistake, the worst first; how many, -1: out of memory. */
-static int64_t rank_pictures(const gn_val_result *r, ranked *list)
-{
-    const gn_coco_input input = gn_scored_split_input(&r->scored);
-    gn_coco *coco = NULL;
-    gn_coco_picture *picture = gn_alloc(((size_t)input.n_images + 1) * sizeof *picture);
-    int64_t n = -1;
-    if (picture && gn_coco_create(&input, &coco) == GN_OK) {
-        gn_coco_pictures(coco, r->accuracy.coco.confidence, picture);
-        n = 0;
-        for (int64_t i = 0; i < input.n_images; i++) {
-            const int64_t mistakes = (int64_t)picture[i].wrong + picture[i].missed;
-            if (mistakes > 0)
-                list[n++] = (ranked){i, 2.0 * picture[i].hits / (2.0 * picture[i].hits + (double)mistakes), mistakes};
-        }
-    }
-    if (n > 0)
-        qsort(list, (size_t)n, sizeof *list, compare_ranked);
-    gn_coco_destroy(&coco);
-    gn_free(picture);
-    return n;
-}
-
-gn_status gn_val_write_worst(const gn_val_result *result, const gn_dataset *dataset, gn_split split, int n,
-                             const char *folder, gn_error *err)
-{
-    const gn_val_result *r = result;
-    ranked *list = gn_alloc(((size_t)r->scored.n_images + 1) * sizeof *list);
-    drawing *d = gn_alloc(sizeof *d);
-    const int64_t found = list && d ? rank_pictures(r, list) : -1;
-    gn_status status =
-        found >= 0 ? gn_make_dirs(folder, err) : gn_fail(err, GN_ENOMEM, "no memory to rank the pictures");
-    for (int i = 0; i < n && i < found && status == GN_OK; i++) {
-        const gn_sample *sample = gn_dataset_sample(dataset, split, r->scored.sample[list[i].image]);
-        gn_cli_say("  %-18s F1 %.2f, %" PRId64 " mistakes: %s\n", i == 0 ? "worst pictures" : "", list[i].f1,
-                   list[i].mistakes, sample->path);
-        status = draw_worst(d, r, sample, list[i].image, i + 1, folder, err);
-    }
-    gn_free(list);
-    gn_free(d);
     return status;
 }
 

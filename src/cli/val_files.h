@@ -1,4 +1,4 @@
-/* Files that `gannet val` leaves about detections: curves, the confusion matrix, the worst pictures, and the detections themselves.
+/* Files that `gannet val` leaves about detections: curves, the confusion matrix, and the detections themselves.
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef GN_CLI_VAL_FILES_H
 #define GN_CLI_VAL_FILES_H
@@ -8,11 +8,6 @@
 
 /* Drawn in the folder (made when missing): PR_curve.png, P_curve.png, R_curve.png, F1_curve.png, confusion_matrix.png. */
 gn_status gn_val_write_curves(const gn_val_result *result, const char *folder, gn_error *err);
-
-/* The n pictures with the lowest F1 at the best confidence (of equal ones those with more mistakes), drawn in the folder with true boxes
- * (green) and detections (orange), and listed for people.  Pictures without a mistake are left out. */
-gn_status gn_val_write_worst(const gn_val_result *result, const gn_dataset *dataset, gn_split split, int n,
-                             const char *folder, gn_error *err);
 
 /* COCO's list of results.  Pictures and classes have the set's own numbers; a picture without one is called by its file's name without
  * ending, a number where that is one. */

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "formats/onnx/onnx_format.h"
 #include "graph/graph.h"
 #include "image/image.h"
@@ -244,6 +245,73 @@ static void worst_picture_and_confidence(void **state)
     check_figures(program_json(RUN "--json 2>/dev/null"));
 }
 
+static const gn_json *read_document(gn_arena *arena, const char *name)
+{
+    char path[400], *text = NULL;
+    size_t bytes = 0;
+    const gn_json *root = NULL;
+    snprintf(path, sizeof path, "%s/%s", program_folder, name);
+    assert_int_equal(gn_file_read(path, 1u << 22, &text, &bytes, NULL), GN_OK);
+    assert_int_equal(gn_json_parse(text, bytes, arena, &root, NULL), GN_OK);
+    gn_free(text);
+    return root;
+}
+
+static int length(const gn_json *array)
+{
+    int n = 0;
+    for (const gn_json *at = array->first; at != NULL; at = at->next)
+        n++;
+    return n;
+}
+
+/* What a report shows: the figures of the model above, as files. */
+static void documents(void **state)
+{
+    (void)state;
+    gn_arena *arena = gn_arena_create(0);
+    const char *text = NULL;
+    char path[400];
+    program_expect(RUN "--documents docs --best 1 --best-dir good 2>&1", 0, "best pictures      F1 1.00");
+    snprintf(path, sizeof path, "%s/good/01_p2.jpg", program_folder);
+    assert_true(gn_path_bytes(path) > 500);
+    const gn_json *curves = read_document(arena, "docs/curves.json");
+    assert_int_equal(length(gn_json_member(curves, "recall")), 101);
+    const gn_json *all = gn_json_member(curves, "classes")->first;
+    assert_int_equal(length(gn_json_member(curves, "classes")), 3);
+    assert_int_equal(length(gn_json_member(all, "precision")), 101);
+    near(all, "ap50", 0.75);
+    near(all->next, "ap50", 1);
+    near(all, "truths", 2);
+    const gn_json *confusion = read_document(arena, "docs/confusion.json");
+    assert_int_equal(length(gn_json_member(confusion, "names")), 3);
+    assert_true(gn_json_member(confusion, "count")->first->first->number == 1); /* cats that were called cats */
+    const gn_json *calibration = read_document(arena, "docs/calibration.json");
+    /* In the first picture the sure cat is right, the doubtful one and the dog are not; in the second the dog is. */
+    near(calibration, "n", 4);
+    near(gn_json_member(calibration, "bins")->first->next->next, "n", 1);
+    const gn_json *pictures = read_document(arena, "docs/pictures.json");
+    assert_true(gn_json_string(pictures, "metric", &text) && strcmp(text, "f1") == 0);
+    const gn_json *first = gn_json_member(pictures, "pictures")->first;
+    assert_true(gn_json_string(first, "name", &text) && strcmp(text, "p1.jpg") == 0);
+    near(first, "score", 0.6667); /* the dog is wrong, at the best confidence of 0.8 */
+    near(first->next, "score", 1);
+    /* A single box has no score: no curves, but an overlap per picture; and names can be hidden. */
+    program_expect(
+        "val mobilenet_v2@0.35 --head box --imgsz 32 --data set --resamples 0 --documents single --hide-names "
+        "--worst 2 --worst-dir low 2>&1",
+        0, "worst pictures     IoU");
+    assert_true(gn_json_string(read_document(arena, "single/curves.json"), "reason", &text));
+    assert_true(gn_json_string(read_document(arena, "single/calibration.json"), "reason", &text));
+    pictures = read_document(arena, "single/pictures.json");
+    assert_true(gn_json_string(pictures, "metric", &text) && strcmp(text, "iou") == 0);
+    first = gn_json_member(pictures, "pictures")->first;
+    assert_true(gn_json_string(first, "name", &text) && strlen(text) == 16 && strchr(text, '.') == NULL);
+    program_expect("val --predictions docs/pictures.json --data set/valid/_annotations.coco.json --documents x 2>&1", 3,
+                   "");
+    gn_arena_destroy(&arena);
+}
+
 static void what_does_not_fit(void **state)
 {
     (void)state;
@@ -264,6 +332,7 @@ int main(void)
         cmocka_unit_test(detections_scored_again),
         cmocka_unit_test(detections_for_a_set),
         cmocka_unit_test(worst_picture_and_confidence),
+        cmocka_unit_test(documents),
         cmocka_unit_test(what_does_not_fit),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
