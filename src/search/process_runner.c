@@ -351,5 +351,6 @@ gn_search_runner gn_process_runner_table(gn_process_runner *runner)
                               .train = start_training,
                               .poll = poll_training,
                               .stop = stop_training,
-                              .evaluate = gn_process_evaluate};
+                              .evaluate = gn_process_evaluate,
+                              .score_pictures = gn_process_score_pictures};
 }

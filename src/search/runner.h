@@ -70,6 +70,10 @@ typedef struct gn_evaluate_job {
     const char *folder;
     const char *out_folder; /* of the whole search */
     bool is_without_pictures;
+    /* (optional) Called for every JSON text that is worth keeping: "test_curves", "test_confusion", "test_calibration", "test_pictures",
+     * "device"; "val_pictures" by score_pictures. */
+    void (*on_document)(void *ctx, int64_t trial, const char *name, const char *json);
+    void *document_ctx;
 } gn_evaluate_job;
 
 typedef void (*gn_picture_fn)(void *ctx, const gn_picture *picture);
@@ -92,6 +96,8 @@ typedef struct gn_search_runner {
     /* Accuracy on the test split.  on_picture: called for every picture that is worth keeping.  GN_ECANCELED. */
     gn_status (*evaluate)(void *ctx, const gn_evaluate_job *job, gn_metrics *metrics_out, gn_picture_fn on_picture,
                           void *picture_ctx, gn_error *err);
+    /* (optional) A score for every validation picture, as the document "val_pictures".  GN_ECANCELED. */
+    gn_status (*score_pictures)(void *ctx, const gn_evaluate_job *job, gn_error *err);
 } gn_search_runner;
 
 #endif

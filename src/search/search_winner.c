@@ -13,6 +13,8 @@
 
 /* A trained network's file. */
 #define MODEL_MAX_BYTES ((size_t)2 << 30)
+/* Trials whose validation pictures are scored one by one, the winner among them. */
+#define FINALISTS 4
 /* How long to wait for the worker that has the winner's model, and how often to look. */
 #define WAIT_FOR_FIGURES_NS INT64_C(120000000000)
 #define LOOK_FOR_FIGURES_NS INT64_C(500000000)
@@ -59,6 +61,25 @@ static void keep_picture(void *ctx, const gn_picture *picture)
         gn_search_say(s, "the picture %s is not kept: %s", picture->name, err.message);
 }
 
+static void keep_document(void *ctx, int64_t trial, const char *name, const char *json)
+{
+    search *s = ctx;
+    gn_error err = {0};
+    if (gn_study_put_document(s->study, trial, name, json, &err) != GN_OK)
+        gn_search_say(s, "%s of trial %" PRId64 " is not kept: %s", name, trial, err.message);
+}
+
+static gn_evaluate_job evaluate_job(search *s, const candidate *c)
+{
+    return (gn_evaluate_job){.trial = c->row.id,
+                             .config = c->row.config,
+                             .folder = c->folder,
+                             .out_folder = s->options->out_folder,
+                             .is_without_pictures = s->options->is_without_pictures,
+                             .on_document = keep_document,
+                             .document_ctx = s};
+}
+
 /* The result on `split` of the trial's last stage, from the study. */
 static gn_status recall_metrics(search *s, const candidate *c, const char *split, gn_metrics *out, bool *is_found,
                                 gn_error *err)
@@ -91,8 +112,7 @@ static gn_status evaluate_winner(search *s, const candidate *winner, gn_search_o
     GN_TRY(recall_metrics(s, winner, "test", &outcome->test, &is_known, err));
     if (is_known)
         return GN_OK;
-    const gn_evaluate_job job = {winner->row.id, winner->row.config, winner->folder, s->options->out_folder,
-                                 s->options->is_without_pictures};
+    const gn_evaluate_job job = evaluate_job(s, winner);
     gn_status status = s->runner->evaluate(s->runner->ctx, &job, &outcome->test, keep_picture, s, &cause);
     if (status == GN_EWORKER && gn_has_prefix(cause.message, GN_KILLED))
         status = s->runner->evaluate(s->runner->ctx, &job, &outcome->test, keep_picture, s, &cause);
@@ -120,6 +140,48 @@ static gn_status evaluate_winner(search *s, const candidate *winner, gn_search_o
                                             .metrics = list,
                                             .n_metrics = (size_t)outcome->test.n},
                                err);
+}
+
+/* The best trial that was trained as long as the winner and is not among the n of the list; NULL: there is none. */
+static const candidate *next_finalist(const search *s, const candidate *const *list, int n)
+{
+    const candidate *best = NULL;
+    for (size_t i = 0; i < s->n; i++) {
+        const candidate *c = s->list[i];
+        bool is_listed = false;
+        for (int k = 0; k < n; k++)
+            is_listed = is_listed || list[k] == c;
+        if (is_listed || c->row.state != GN_TRIAL_DONE || c->row.stage != list[0]->row.stage || isnan(last_score(c)) ||
+            (s->is_shared && !gn_search_is_here(s, c)))
+            continue;
+        if (best == NULL || last_score(c) > last_score(best))
+            best = c;
+    }
+    return best;
+}
+
+/* Scores of the validation pictures of the winner and of the best others, so that the report can say whether they can be told apart.
+ * A search without them is still a search. */
+static gn_status compare_finalists(search *s, const candidate *winner, gn_error *err)
+{
+    const candidate *list[FINALISTS] = {winner};
+    const char *known = NULL;
+    int n = 1;
+    GN_TRY(gn_study_document(s->study, winner->row.id, "val_pictures", s->arena, &known, err));
+    if (s->runner->score_pictures == NULL || known != NULL)
+        return GN_OK;
+    for (const candidate *c; n < FINALISTS && (c = next_finalist(s, list, n)) != NULL;)
+        list[n++] = c;
+    for (int i = 0; i < n && n > 1; i++) {
+        gn_error cause = {0};
+        const gn_evaluate_job job = evaluate_job(s, list[i]);
+        const gn_status status = s->runner->score_pictures(s->runner->ctx, &job, &cause);
+        if (status == GN_ECANCELED)
+            return gn_fail(err, status, "interrupted while comparing the best trials; the same command goes on");
+        if (status != GN_OK)
+            gn_search_say(s, "trial %" PRId64 " has no score per picture: %s", list[i]->row.id, cause.message);
+    }
+    return GN_OK;
 }
 
 static gn_status recall_latency(search *s, const candidate *winner, gn_search_outcome *outcome, gn_error *err)
@@ -198,6 +260,7 @@ gn_status gn_search_conclude(search *s, gn_search_outcome *outcome, gn_error *er
     if (is_here) {
         GN_TRY(copy_model(s, winner, outcome, err));
         GN_TRY(evaluate_winner(s, winner, outcome, err));
+        GN_TRY(compare_finalists(s, winner, err));
     } else {
         GN_TRY(wait_for_figures(s, winner, outcome, err));
     }

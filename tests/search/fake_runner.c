@@ -153,6 +153,16 @@ static gn_status evaluate(void *ctx, const gn_evaluate_job *job, gn_metrics *met
     static const unsigned char jpeg[] = {0xFF, 0xD8, 0xFF, 0xD9};
     on_picture(picture_ctx,
                &(gn_picture){.trial = job->trial, .name = "a.jpg", .caption = "c", .jpeg = jpeg, .bytes = 4});
+    job->on_document(job->document_ctx, job->trial, "test_pictures", "{\"metric\":\"iou\"}");
+    return GN_OK;
+}
+
+static gn_status score_pictures(void *ctx, const gn_evaluate_job *job, gn_error *err)
+{
+    fake_runner *fake = ctx;
+    (void)err;
+    fake->n_scored++;
+    job->on_document(job->document_ctx, job->trial, "val_pictures", "{\"metric\":\"iou\"}");
     return GN_OK;
 }
 
@@ -164,5 +174,6 @@ gn_search_runner fake_runner_table(fake_runner *fake)
                               .train = train,
                               .poll = poll_run,
                               .stop = stop,
-                              .evaluate = evaluate};
+                              .evaluate = evaluate,
+                              .score_pictures = score_pictures};
 }

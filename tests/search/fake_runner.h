@@ -6,7 +6,7 @@
 #include "search/runner.h"
 
 typedef struct fake_runner {
-    int n_measured, n_trained, n_evaluated, n_running, max_running;
+    int n_measured, n_trained, n_evaluated, n_scored, n_running, max_running;
     char jobs[4096];        /* "3@10 ": trial 3 was trained to epoch 10 */
     int die_at_job;         /* SIGKILL to this process when the n-th job is looked at; 0: never */
     int die_at_measurement; /* the same for the n-th measurement */

@@ -31,7 +31,7 @@ static const char script[] =
     "here=${0%/*}\n"
     "echo \"$@\" >> $here/args\n"
     "for a in \"$@\"; do case $a in --model=*) model=${a#*=};; --project=*) p=${a#*=};; --name=*) n=${a#*=};; "
-    "--sheet=*) sheet=${a#*=};; esac; done\n"
+    "--sheet=*) sheet=${a#*=};; --documents=*) docs=${a#*=};; --best-dir=*) best=${a#*=};; esac; done\n"
     "[ \"$1\" = train ] || model=$2\n"
     "case $1-$model in\n"
     "train-good) printf "
@@ -52,7 +52,9 @@ static const char script[] =
     "bench-*) echo '{\"threads\": 2, \"valid\": true, \"latency_ms\": {\"min\": 1, \"p50\": 2, \"p90\": 3, \"p99\": "
     "4}, "
     "\"preprocess_ms\": 0.5, \"total_ms\": {\"p50\": 2.5, \"p90\": 3.5, \"p99\": 5}, \"peak_bytes\": 77}' ;;\n"
-    "val-*) echo '{\"images\": 10, \"mean_iou\": 0.45}' ;;\n"
+    "val-*) mkdir -p $docs; echo '{\"metric\":\"iou\"}' > $docs/pictures.json; [ -z \"$best\" ] || { mkdir -p $best; "
+    "printf '\\377\\330\\377\\331' > $best/01_a.jpg; }\n"
+    "  echo '{\"images\": 10, \"mean_iou\": 0.45}' ;;\n"
     "predict-*) printf '\\377\\330\\377\\331' > $sheet ;;\n"
     "*) exit 9 ;;\n"
     "esac\n";
@@ -231,26 +233,49 @@ static void test_measurement(void **state)
     assert_non_null(strstr(m.note, "disturbed"));
 }
 
+/* Names of what was handed over, in order. */
+static char kept[400];
+
 static void keep_picture(void *ctx, const gn_picture *picture)
 {
-    int *n = ctx;
-    assert_string_equal(picture->name, "test-sheet.jpg");
+    (void)ctx;
     assert_int_equal(picture->bytes, 4);
-    (*n)++;
+    snprintf(kept + strlen(kept), sizeof kept - strlen(kept), "%s ", picture->name);
+}
+
+static void keep_document(void *ctx, int64_t trial, const char *name, const char *json)
+{
+    (void)ctx;
+    assert_int_equal(trial, 7);
+    assert_true(json[0] == '{');
+    snprintf(kept + strlen(kept), sizeof kept - strlen(kept), "%s ", name);
 }
 
 static void test_evaluation(void **state)
 {
     (void)state;
-    const gn_evaluate_job job = {7, "{}", folder, folder, false};
+    gn_evaluate_job job = {
+        .trial = 7, .config = "{}", .folder = folder, .out_folder = folder, .on_document = keep_document};
     gn_metrics metrics;
-    int n_pictures = 0;
-    assert_int_equal(table.evaluate(table.ctx, &job, &metrics, keep_picture, &n_pictures, NULL), GN_OK);
+    kept[0] = '\0';
+    assert_int_equal(table.evaluate(table.ctx, &job, &metrics, keep_picture, NULL, NULL), GN_OK);
     assert_true(gn_metrics_value(&metrics, "mean_iou") == 0.45);
-    assert_int_equal(n_pictures, 1);
+    assert_string_equal(kept, "test_pictures device test-sheet.jpg best-01.jpg ");
     char *args = read_text("args");
-    assert_non_null(strstr(args, "--split=test --json\n"));
+    assert_non_null(strstr(args, "--split=test --documents="));
+    assert_null(strstr(args, "--hide-names"));
     gn_free(args);
+    /* Without pictures nothing is drawn, and no name is kept. */
+    kept[0] = '\0';
+    job.is_without_pictures = true;
+    assert_int_equal(table.evaluate(table.ctx, &job, &metrics, keep_picture, NULL, NULL), GN_OK);
+    assert_string_equal(kept, "test_pictures device ");
+    args = read_text("args");
+    assert_non_null(strstr(args, "--hide-names"));
+    gn_free(args);
+    kept[0] = '\0';
+    assert_int_equal(table.score_pictures(table.ctx, &job, NULL), GN_OK);
+    assert_string_equal(kept, "val_pictures ");
 }
 
 /* Waits until the slow worker has told its number. */

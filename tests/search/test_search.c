@@ -34,6 +34,7 @@ static void test_walk(void **state)
     /* Trials 1..6 are a,b,c x 0.001,0.01; the better rate of the better networks c (6) and b (4) goes on, best first. */
     assert_string_equal(fake.jobs, "1@4 2@4 3@4 4@4 5@4 6@4 6@10 4@10 ");
     assert_int_equal(fake.n_evaluated, 1);
+    assert_int_equal(fake.n_scored, 2); /* the two that went through the last stage */
     assert_int_equal(outcome.winner, 6);
     assert_string_equal(outcome.winner_label, "c lr0=0.01");
     assert_true(fabs(outcome.score - fake_score("c", "0.01", 10)) < 1e-12);
@@ -70,7 +71,7 @@ static void test_finished_search_repeats_nothing(void **state)
     fake_runner fake = {.has_test_split = true}, second = {.has_test_split = true};
     assert_int_equal(search_run(&fake, &o, &outcome, NULL), GN_OK);
     assert_int_equal(search_run(&second, &o, &again, NULL), GN_OK);
-    assert_int_equal(second.n_measured + second.n_trained + second.n_evaluated, 0);
+    assert_int_equal(second.n_measured + second.n_trained + second.n_evaluated + second.n_scored, 0);
     assert_int_equal(again.winner, outcome.winner);
     assert_true(again.score == outcome.score && gn_metrics_value(&again.test, "mean_iou") == 0.25);
     gn_space_destroy(&space);
