@@ -20,6 +20,11 @@ static const gn_opt options[] = {
      .type = GN_OPT_STRING,
      .choices = "html|md|csv|latex|json",
      .help = "format, when the ending of FILE does not say it"},
+    {.name = "plots",
+     .type = GN_OPT_STRING,
+     .metavar = "DIR",
+     .help = "also draw every plot into DIR, as .svg and .png for papers"},
+    {.name = "pictures", .type = GN_OPT_FLAG, .init = "true", .help = "show the photos of the study in the page"},
     {.name = "table", .type = GN_OPT_FLAG, .help = "print the trials as a table instead"},
     GN_OPT_ROW_JSON,
 };
@@ -92,6 +97,11 @@ static gn_status write_report(const gn_args *args, const char *path, const gn_re
         studies[i] = gn_args_positional(args, i);
     GN_TRY(gn_report_write_as(studies, (size_t)n, path, how, &bytes, err));
     gn_cli_say("report of %s%s: %s\n", studies[0], n > 1 ? " and others" : "", path);
+    size_t n_plots = 0;
+    if (gn_args_has(args, "plots")) {
+        GN_TRY(gn_report_write_plots(studies, (size_t)n, gn_args_str(args, "plots"), &n_plots, err));
+        gn_cli_say("%zu plots: %s\n", n_plots, gn_args_str(args, "plots"));
+    }
     if (!gn_args_flag(args, "json"))
         return GN_OK;
     gn_jsonw j;
@@ -103,13 +113,14 @@ static gn_status write_report(const gn_args *args, const char *path, const gn_re
     gn_jsonw_end(&j);
     gn_jsonw_str(&j, "report", path);
     gn_jsonw_int(&j, "bytes", (int64_t)bytes);
+    gn_jsonw_int(&j, "plots", (int64_t)n_plots);
     const gn_status status = gn_jsonw_print(&j);
     return status == GN_OK ? GN_OK : gn_fail(err, status, "cannot write the result to standard output");
 }
 
 static gn_status report(const gn_args *args, gn_error *err)
 {
-    gn_report_options how = {.has_pictures = true};
+    gn_report_options how = {.has_pictures = gn_args_flag(args, "pictures")};
     gn_text path;
     if (gn_args_flag(args, "table"))
         return print_table(gn_args_positional(args, 0), err);

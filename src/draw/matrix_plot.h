@@ -22,7 +22,7 @@ typedef struct gn_matrix_plot {
 
 /* image_out: owned RGB.  GN_EINVAL: side < 1.  GN_ELIMIT, GN_ENOMEM. */
 gn_status gn_matrix_plot_render(const gn_matrix_plot *plot, gn_image *image_out);
-/* The same into a file (.png or .jpg), written atomically.  Also GN_EIO. */
+/* The same into a file (.png, .jpg or .svg), written atomically.  Also GN_EIO. */
 gn_status gn_matrix_plot_save(const char *path, const gn_matrix_plot *plot, gn_error *err);
 
 #endif

@@ -2,12 +2,14 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "report/report_write.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "report/report.h"
 #include "report/report_formats.h"
+#include "report/report_plots.h"
 
 bool gn_report_format_parse(const char *name, gn_report_format *format_out)
 {
@@ -87,5 +89,36 @@ gn_status gn_report_write_as(const char *const *study_paths, size_t n, const cha
         *bytes_out = text.len;
     gn_text_deinit(&text);
     free_models(models, n);
+    return status;
+}
+
+/* A folder of its own for one of several studies: its file's name without ending, with its number where another has the same. */
+static gn_status study_folder(const gn_report_model *m, size_t number, size_t n, const char *folder, char *dst,
+                              size_t bytes, gn_error *err)
+{
+    char name[256];
+    const char *file = gn_path_name(m->path);
+    snprintf(name, sizeof name, "%zu-%.*s", number + 1, (int)(strlen(file) - strlen(gn_path_ext(file))), file);
+    const gn_status status = gn_path_join(folder, n > 1 ? name : ".", dst, bytes);
+    return status == GN_OK ? gn_make_dirs(dst, err)
+                           : gn_fail(err, status, "the path of %s in %s is too long", name, folder);
+}
+
+gn_status gn_report_write_plots(const char *const *study_paths, size_t n, const char *folder, size_t *n_out,
+                                gn_error *err)
+{
+    gn_report_model **models = NULL;
+    size_t drawn = 0;
+    char path[1024];
+    GN_TRY(load_models(study_paths, n, &models, err));
+    gn_status status = gn_make_dirs(folder, err);
+    for (size_t i = 0; i < n && status == GN_OK; i++) {
+        status = study_folder(models[i], i, n, folder, path, sizeof path, err);
+        if (status == GN_OK)
+            status = gn_report_plots(models[i], path, &drawn, err);
+    }
+    free_models(models, n);
+    if (status == GN_OK && n_out != NULL)
+        *n_out = drawn;
     return status;
 }

@@ -34,4 +34,9 @@ const char *gn_report_format_ending(gn_report_format format);
 gn_status gn_report_write_as(const char *const *study_paths, size_t n, const char *path,
                              const gn_report_options *options, size_t *bytes_out, gn_error *err);
 
+/* Every plot of n studies as PLOT.svg and PLOT.png in a folder (made when missing); several studies have a folder each, named after
+ * their files.  *n_out (may be NULL): plots drawn; what a study has nothing for is left out. */
+gn_status gn_report_write_plots(const char *const *study_paths, size_t n, const char *folder, size_t *n_out,
+                                gn_error *err);
+
 #endif

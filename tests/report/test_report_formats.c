@@ -322,6 +322,59 @@ static void test_json(void **state)
     gn_free(text);
 }
 
+/* Every plot as SVG and PNG; those of the winner's documents once it has them, and a folder per study when there are several. */
+static void test_plots(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"latency",          "macs",        "params",   "all_trials",
+                                        "learning_curves",  "importance",  "funnel",   "knobs",
+                                        "precision_recall", "calibration", "confusion"};
+    const char *paths[] = {study_path, study_path};
+    char plots[300], path[400];
+    size_t n = 0;
+    gn_study *study = NULL;
+    gn_error err = {0};
+    snprintf(plots, sizeof plots, "%s/plots", folder);
+    assert_int_equal(gn_report_write_plots(paths, 1, plots, &n, &err), GN_OK);
+    assert_int_equal(n, 8);
+    assert_int_equal(gn_study_open(study_path, GN_STUDY_WRITE, &study, NULL), GN_OK);
+    assert_int_equal(
+        gn_study_put_document(study, 8, "test_curves",
+                              "{\"recall\":[0,0.5,1],\"classes\":[{\"name\":\"all\",\"ap50\":0.7,\"precision\":["
+                              "1,0.8,0]},{\"name\":\"odd\",\"precision\":[1]}]}",
+                              NULL),
+        GN_OK);
+    assert_int_equal(gn_study_put_document(study, 8, "test_calibration",
+                                           "{\"ece\":0.1,\"bins\":[{\"n\":0,\"confidence\":null,\"accuracy\":null},"
+                                           "{\"n\":4,\"confidence\":0.7,\"accuracy\":0.5}]}",
+                                           NULL),
+                     GN_OK);
+    assert_int_equal(gn_study_put_document(study, 8, "test_confusion",
+                                           "{\"names\":[\"face\",\"background\"],\"count\":[[5,1],[2,0]]}", NULL),
+                     GN_OK);
+    gn_study_close(&study);
+    assert_int_equal(gn_report_write_plots(paths, 1, plots, &n, &err), GN_OK);
+    assert_int_equal(n, 11);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        for (int k = 0; k < 2; k++) {
+            snprintf(path, sizeof path, "%s/%s.%s", plots, names[i], k == 0 ? "svg" : "png");
+            assert_true(gn_path_bytes(path) > 1000);
+            unlink(path);
+        }
+    assert_int_equal(gn_report_write_plots(paths, 2, plots, &n, &err), GN_OK);
+    assert_int_equal(n, 22);
+    for (int study_number = 1; study_number <= 2; study_number++) {
+        for (size_t i = 0; i < 2 * sizeof names / sizeof names[0]; i++) {
+            snprintf(path, sizeof path, "%s/%d-study/%s.%s", plots, study_number, names[i / 2],
+                     i % 2 == 0 ? "svg" : "png");
+            assert_int_equal(unlink(path), 0);
+        }
+        snprintf(path, sizeof path, "%s/%d-study", plots, study_number);
+        rmdir(path);
+    }
+    rmdir(plots);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -366,6 +419,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_latex, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_csv, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_json, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_plots, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_empty, set_up, tear_down),
     };
