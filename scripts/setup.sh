@@ -6,7 +6,8 @@ cd "$GN_ROOT" || exit 1
 
 # What building and running need, by Debian package.
 GN_PACKAGES="gcc libc6-dev cmake ninja-build pkg-config libturbojpeg0-dev libpng-dev libwebp-dev libyaml-dev
-  libprotobuf-c-dev protobuf-c-compiler libonnx-dev libsqlite3-dev libcairo2-dev libzip-dev libexpat1-dev"
+  libprotobuf-c-dev protobuf-c-compiler libonnx-dev libsqlite3-dev libcairo2-dev libzip-dev libexpat1-dev
+  libmicrohttpd-dev"
 # What the tests need besides; PostgreSQL's server is started by them in a folder of its own.
 GN_TEST_PACKAGES="libcmocka-dev python3-minimal libpq5 postgresql"
 

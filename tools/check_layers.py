@@ -43,6 +43,7 @@ ALLOWED = {
     "compress": f"train measure run {FORMATS} data ops graph tensor base",
     "search": f"zoo compress train measure {FORMATS} data graph tensor store base",
     "report": "store draw base",
+    "dash": "report store base",
     "cli": "gannet draw base",
 }
 
@@ -52,6 +53,7 @@ THIRD_PARTY = {
     r"sqlite3\.h|libpq-fe\.h": {"store"},
     r"cairo.*\.h": {"draw"},
     r"yaml\.h|jansson\.h|expat\.h": {"data"},
+    r"microhttpd\.h": {"dash"},
     r"zip\.h": {"data", "formats/weights"},
     r"onnx\.pb-c\.h|protobuf-c/.*": {"formats/onnx"},
     r"immintrin\.h|arm_neon\.h": {"kernels"},
