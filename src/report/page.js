@@ -73,11 +73,12 @@ const setTheme = (name, isNow) => {
   document.documentElement.dataset.theme = name;
   $("theme").setAttribute("aria-pressed", String(name === "dark"));
   inkCache = new Map();
-  drawAllCharts(isNow);
+  redraw(); /* keys and cells have colours of the theme, too */
+  if (isNow) drawAllCharts(true);
 };
 let themeBeforePrint = "";
-addEventListener("beforeprint", () => { themeBeforePrint = document.documentElement.dataset.theme; setTheme("light", true); showRows([0, Math.min(PRINTED, table.list.length)]); table.after.hidden = true; });
-addEventListener("afterprint", () => { setTheme(themeBeforePrint); drawTable(); });
+addEventListener("beforeprint", () => { themeBeforePrint = document.documentElement.dataset.theme; setPaper(true); setTheme("light", true); showRows([0, Math.min(PRINTED, table.list.length)]); table.after.hidden = true; });
+addEventListener("afterprint", () => { setPaper(false); setTheme(themeBeforePrint, true); drawTable(); });
 
 // --- live ---------------------------------------------------------------------------------------------------------------
 
@@ -116,7 +117,6 @@ prefersDark.addEventListener("change", (e) => setTheme(e.matches ? "dark" : "lig
 
 load(JSON.parse($("data").textContent));
 setTheme(prefersDark.matches ? "dark" : "light");
-redraw();
 if (LIVE_URL !== null) {
   $("live").hidden = false;
   $("live").textContent = "live";

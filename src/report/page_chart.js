@@ -97,6 +97,13 @@ const paintMarks = (g, list) => {
 
 const charts = [];
 const drawAllCharts = (isNow) => charts.forEach((c) => c.draw(isNow));
+/* Paper has its own width, which the page does not know before it is laid out for it: A4 and Letter have room for this. */
+const PAPER_WIDTH = 660, PAPER_HALF = 316;
+let isPaper = false;
+const setPaper = (is) => {
+  isPaper = is;
+  for (const c of charts) c.plot.style.width = is ? c.paperWidth() + "px" : "";
+};
 
 /* Puts a chart into `box`.  describe(width, isPrint) gives null (nothing is drawn), {empty: text}, or
  *   {height, margin: {left, right, top, bottom}, label, x, y: {lo, hi, isLog, title, ticks, tickText, isBare},
@@ -115,7 +122,7 @@ class Chart {
     charts.push(this);
     new ResizeObserver(() => {
       const w = Math.round(box.clientWidth - 2 * parseFloat(getComputedStyle(box).paddingLeft));
-      if (w > 0 && Math.abs(w - this.width) > 1) { this.width = w; this.draw(); }
+      if (!isPaper && w > 0 && Math.abs(w - this.width) > 1) { this.width = w; this.draw(); }
     }).observe(box);
     new IntersectionObserver((list) => {
       this.isVisible = list[list.length - 1].isIntersecting;
@@ -123,10 +130,13 @@ class Chart {
     }, { rootMargin: "300px" }).observe(box);
   }
 
+  paperWidth() { return this.box.closest(".multiples") ? PAPER_HALF : PAPER_WIDTH; }
+
   /* Draws now when `isNow` or in view, else when it comes into view. */
   draw(isNow) {
     this.isDirty = true;
-    if (isNow) this.width = Math.round(this.box.clientWidth - 2 * parseFloat(getComputedStyle(this.box).paddingLeft)) || this.width;
+    if (isPaper) this.width = this.paperWidth();
+    else if (isNow) this.width = Math.round(this.box.clientWidth - 2 * parseFloat(getComputedStyle(this.box).paddingLeft)) || this.width;
     if (this.width <= 0 || (!this.isVisible && !isNow)) return;
     this.isDirty = false;
     const W = this.width, plan = (this.plan = this.describe(W));

@@ -165,7 +165,9 @@ const importanceOf = (study, name) => {
 const describeKnob = (knob) => (W) => {
   const study = page.study, trials = study.trials.filter((t) => isShown(t) && has(t.score) && !Number.isNaN(study.place(knob, t)));
   if (!trials.length) return { empty: "No trial that is shown has this setting." };
-  const H = 250, margin = { left: 40, right: 8, top: 16, bottom: 40 }, y = { ...scoreAxis(study, trials), title: null }, isNames = !knob.isContinuous, bins = binsOf(knob, 9);
+  const isNames = !knob.isContinuous, bins = binsOf(knob, 9), longest = most(bins.map((b) => textWidth(b.text)));
+  const under = isNames && !knob.isNumber && longest > (W - 48) / bins.length - 4 ? Math.min(104, 26 + longest * 0.58) : 40;
+  const H = 210 + under, margin = { left: 40, right: 8, top: 16, bottom: under }, y = { ...scoreAxis(study, trials), title: null };
   const x = isNames ? { lo: 0, hi: bins.length, isLog: false } : axisAround(knob.values, { isLog: knob.isLog, share: 0.03 });
   const fx = makeScale(x, margin.left, W - margin.right), fy = makeScale(y, H - margin.bottom, margin.top), r = trials.length > 2000 ? 1.4 : trials.length > 300 ? 2 : 3.2;
   const wide = (W - margin.left - margin.right) / bins.length, at = (t) => (isNames ? fx(binAt(bins, study.place(knob, t)) + 0.5) : fx(study.place(knob, t)));
@@ -195,11 +197,11 @@ const spread = (dots, r, room) => {
 };
 /* Names below the columns: slanted when they are long, every so many when they are too many. */
 const underNames = (svg, bins, { fx, H, margin, wide, isNumber }) => {
-  const isSlanted = most(bins.map((b) => textWidth(b.text))) > wide - 4, every = isSlanted ? Math.max(1, Math.ceil(13 / wide)) : 1;
+  const isSlanted = most(bins.map((b) => textWidth(b.text))) > wide - 4, every = isSlanted ? Math.max(1, Math.ceil((isNumber ? 40 : 17) / wide)) : 1;
   bins.forEach((b, i) => {
     if (i % every) return;
     const x = fx(i + 0.5), y = H - margin.bottom + 15;
-    svg.append(isSlanted && !isNumber ? sv("text", { x, y: y - 4, "text-anchor": "end", transform: `rotate(-35 ${x} ${y - 4})` }, shorten(b.text, 54)) : sv("text", { x, y, "text-anchor": "middle" }, shorten(b.text, Math.max(40, wide))));
+    svg.append(isSlanted && !isNumber ? sv("text", { x, y: y - 4, "text-anchor": "end", transform: `rotate(-35 ${x} ${y - 4})` }, shorten(b.text, (margin.bottom - 20) / 0.58)) : sv("text", { x, y, "text-anchor": "middle" }, shorten(b.text, Math.max(40, wide))));
   });
 };
 
@@ -242,7 +244,7 @@ const drawKnobs = (study) => {
     knobCharts = new Map();
     $("glance-knobs").replaceChildren(...list.map((knob) => {
       const share = importanceOf(study, knob.name), box = el("div", { class: "chart" });
-      const figure = el("figure", {}, el("figcaption", {}, el("b", {}, knobName(knob.name)), has(share) ? `, importance ${percent(share)}` : ""), box);
+      const figure = el("figure", { class: !knob.isNumber && knob.values.length > 10 ? "is-double" : null }, el("figcaption", {}, el("b", {}, knobName(knob.name)), has(share) ? `, importance ${percent(share)}` : ""), box);
       knobCharts.set(knob.name, new Chart(box, (W) => describeKnob(page.study.knobs.find((k) => k.name === knob.name) || knob)(W)));
       return figure;
     }));

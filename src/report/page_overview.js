@@ -132,14 +132,14 @@ const drawSummary = () => {
 const drawStudies = () => {
   $("studies").hidden = page.studies.length < 2;
   if (page.studies.length < 2) return;
-  const heads = ["Study", "Device", "Data", "Budget", "Winner", "Validation", "Test", "Latency, p90", "Trials", "Hypervolume"];
+  const heads = ["Study", "Device", "Budget", "Winner", "Validation", "Test", "Latency, p90", "Trials", "Hyper\u00advolume"];
   $("study-table").replaceChildren(el("caption", {}, "What was asked and found in each study"),
-    el("thead", {}, el("tr", {}, heads.map((h) => el("th", { scope: "col" }, h)))),
+    el("thead", {}, el("tr", {}, heads.map((h) => el("th", { scope: "col", class: h === "Device" || h === "Winner" ? "left" : null }, h)))),
     el("tbody", {}, page.studies.map((s) => {
       const t = s.leader, n = (t && t.net) || s.networks[0] || {};
       return el("tr", { class: s === page.study ? "is-winner" : null },
-        el("th", { scope: "row" }, el("button", { type: "button", class: "link", "aria-pressed": String(s === page.study), onclick: () => chooseStudy(s.index) }, swatch(sv("line", { x1: 0, x2: 18, y1: 6, y2: 6, "stroke-width": 3, stroke: `var(--${colourName(s.index)})` })), " ", s.name)),
-        el("td", { class: "left" }, n.device || s.facts.cpu || DASH, el("small", {}, s.facts.target)), el("td", { class: "left" }, dataName(s.facts)),
+        el("th", { scope: "row" }, el("button", { type: "button", class: "link", "aria-pressed": String(s === page.study), onclick: () => chooseStudy(s.index) }, swatch(sv("line", { x1: 0, x2: 18, y1: 6, y2: 6, "stroke-width": 3, stroke: `var(--${colourName(s.index)})` })), " ", s.name), el("small", {}, dataName(s.facts))),
+        el("td", { class: "left" }, n.device || s.facts.cpu || DASH, el("small", {}, s.facts.target)),
         el("td", {}, s.budget > 0 ? typed(s.budget) + THIN + "ms" : DASH), el("td", { class: "left" }, t ? [t.netName, el("small", {}, t.options)] : DASH),
         el("td", {}, t ? fix(t.score, 3) : DASH, el("small", {}, t ? metricName(s.objective) : "")), el("td", {}, t ? fix(t.testScore, 3) : DASH),
         el("td", {}, t ? ms(t.ms) : DASH), el("td", {}, thousands(s.trials.length)), el("td", {}, fix(volumeOf(s, "ms").share, 3)));
@@ -350,10 +350,10 @@ const drawNetworks = () => {
   const heads = ["Network", ...keys.map((k) => metricName(k) + ", val"), ...onTest.map((k) => metricName(k) + ", test"), "Latency, p90", "MACs", "Params", "Weights", "Peak memory"];
   $("networks-hint").textContent = `Each network by its best trial, ${rows.length < all.length ? `the first ${rows.length} of ${thousands(all.length)}; ` : ""}square brackets hold 95${THIN}% bootstrap intervals over pictures. Box precision is the share of boxes with an IoU above 0.5. ` +
     "Only the winner has seen the test pictures.";
-  $("network-table").replaceChildren(el("caption", {}, "Networks by their best trial"), el("thead", {}, el("tr", {}, heads.map((h) => el("th", { scope: "col" }, h)))),
+  $("network-table").replaceChildren(el("caption", {}, "Networks by their best trial"), el("thead", {}, el("tr", {}, heads.map((h) => el("th", { scope: "col", class: h === "Weights" || h === "Peak memory" ? "is-extra" : null }, h)))),
     el("tbody", {}, rows.map((t) => el("tr", { class: t === study.winner ? "is-winner" : !has(t.score) ? "is-idle" : null },
       el("th", { scope: "row" }, t.netName, el("small", {}, t.options)), keys.map((k) => el("td", {}, value(t.val, k))), onTest.map((k) => el("td", {}, value(t.test, k))),
       el("td", {}, ms(t.ms), has(t.ms) ? el("small", {}, "p50 " + ms(t.net.total_p50_ms)) : "", has(t.ms) && !t.net.is_valid ? el("small", { title: t.net.note }, "disturbed") : "", t.state === "screened" ? el("small", {}, "over budget") : ""),
-      el("td", {}, count(t.net && t.net.macs)), el("td", {}, count(t.net && t.net.params)), el("td", {}, bytes(t.net && t.net.bytes)), el("td", {}, bytes(t.net && t.net.peak_bytes)))),
+      el("td", {}, count(t.net && t.net.macs)), el("td", {}, count(t.net && t.net.params)), el("td", { class: "is-extra" }, bytes(t.net && t.net.bytes)), el("td", { class: "is-extra" }, bytes(t.net && t.net.peak_bytes)))),
     rows.length < all.length ? el("tr", {}, el("td", { class: "left", colspan: heads.length }, el("button", { type: "button", onclick: () => { view.allNetworks = true; drawNetworks(); } }, `Show all ${thousands(all.length)} networks`))) : ""));
 };

@@ -15,17 +15,19 @@ const trialColumns = () => {
     isMany ? { name: "Study", text: true, left: true, get: (t) => t.study.name, cell: (t) => t.study.name } : null,
     ...knobs.map((k) => ({ name: knobName(k.name), text: !k.isNumber, get: (t) => (t.config[k.name] === undefined ? null : k.isNumber ? Number(t.config[k.name]) : t.config[k.name]), cell: (t) => (t.config[k.name] === undefined ? DASH : study.shortValue(k, t.config[k.name])) })),
     { name: metricName(key), get: (t) => t.score, cell: (t) => [fix(t.score, 3), has(t.score) ? el("small", {}, " " + intervalText(t.study, t.val, key)) : ""], down: !study.isLower },
-    ...second.map((k) => ({ name: k === "box_precision50" ? "box prec." : metricName(k), get: (t) => t.study.value(t.val, k), cell: (t) => fix(t.study.value(t.val, k), k === "loss" ? 4 : 3), down: k !== "loss" })),
+    ...second.map((k) => ({ name: k === "box_precision50" ? "box prec." : metricName(k), get: (t) => t.study.value(t.val, k), cell: (t) => fix(t.study.value(t.val, k), k === "loss" ? 4 : 3), down: k !== "loss", isExtra: true })),
     { name: "p90 ms", get: (t) => t.ms, cell: (t) => sig(t.ms) },
-    { name: "MACs", get: (t) => t.net && t.net.macs, cell: (t) => count(t.net && t.net.macs) },
-    { name: "Params", get: (t) => t.net && t.net.params, cell: (t) => count(t.net && t.net.params) },
+    { name: "MACs", isExtra: true, get: (t) => t.net && t.net.macs, cell: (t) => count(t.net && t.net.macs) },
+    { name: "Params", isExtra: true, get: (t) => t.net && t.net.params, cell: (t) => count(t.net && t.net.params) },
     { name: "Epochs", get: (t) => epochsOf(t), cell: (t) => epochsOf(t) || DASH, down: true },
-    { name: "Time", get: (t) => t.seconds, cell: (t) => (t.seconds ? span(t.seconds) : DASH), down: true },
+    { name: "Time", isExtra: true, get: (t) => t.seconds, cell: (t) => (t.seconds ? span(t.seconds) : DASH), down: true },
     { name: "Trial", get: (t) => t.id, cell: (t) => "#" + t.id },
     { name: "State", text: true, left: true, get: stateText, cell: (t) => el("span", { class: "badge " + (t === t.study.winner ? "winner" : t.state) }, stateText(t)) },
     { name: "Why", text: true, left: true, get: reasonText, cell: (t) => el("span", { class: "why", title: reasonText(t) }, reasonText(t)) },
   ].filter(Boolean);
 };
+/* isExtra: not on paper, which has no room for it. */
+const columnClass = (c) => [c.left ? "left" : "", c.isExtra ? "is-extra" : ""].filter(Boolean).join(" ") || null;
 const epochsOf = (t) => (t.val !== undefined && t.study.results.epochs ? t.study.results.epochs[t.val] : t.curve ? t.curve.columns.epoch[t.curve.to - 1] : null);
 
 /* What a trial is found by, in lower case; made once. */
@@ -56,7 +58,7 @@ const drawTable = () => {
   table.list = sortTrials(tableTrials(), table.columns.find((c) => c.name === table.sort.name), table.sort.isDown);
   $("trial-count").textContent = table.list.length === total ? plural(total, "trial") : `${thousands(table.list.length)} of ${plural(total, "trial")}`;
   $("trial-print").textContent = table.list.length > PRINTED ? `On paper the first ${PRINTED} rows stand here; the study and its CSV hold all.` : "";
-  table.heads = table.columns.map((c) => el("th", { scope: "col", class: c.left ? "left" : null, "aria-sort": c.name === table.sort.name ? (table.sort.isDown ? "descending" : "ascending") : null },
+  table.heads = table.columns.map((c) => el("th", { scope: "col", class: columnClass(c), "aria-sort": c.name === table.sort.name ? (table.sort.isDown ? "descending" : "ascending") : null },
     el("button", { type: "button", onclick: () => {
       table.sort = { name: c.name, isDown: table.sort.name === c.name ? !table.sort.isDown : Boolean(c.down) };
       const at = table.heads.findIndex((h) => h.contains(document.activeElement));
@@ -71,9 +73,9 @@ const drawTable = () => {
   freezeWidths();
 };
 const trialRow = (t, i) => el("tr", { "aria-rowindex": i + 2, class: t === t.study.winner ? "is-winner" : has(t.score) ? null : "is-idle" },
-  table.columns.map((c, k) => el(k === 0 ? "th" : "td", { scope: k === 0 ? "row" : null, class: c.left ? "left" : null }, c.cell(t))));
+  table.columns.map((c, k) => el(k === 0 ? "th" : "td", { scope: k === 0 ? "row" : null, class: columnClass(c) }, c.cell(t))));
 /* Rows outside the window are two empty rows of their height; rows that stay in the window stay as they are. */
-const AROUND = 12; /* rows made beyond what is seen */
+const AROUND = 4; /* rows made beyond what is seen */
 const spacer = () => el("tr", { class: "spacer", "aria-hidden": "true" }, el("td", { colspan: table.columns.length }));
 const windowOf = (n) => {
   const box = $("trial-scroll"), first = Math.floor(box.scrollTop / ROW), seen = Math.ceil(box.clientHeight / ROW);
@@ -124,18 +126,20 @@ const openTrial = (t) => {
   const study = t.study, r = study.results, n = t.net || {};
   $("trial-title").replaceChildren(el("span", { class: "dot", style: `background:var(--${colourName(page.families.indexOf(t.family))})`, "aria-hidden": "true" }), t.netName, " ", el("small", {}, "trial #" + t.id + (page.studies.length > 1 ? ", " + study.name : "")));
   const metrics = Object.keys(study.metrics).filter((k) => k !== "images" && t.rows.some((row) => study.value(row, k) !== null)).slice(0, 8);
-  const reason = reasonText(t);
-  $("trial-body").replaceChildren(
+  const reason = reasonText(t), rows = [...t.rows].sort((a, b) => (r.split[a] === "test") - (r.split[b] === "test") || r.stage[a] - r.stage[b]);
+  metrics.sort((a, b) => (b === study.objective) - (a === study.objective));
+  $("trial-body").replaceChildren();
+  fill($("trial-body"), {}, [
     el("p", {}, el("span", { class: "badge " + (t === study.winner ? "winner" : t.state) }, stateText(t)), reason ? " " + reason : ""),
     t.rows.length ? el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Results by stage" }, el("table", { class: "data-table" }, el("caption", {}, "Results by stage"),
       el("thead", {}, el("tr", {}, ["Stage", "Epochs", "Best at", ...metrics.map(metricName)].map((h) => el("th", { scope: "col" }, h)))),
-      el("tbody", {}, t.rows.map((row) => el("tr", {}, el("th", { scope: "row" }, r.split[row] === "test" ? "test pictures" : "stage " + r.stage[row]), el("td", {}, r.epochs[row] ?? DASH), el("td", {}, (r.best_epoch && r.best_epoch[row]) ?? DASH),
+      el("tbody", {}, rows.map((row) => el("tr", {}, el("th", { scope: "row" }, r.split[row] === "test" ? "test pictures" : "stage " + r.stage[row]), el("td", {}, r.epochs[row] ?? DASH), el("td", {}, (r.best_epoch && r.best_epoch[row]) ?? DASH),
         metrics.map((k) => el("td", {}, fix(study.value(row, k), k === "loss" ? 4 : 3), el("small", {}, intervalText(study, row, k))))))))) : "",
     el("h3", {}, "Settings"), factList([...Object.entries(t.config), t.config.seed ? null : ["seed", t.seed]]),
     t.net ? [el("h3", {}, "Cost"), factList([["latency p50, p90, p99", [n.total_p50_ms, n.total_p90_ms, n.total_p99_ms].map(sig).join(", ") + THIN + "ms"], ["of it the network, p50", ms(n.p50_ms)], ["MACs", count(n.macs)], ["parameters", count(n.params)],
       ["weights", bytes(n.bytes)], ["peak memory", bytes(n.peak_bytes)], ["trained for", t.seconds ? span(t.seconds) : ""], n.note ? ["note", n.note] : null])] : "",
     el("h3", {}, "Run it again"), command(`gannet train --from-trial ${quote(study.path + ":" + t.id)}`),
-    t.curve ? el("p", {}, el("button", { type: "button", onclick: () => { view.pinned = t; chooseStudy(study.index); $("trial").close(); $("curves").scrollIntoView(); } }, "Show its training curve")) : "");
+    t.curve ? el("p", {}, el("button", { type: "button", onclick: () => { view.pinned = t; chooseStudy(study.index); $("trial").close(); $("curves").scrollIntoView(); } }, "Show its training curve")) : ""]);
   $("trial").showModal();
   $("trial-body").scrollTop = 0;
 };

@@ -10,6 +10,7 @@ begin with "ok" or "FAILED" are checks.  Needs Debian's chromium; talks its DevT
 SPDX-License-Identifier: Apache-2.0"""
 import argparse
 import base64
+import http.server
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 NAMED_ROLES = {"button", "link", "textbox", "searchbox", "checkbox", "radio", "radiogroup", "combobox", "application", "dialog", "region",
@@ -59,6 +61,7 @@ class Browser:
         self.session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network", "Accessibility"):
             self.call(domain + ".enable")
+        self.call("Performance.enable", timeDomain="threadTicks")
 
     def read(self, seconds):
         end = time.monotonic() + seconds
@@ -133,6 +136,10 @@ class Browser:
         data = self.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True, paperWidth=8.27, paperHeight=11.69)["data"]
         with open(path, "wb") as file:
             file.write(base64.b64decode(data))
+
+    def busy_ms(self):
+        metrics = {m["name"]: m["value"] for m in self.call("Performance.getMetrics")["metrics"]}
+        return metrics["TaskDuration"] * 1000
 
     def key(self, name):
         codes = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowRight": 39, "ArrowLeft": 37, "End": 35}
@@ -236,17 +243,24 @@ WATCH = """(() => {
 })()"""
 
 
-def answer_times(browser, name, what, act, n=40):
+def answer_times(browser, name, what, act, n=30):
+    """Processor time of the page's thread for each event, its script, layout and painting together: that is what the page asks of a machine,
+    whatever else runs on this one.  The time on the clock until the next frame is told beside it."""
     browser.evaluate(WATCH % ("pointermove" if what.startswith("hover") else "scroll"))
+    spent = []
     for i in range(n):
+        before = browser.busy_ms()
         act(i)
-    browser.settle()
-    times = sorted(browser.evaluate("window.answers"))
-    if not times:
+        browser.settle()
+        spent.append(browser.busy_ms() - before)
+    clock = sorted(browser.evaluate("window.answers"))
+    spent.sort()
+    at = lambda list, share: list[min(len(list) - 1, int(len(list) * share))]  # noqa: E731
+    if not clock:
         check(f"{name}: {what}", False, "nothing was measured")
         return
-    p95 = times[int(len(times) * 0.95)] if len(times) > 1 else times[0]
-    check(f"{name}: {what} within {ANSWER_MS} ms", p95 < ANSWER_MS, f"median {times[len(times) // 2]:.1f} ms, p95 {p95:.1f} ms, worst {times[-1]:.1f} ms of {len(times)}")
+    check(f"{name}: {what} within {ANSWER_MS} ms", at(spent, 0.95) < ANSWER_MS,
+          f"processor time median {at(spent, 0.5):.1f} ms, p95 {at(spent, 0.95):.1f} ms; until the next frame by the clock median {at(clock, 0.5):.1f} ms, p95 {at(clock, 0.95):.1f} ms")
 
 
 def speed(browser, name):
@@ -261,7 +275,7 @@ def speed(browser, name):
     browser.evaluate("document.getElementById('trial-scroll').scrollIntoView({block: 'center', behavior: 'instant'})")
     browser.settle()
     box = browser.evaluate("(() => { const b = document.getElementById('trial-scroll').getBoundingClientRect(); return [b.left + b.width / 2, b.top + b.height / 2]; })()")
-    answer_times(browser, name, "scroll of the table", lambda i: (browser.mouse("mouseWheel", *box, deltaX=0, deltaY=900 if i < 30 else -700), time.sleep(0.02)))
+    answer_times(browser, name, "scroll of the table", lambda i: (browser.mouse("mouseWheel", *box, deltaX=0, deltaY=900 if i < 20 else -700), time.sleep(0.02)))
     answer_times(browser, name, "jump in the table", lambda i: browser.evaluate(
         f"document.getElementById('trial-scroll').scrollTop = {(i * 7919) % 1000 / 1000} * document.getElementById('trial-scroll').scrollHeight; new Promise(requestAnimationFrame)"))
     browser.evaluate("scrollTo({top: 0, behavior: 'instant'})")
@@ -317,6 +331,47 @@ def computations(browser):
       return there.every((v, i) => i === 0 || v <= there[i - 1]) && sorted.slice(there.length).every((v) => !has(v)) && there[0] === page.study.ranked[0].score;
     })()""")
     check("trials in order, those without a result last", sorting is True)
+
+
+# --- a page that is served while a search runs ---------------------------------------------------------------------------
+
+def live(browser, path, folder):
+    """The page of a running search fetches its data anew, and what the reader chose stays chosen."""
+    with open(path, encoding="utf-8") as file:
+        page = file.read()
+    data = re.search(r'id="data">(.*?)</script>', page, re.S).group(1)
+    page = page.replace('id="live-url">null<', 'id="live-url">"data.json?token=x"<').replace("script-src 'unsafe-inline'\"", "script-src 'unsafe-inline'; connect-src 'self'\"")
+    later = json.loads(data)
+    later["studies"][0]["facts"]["winner"] = str(later["studies"][0]["trials"]["id"][0])
+    answers = {"page": page, "data": data}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):  # noqa: N802
+            body = answers["data" if "data.json" in self.path else "page"].encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json" if "data.json" in self.path else "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    browser.size(1280, 900)
+    browser.events = []
+    browser.call("Page.navigate", url=f"http://127.0.0.1:{server.server_port}/?token=x")
+    browser.wait_for("Page.loadEventFired")
+    browser.evaluate("document.getElementById('trial-filter').value = 'resnet'; document.getElementById('trial-filter').dispatchEvent(new Event('input')); view.hidden.add('vgg'); redraw()")
+    answers["data"] = json.dumps(later)
+    end = time.monotonic() + 40
+    while time.monotonic() < end and not browser.evaluate("Boolean(page.study.winner) && page.study.winner.id === 1"):
+        time.sleep(0.5)
+    check("live: new data are shown", browser.evaluate("Boolean(page.study.winner) && document.getElementById('title').textContent === page.study.winner.netName"))
+    check("live: the filters stay", browser.evaluate("view.find === 'resnet' && view.hidden.has('vgg') && document.getElementById('trial-filter').value === 'resnet' && table.list.every((t) => haystack(t).includes('resnet'))"))
+    asked = {e["params"]["request"]["url"].split("/")[-1].split("?")[0] for e in browser.events if e.get("method") == "Network.requestWillBeSent"}
+    check("live: asks for its data alone", asked <= {"", "data.json", ","} or all(a in ("", "data.json") or a.startswith("svg") for a in asked), ", ".join(sorted(asked))[:200])
+    server.shutdown()
 
 
 # --- pages ----------------------------------------------------------------------------------------------------------------
@@ -387,6 +442,8 @@ def main():
                 browser.open(path)
                 speed(browser, name)
                 quiet(browser, name + " after use")
+            if name == "running":
+                live(browser, path, work)
     finally:
         browser.close()
         if not arguments.out:

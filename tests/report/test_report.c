@@ -208,6 +208,95 @@ static void test_table_is_aligned(void **state)
     gn_text_deinit(&text);
 }
 
+/* Documents and importance are there; passwords of addresses are not. */
+static void test_json_keeps_passwords_and_passes_documents(void **state)
+{
+    (void)state;
+    gn_text text;
+    gn_study *study = NULL;
+    gn_arena *arena = gn_arena_create(0);
+    const gn_json *root = NULL;
+    const char *s = NULL;
+    double x = 0;
+    assert_int_equal(gn_study_open(study_path, GN_STUDY_WRITE, &study, NULL), GN_OK);
+    assert_int_equal(
+        gn_study_add_command(study, "gannet worker --study postgresql://ada:s3cret@db:5432/faces x://y z", 1, NULL),
+        GN_OK);
+    assert_int_equal(
+        gn_study_put_document(study, 8, "test_curves", "{\"a\":[0.5,null,true,\"</script>\"],\"b\":{}}", NULL), GN_OK);
+    gn_text_init(&text);
+    assert_int_equal(gn_report_json(&study, 1, false, &text, NULL), GN_OK);
+    gn_study_close(&study);
+    assert_null(strstr(text.data, "s3cret"));
+    assert_null(strchr(text.data, '<'));
+    assert_int_equal(gn_json_parse(text.data, text.len, arena, &root, NULL), GN_OK);
+    root = item(gn_json_member(root, "studies"), 0);
+    assert_true(gn_json_string(item(gn_json_member(root, "commands"), 1), "line", &s) ||
+                gn_json_string(item(gn_json_member(root, "commands"), 0), "line", &s));
+    assert_non_null(strstr(text.data, "postgresql://ada:***@db:5432/faces x://y z"));
+    assert_int_equal(length(gn_json_member(root, "pictures")), 0);
+    const gn_json *document = item(gn_json_member(root, "documents"), 0);
+    assert_true(gn_json_number(document, "trial", &x) && x == 8);
+    assert_string_equal(item(gn_json_at(document, "value.a"), 3)->text, "</script>");
+    assert_int_equal(gn_json_at(document, "value.b")->kind, GN_JSON_OBJECT);
+    assert_non_null(gn_json_at(root, "importance.shares"));
+    gn_arena_destroy(&arena);
+    gn_text_deinit(&text);
+}
+
+/* Beyond a thousand trials only some have curves, the winner among them; every trial has its results. */
+static void test_large_study_is_lean(void **state)
+{
+    (void)state;
+    gn_text text;
+    gn_study *study = NULL;
+    gn_arena *arena = gn_arena_create(0);
+    const gn_json *root = NULL;
+    double n_curves = 0, winner = 0;
+    const char *s = NULL;
+    unlink(study_path);
+    const demo_search options = {.n_trials = 1200};
+    assert_int_equal(demo_search_write(study_path, &options, NULL), GN_OK);
+    assert_int_equal(gn_study_open(study_path, GN_STUDY_READ, &study, NULL), GN_OK);
+    gn_text_init(&text);
+    assert_int_equal(gn_report_json(&study, 1, true, &text, NULL), GN_OK);
+    gn_study_close(&study);
+    assert_int_equal(gn_json_parse(text.data, text.len, arena, &root, NULL), GN_OK);
+    root = item(gn_json_member(root, "studies"), 0);
+    assert_int_equal(gn_json_member(root, "is_lean")->number, 1);
+    assert_int_equal(length(gn_json_at(root, "trials.id")), 1200);
+    const gn_json *curves = gn_json_member(root, "curves");
+    assert_true(gn_json_number(curves, "n_trials", &n_curves) && n_curves > 600);
+    const int kept = length(gn_json_member(curves, "trial"));
+    assert_true(kept >= 150 && kept <= 300);
+    assert_true(gn_json_string(root, "facts.winner", &s));
+    winner = strtod(s, NULL);
+    assert_true(index_of(gn_json_member(curves, "trial"), winner) >= 0);
+    /* The objective keeps all intervals, other metrics those of the trials in full. */
+    int with_interval = 0, of_precision = 0, n_results = length(gn_json_at(root, "results.trial"));
+    for (const gn_json *v = gn_json_at(root, "metrics.mean_iou.high")->first; v != NULL; v = v->next)
+        with_interval += v->number != 0;
+    for (const gn_json *v = gn_json_at(root, "metrics.box_precision50.high")->first; v != NULL; v = v->next)
+        of_precision += v->number != 0;
+    assert_int_equal(with_interval, n_results);
+    assert_in_range(of_precision, 150, n_results - 100);
+    gn_arena_destroy(&arena);
+    gn_text_deinit(&text);
+}
+
+/* Only a page with an address to fetch from may connect. */
+static void test_live_page(void **state)
+{
+    (void)state;
+    gn_text page;
+    gn_text_init(&page);
+    gn_report_page("{}", "data.json?token=a\"</script>", &page);
+    assert_non_null(strstr(page.data, "connect-src 'self'"));
+    assert_non_null(strstr(page.data, "\"data.json?token=a\\\"\\u003c/script>\""));
+    assert_int_equal(count_of(page.data, "<script"), 3);
+    gn_text_deinit(&page);
+}
+
 static void test_empty_study(void **state)
 {
     (void)state;
@@ -260,11 +349,10 @@ int main(int argc, char **argv)
         return write_example(argc, argv);
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(test_json_is_valid_and_complete),
-        CASE(test_page_is_complete_in_itself),
-        CASE(test_same_study_same_page),
-        CASE(test_table_is_aligned),
-        CASE(test_empty_study),
+        CASE(test_json_is_valid_and_complete), CASE(test_page_is_complete_in_itself),
+        CASE(test_same_study_same_page),       CASE(test_json_keeps_passwords_and_passes_documents),
+        CASE(test_large_study_is_lean),        CASE(test_live_page),
+        CASE(test_table_is_aligned),           CASE(test_empty_study),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
