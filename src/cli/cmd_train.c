@@ -165,46 +165,60 @@ static gn_status write_args(const gn_args *args, const char *dir, gn_error *err)
 
 /* ---- telling ---- */
 
-static void tell_epoch(void *ctx, const gn_epoch_record *r)
+/* What the validation of an epoch found, with two spaces behind it. */
+static void val_text(const gn_epoch_record *r, char *dst, size_t dst_bytes)
 {
-    const int *epochs = ctx;
-    if (r->is_detector) {
-        gn_cli_say(
-            "epoch %3d/%d  loss %.4f (box %.4f, obj %.4f, cls %.4f, dfl %.4f)  P %.3f  R %.3f  mAP50 %.4f  mAP50-95 "
-            "%.4f  lr %.2e  %.0f pictures/s%s\n",
-            r->epoch, *epochs, r->train_loss, r->parts[0], r->parts[1], r->parts[2], r->parts[3], r->val.coco.precision,
-            r->val.coco.recall, r->val.map50.value, r->val.coco.map50_95, r->lr, r->images_per_s,
-            r->is_best ? "  *" : "");
-        return;
-    }
-    if (r->val.is_classifier) {
-        gn_cli_say("epoch %3d/%d  loss %.5f  val loss %.5f  top-1 %.4f  top-5 %.4f  lr %.2e  %.0f pictures/s%s\n",
-                   r->epoch, *epochs, r->train_loss, r->val.loss, r->val.top1.value, r->val.top5.value, r->lr,
-                   r->images_per_s, r->is_best ? "  *" : "");
-        return;
-    }
-    gn_cli_say("epoch %3d/%d  loss %.5f  val loss %.5f  mean IoU %.4f  precision50 %.4f  mAP50 %.4f  lr %.2e  %.0f "
-               "pictures/s%s\n",
-               r->epoch, *epochs, r->train_loss, r->val.loss, r->val.mean_iou.value, r->val.box_precision50.value,
-               r->val.map50.value, r->lr, r->images_per_s, r->is_best ? "  *" : "");
+    const gn_accuracy *a = &r->val;
+    if (r->is_detector)
+        snprintf(dst, dst_bytes, "P %.3f  R %.3f  mAP50 %.4f  mAP50-95 %.4f  ", a->coco.precision, a->coco.recall,
+                 a->map50.value, a->coco.map50_95);
+    else if (a->is_classifier)
+        snprintf(dst, dst_bytes, "val loss %.5f  top-1 %.4f  top-5 %.4f  ", a->loss, a->top1.value, a->top5.value);
+    else
+        snprintf(dst, dst_bytes, "val loss %.5f  mean IoU %.4f  precision50 %.4f  mAP50 %.4f  ", a->loss,
+                 a->mean_iou.value, a->box_precision50.value, a->map50.value);
 }
 
-static void tell_best(const gn_train_result *r)
+static void tell_epoch(void *ctx, const gn_epoch_record *r)
 {
-    const gn_accuracy *a = &r->best;
+    const gn_train_options *o = ctx;
+    char parts[128] = "", val[128] = "";
+    if (r->is_detector)
+        snprintf(parts, sizeof parts, " (box %.4f, obj %.4f, cls %.4f, dfl %.4f)", r->parts[0], r->parts[1],
+                 r->parts[2], r->parts[3]);
+    if (o->has_val)
+        val_text(r, val, sizeof val);
+    gn_cli_say("epoch %3d/%d  loss %.*f%s  %slr %.2e  %.0f pictures/s%s\n", r->epoch, o->epochs, r->is_detector ? 4 : 5,
+               r->train_loss, parts, val, r->lr, r->images_per_s, o->has_val && r->is_best ? "  *" : "");
+}
+
+/* How good the best epoch was, with intervals. */
+static void best_text(const gn_accuracy *a, char *dst, size_t dst_bytes)
+{
     if (a->is_classifier)
-        gn_cli_say("best epoch %d: top-1 %.4f [%.4f, %.4f], top-5 %.4f; %.0f pictures/s; %s\n", r->best_epoch,
-                   a->top1.value, a->top1.low, a->top1.high, a->top5.value, r->images_per_s, r->best_path);
+        snprintf(dst, dst_bytes, "top-1 %.4f [%.4f, %.4f], top-5 %.4f", a->top1.value, a->top1.low, a->top1.high,
+                 a->top5.value);
     else if (a->is_detector)
-        gn_cli_say(
-            "best epoch %d: mAP50-95 %.4f [%.4f, %.4f], mAP50 %.4f [%.4f, %.4f], precision %.3f and recall %.3f at "
-            "confidence %.3f; %.0f pictures/s; %s\n",
-            r->best_epoch, a->map50_95.value, a->map50_95.low, a->map50_95.high, a->map50.value, a->map50.low,
-            a->map50.high, a->coco.precision, a->coco.recall, a->coco.confidence, r->images_per_s, r->best_path);
+        snprintf(dst, dst_bytes,
+                 "mAP50-95 %.4f [%.4f, %.4f], mAP50 %.4f [%.4f, %.4f], precision %.3f and recall %.3f at confidence "
+                 "%.3f",
+                 a->map50_95.value, a->map50_95.low, a->map50_95.high, a->map50.value, a->map50.low, a->map50.high,
+                 a->coco.precision, a->coco.recall, a->coco.confidence);
     else
-        gn_cli_say("best epoch %d: mean IoU %.4f [%.4f, %.4f], precision50 %.4f, mAP50 %.4f; %.0f pictures/s; %s\n",
-                   r->best_epoch, a->mean_iou.value, a->mean_iou.low, a->mean_iou.high, a->box_precision50.value,
-                   a->map50.value, r->images_per_s, r->best_path);
+        snprintf(dst, dst_bytes, "mean IoU %.4f [%.4f, %.4f], precision50 %.4f, mAP50 %.4f", a->mean_iou.value,
+                 a->mean_iou.low, a->mean_iou.high, a->box_precision50.value, a->map50.value);
+}
+
+static void tell_best(const gn_train_options *o, const gn_train_result *r)
+{
+    char best[256];
+    if (o->has_val) {
+        best_text(&r->best, best, sizeof best);
+        gn_cli_say("best epoch %d: %s; %.0f pictures/s; %s\n", r->best_epoch, best, r->images_per_s, r->best_path);
+    } else {
+        gn_cli_say("%d of %d epochs, not validated; %.0f pictures/s; %s\n", r->epochs_done, o->epochs, r->images_per_s,
+                   r->best_path);
+    }
 }
 
 static void tell_problems(const gn_dataset *dataset)
@@ -361,8 +375,8 @@ static gn_status train(training *t, gn_error *err)
     GN_TRY(gn_machine_lock_take(GN_MACHINE_WORK, GN_LOCK_WAIT_SECONDS, &t->lock, err));
     gn_cli_say("training %s on %" PRId64 " pictures, %d threads, in %s\n", gn_args_str(t->args, "model"),
                gn_dataset_count(t->dataset, GN_SPLIT_TRAIN), t->options.threads, t->dir);
-    GN_TRY(gn_train_run(t->model, t->dataset, &t->options, tell_epoch, &t->options.epochs, &result, err));
-    tell_best(&result);
+    GN_TRY(gn_train_run(t->model, t->dataset, &t->options, tell_epoch, &t->options, &result, err));
+    tell_best(&t->options, &result);
     if (gn_args_flag(t->args, "pictures"))
         GN_TRY(gn_cli_run_pictures(t->dir, result.best_path, t->dataset, t->options.threads, err));
     return gn_args_flag(t->args, "json") ? print_json(&result, t->dir) : GN_OK;
