@@ -21,6 +21,34 @@ class Failed(Exception):
     """A peer said why it cannot go on, or ended."""
 
 
+class Cores:
+    """Two CPUs of a virtual machine may be two cores in one moment and two threads of one in the next, and another machine's program may share a
+    core with us: bench/core_pair tells which.  Where that program is not built nothing is known."""
+
+    SLOW = 0.85     # of the best rate seen: a core that is shared
+    NEAR_NS = 200   # there and back between two cores that have a cache in common
+
+    def __init__(self, program):
+        self.best = 0.0
+        self.process = None
+        if os.access(program, os.X_OK):
+            self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def look(self):
+        """{} or what core_pair answers, now."""
+        if not self.process:
+            return {}
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        reading = json.loads(self.process.stdout.readline())
+        self.best = max(self.best, reading["alone"])
+        return reading
+
+    def are_whole(self, readings, threads):
+        """Whether the cores were whole, and with more threads than one also close to each other, each time."""
+        return all(r["slower"] >= self.SLOW * self.best and (threads == 1 or r["trip_ns"] < self.NEAR_NS) for r in readings if r)
+
+
 class Child:
     """A peer's process.  It is started at once; answer() waits for its line."""
 
