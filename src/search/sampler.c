@@ -42,14 +42,30 @@ static double within(double x, double low, double high)
     return x < low ? low : x > high ? high : x;
 }
 
+/* The ends of a parameter's range as a line of even probability.  Whole numbers own half a unit on either side, so that the ends are
+ * as likely as the others. */
+static void line_of(const gn_param *p, double *low_out, double *high_out)
+{
+    const double half = p->kind == GN_PARAM_INT ? 0.5 : 0;
+    *low_out = p->is_log ? log(p->low - half) : p->low - half;
+    *high_out = p->is_log ? log(p->high + half) : p->high + half;
+}
+
 double gn_param_value_at(const gn_param *p, double u)
 {
+    double low, high;
     if (p->kind == GN_PARAM_CHOICE)
         return within(floor(u * p->n_choices), 0, p->n_choices - 1);
-    /* Whole numbers own half a unit on either side, so that the ends are as likely as the others. */
-    const double half = p->kind == GN_PARAM_INT ? 0.5 : 0, low = p->low - half, high = p->high + half;
-    const double x = p->is_log ? exp(log(low) + u * (log(high) - log(low))) : low + u * (high - low);
+    line_of(p, &low, &high);
+    const double at = low + u * (high - low), x = p->is_log ? exp(at) : at;
     return within(p->kind == GN_PARAM_INT ? floor(x + 0.5) : x, p->low, p->high);
+}
+
+double gn_param_place_of(const gn_param *p, double value)
+{
+    double low, high;
+    line_of(p, &low, &high);
+    return high > low ? ((p->is_log ? log(value) : value) - low) / (high - low) : 0;
 }
 
 void gn_draw_uniform(sampler_call *call, double *point_out)
@@ -155,15 +171,42 @@ static gn_status check(const sampler_call *call, gn_error *err)
     return gn_params_check(call->params, call->n_params, err);
 }
 
+/* The sampler's own way of drawing, with what it made of the history. */
+typedef struct drawer {
+    sampler_call *call;
+    tpe *tpe;
+    nsga2 *nsga2;
+} drawer;
+
+static gn_status drawer_init(drawer *d, sampler_call *call)
+{
+    *d = (drawer){.call = call};
+    if (call->options->kind == GN_SAMPLER_TPE)
+        return gn_tpe_create(call, &d->tpe);
+    return call->options->kind == GN_SAMPLER_NSGA2 ? gn_nsga2_create(call, &d->nsga2) : GN_OK;
+}
+
+static gn_status draw_one(const drawer *d, double *point_out)
+{
+    if (d->tpe != NULL)
+        return gn_tpe_draw(d->tpe, point_out);
+    if (d->nsga2 != NULL)
+        return gn_nsga2_draw(d->nsga2, point_out);
+    gn_draw_uniform(d->call, point_out);
+    return GN_OK;
+}
+
 /* Draws until a point is new and feasible. */
 static gn_status propose_drawn(sampler_call *call, uint64_t count, double *point_out, gn_error *err)
 {
     const int max_draws = count == UINT64_MAX ? MAX_DRAWS : MAX_DRAWS_FINITE;
     double *point = gn_arena_alloc(call->arena, call->n_params * sizeof *point);
-    if (point == NULL)
+    drawer d;
+    if (point == NULL || drawer_init(&d, call) != GN_OK)
         return gn_fail(err, GN_ENOMEM, "out of memory");
     for (int draw = 0; draw < max_draws; draw++) {
-        gn_draw_uniform(call, point);
+        if (draw_one(&d, point) != GN_OK)
+            return gn_fail(err, GN_ENOMEM, "out of memory");
         if (!is_known(call, point) && is_feasible(call, point)) {
             memcpy(point_out, point, call->n_params * sizeof *point);
             return GN_OK;
@@ -192,9 +235,7 @@ gn_status gn_sampler_propose(const gn_sampler *options, const gn_param *params, 
     if (call.arena == NULL)
         return gn_fail(err, GN_ENOMEM, "out of memory");
     gn_status status;
-    if (options->kind == GN_SAMPLER_TPE || options->kind == GN_SAMPLER_NSGA2)
-        status = gn_fail(err, GN_EUNSUPPORTED, "the sampler %s is not there yet", gn_sampler_name(options->kind));
-    else if (options->kind == GN_SAMPLER_GRID)
+    if (options->kind == GN_SAMPLER_GRID)
         status = propose_grid(&call, count, point_out, err);
     else
         status = propose_drawn(&call, count, point_out, err);

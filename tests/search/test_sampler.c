@@ -39,7 +39,7 @@ static void add(past *p, const double *point, size_t n_params, double value)
     p->n++;
 }
 
-static const gn_sampler_kind kinds[] = {GN_SAMPLER_GRID, GN_SAMPLER_RANDOM};
+static const gn_sampler_kind kinds[] = {GN_SAMPLER_GRID, GN_SAMPLER_RANDOM, GN_SAMPLER_TPE, GN_SAMPLER_NSGA2};
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 
 static void test_a_finite_space_is_gone_through_once(void **state)
