@@ -8,9 +8,7 @@
 
 #define SQRT_HALF     0.70710678118654752440
 #define LOG_SQRT_2_PI 0.91893853320467274178
-/* Scott's rule: width = JOINT_WIDTH * range * n^(-1/(d+4)). */
-#define JOINT_WIDTH 0.2
-#define MAX_NARROW  100
+#define MAX_NARROW    100
 /* Draws of a cut-off normal distribution.  Its centre lies in the range and its width is at most the range: more than a third of the
  * draws fall into it. */
 #define MAX_TRIES 64
@@ -67,12 +65,20 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The larger distance to a neighbour among the centres, those of the ends of the line to their only one. */
-static double neighbour_distance(const double *sorted, size_t n, double centre, double range)
+/* The larger distance of sorted[i] to a neighbour.  The ends of the line count as neighbours of a single centre alone. */
+static double width_at(const dimension *d, const double *sorted, size_t n, size_t i)
+{
+    if (n == 1)
+        return fmax(sorted[0] - d->low, d->high - sorted[0]);
+    const double left = i > 0 ? sorted[i] - sorted[i - 1] : 0;
+    const double right = i + 1 < n ? sorted[i + 1] - sorted[i] : 0;
+    return fmax(left, right);
+}
+
+/* The first of sorted: [n] that is not below. */
+static size_t find_sorted(const double *sorted, size_t n, double centre)
 {
     size_t low = 0, high = n;
-    if (n < 2)
-        return range;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
         if (sorted[middle] < centre)
@@ -80,24 +86,20 @@ static double neighbour_distance(const double *sorted, size_t n, double centre, 
         else
             high = middle;
     }
-    const double left = low > 0 ? centre - sorted[low - 1] : 0;
-    const double right = low + 1 < n ? sorted[low + 1] - centre : 0;
-    return fmax(left, right);
+    return low;
 }
 
-static gn_status set_widths(gn_arena *arena, dimension *d, size_t n, size_t n_dims, bool is_joint)
+static gn_status set_widths(gn_arena *arena, dimension *d, size_t n)
 {
     const double range = d->high - d->low;
     const double narrowest = range / fmin(MAX_NARROW, (double)n + 2);
     double *sorted = gn_arena_alloc(arena, (n + 1) * sizeof *sorted);
     if (sorted == NULL)
         return GN_ENOMEM;
-    memcpy(sorted, d->centre, (n + 1) * sizeof *sorted);
-    if (!is_joint)
-        qsort(sorted, n + 1, sizeof *sorted, by_number);
-    const double joint = JOINT_WIDTH * range * pow((double)n, -1.0 / ((double)n_dims + 4));
+    memcpy(sorted, d->centre, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, by_number);
     for (size_t i = 0; i < n; i++) {
-        const double wide = is_joint ? joint : neighbour_distance(sorted, n + 1, d->centre[i], range);
+        const double wide = width_at(d, sorted, n, find_sorted(sorted, n, d->centre[i]));
         d->width[i] = fmin(range, fmax(narrowest, wide));
     }
     d->width[n] = range;
@@ -114,8 +116,7 @@ static void set_choices(dimension *d, size_t n)
     d->log_prior = -log(choices);
 }
 
-static gn_status set_kernels(gn_arena *arena, dimension *d, const double *const *points, size_t n, size_t n_dims,
-                             bool is_joint)
+static gn_status set_kernels(gn_arena *arena, dimension *d, const double *const *points, size_t n)
 {
     d->centre = gn_arena_alloc(arena, (n + 1) * sizeof *d->centre);
     d->width = gn_arena_alloc(arena, (n + 1) * sizeof *d->width);
@@ -132,7 +133,7 @@ static gn_status set_kernels(gn_arena *arena, dimension *d, const double *const 
     d->centre[n] = 0.5 * (d->low + d->high);
     if (d->high <= d->low)
         return GN_OK; /* one value: nothing to draw */
-    GN_TRY(set_widths(arena, d, n, n_dims, is_joint));
+    GN_TRY(set_widths(arena, d, n));
     for (size_t i = 0; i <= n; i++) {
         const double inside = mass((d->low - d->centre[i]) / d->width[i], (d->high - d->centre[i]) / d->width[i]);
         d->log_norm[i] = -log(inside);
@@ -165,7 +166,7 @@ gn_status gn_parzen_fit(gn_arena *arena, const gn_param *params, const size_t *d
     }
     for (size_t d = 0; d < n_dims; d++) {
         p->dims[d] = (dimension){.param = &params[dims[d]], .index = dims[d]};
-        GN_TRY(set_kernels(arena, &p->dims[d], points, n, n_dims, is_joint));
+        GN_TRY(set_kernels(arena, &p->dims[d], points, n));
     }
     *parzen_out = p;
     return GN_OK;

@@ -14,12 +14,12 @@ typedef struct gn_parzen gn_parzen;
 
 /* Builds an estimator over params[dims[0..n_dims-1]], all of which apply to every point.
  * points: [n], each the whole point of the space.  weights: [n], > 0; NULL: all 1.  The prior weighs 1.
- * is_joint: the kernels are products over all dims, of widths by Scott's rule, so that what goes together stays together; else every
- * parameter has its own mixture, with widths by the neighbours' distance.
+ * is_joint: the kernels are products over all dims, so that what goes together stays together; else every parameter has a mixture of
+ * its own.
  * Lives in the arena; the parameters are borrowed.  GN_ENOMEM.
  * A kernel is a normal distribution cut off at the ends of the range, in the logarithm for logarithmic parameters; for whole numbers the
- * mass of the unit around each; for choices the observed one with weight 1 and each with 1/(n+1) more.  Widths are at least
- * range/min(100, n+2) and at most the range.
+ * mass of the unit around each; for choices the observed one with weight 1 and each with 1/(n+1) more.  A kernel is as wide as its
+ * centre is far from the farther of its two neighbours, at least range/min(100, n+2) and at most the range.
  * Source: Bergstra et al. 2011, "Algorithms for hyper-parameter optimization", section 4; Watanabe 2023, "Tree-structured Parzen
  * estimator: understanding its algorithm components", sections 3.3 and B, for the widths and the kernels of choices. */
 gn_status gn_parzen_fit(gn_arena *arena, const gn_param *params, const size_t *dims, size_t n_dims,

@@ -17,7 +17,11 @@ static const char *const kind_name[] = {"grid", "random", "tpe", "nsga2"};
 
 gn_sampler gn_sampler_default(gn_sampler_kind kind, uint64_t seed)
 {
-    return (gn_sampler){.kind = kind, .seed = seed, .n_startup = 10, .n_candidates = 24, .population = 50};
+    return (gn_sampler){.kind = kind,
+                        .seed = seed,
+                        .n_startup = kind == GN_SAMPLER_NSGA2 ? 50 : 10,
+                        .n_candidates = 48,
+                        .population = 50};
 }
 
 const char *gn_sampler_name(gn_sampler_kind kind)

@@ -1,8 +1,7 @@
 /* TPE: what trials did well and what did not each become a density; of some draws from the good one the point with the largest ratio of
  * the two is proposed (Bergstra et al. 2011, section 4.2).  Parameters that apply together form a group with estimators of its own, over
  * the observations where it applies; groups are drawn from the roots to the leaves, so the space may be a tree.  With several objectives
- * "good" means the first fronts, of a front that is cut the subset with most hypervolume, and good points weigh what they add to it
- * (Ozaki et al. 2020).
+ * "good" means the first fronts, and of a front that is cut the subset with most hypervolume (Ozaki et al. 2020).
  * SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <stdlib.h>
@@ -13,12 +12,10 @@
 #include "search/sampler_internal.h"
 
 /* Of n observations the best GOOD_SHARE * n are good; with one objective at most MAX_GOOD. */
-#define GOOD_SHARE 0.1
+#define GOOD_SHARE 0.15
 #define MAX_GOOD   25
 /* The newest so many of the others count whole, older ones less. */
 #define N_FRESH 25
-/* A good point that adds no hypervolume still weighs this much. */
-#define LEAST_WEIGHT 1e-12
 
 /* A finished observation where a group applies. */
 typedef struct entry {
@@ -107,7 +104,7 @@ static void reference_of(const double *rows, size_t n, int m, double *reference)
         double worst = rows[k];
         for (size_t i = 1; i < n; i++)
             worst = fmax(worst, rows[i * (size_t)m + (size_t)k]);
-        reference[k] = fmax(1.1 * worst, 0.9 * worst) + LEAST_WEIGHT;
+        reference[k] = fmax(1.1 * worst, 0.9 * worst);
     }
 }
 
@@ -158,30 +155,6 @@ static gn_status settle_cut(const tpe *t, entry *list, size_t n, size_t n_good)
 
 /* --- weights -------------------------------------------------------------------------------------------------------- */
 
-/* What each good point adds to the hypervolume of all of them, the largest as 1. */
-static gn_status weigh_good(const tpe *t, const entry *list, size_t n, double *weight)
-{
-    const int m = t->call->n_objectives;
-    double reference[GN_OBJECTIVES_MAX], all = 0, largest = 0;
-    double *rows = rows_of(t, list, n);
-    double *rest = gn_arena_alloc(t->call->arena, (n + 1) * (size_t)m * sizeof *rest);
-    if (rows == NULL || rest == NULL)
-        return GN_ENOMEM;
-    reference_of(rows, n, m, reference);
-    GN_TRY(gn_hypervolume(rows, n, m, reference, &all, t->call->arena));
-    memcpy(rest, rows + m, (n - 1) * (size_t)m * sizeof *rest);
-    for (size_t i = 0; i < n; i++) { /* rest: all but row i */
-        double without = 0;
-        GN_TRY(gn_hypervolume(rest, n - 1, m, reference, &without, t->call->arena));
-        weight[i] = all - without;
-        largest = fmax(largest, weight[i]);
-        memcpy(rest + i * (size_t)m, rows + i * (size_t)m, (size_t)m * sizeof *rest);
-    }
-    for (size_t i = 0; i < n; i++)
-        weight[i] = largest > 0 ? fmax(weight[i] / largest, LEAST_WEIGHT) : 1;
-    return GN_OK;
-}
-
 static int by_age(const void *a, const void *b)
 {
     const entry *x = a, *y = b;
@@ -199,7 +172,14 @@ static void weigh_by_age(double *weight, size_t n)
 
 /* --- fitting -------------------------------------------------------------------------------------------------------- */
 
-static gn_status fit(const tpe *t, const group *g, entry *list, size_t n, bool is_good, gn_parzen **out)
+/* Joint estimators find valleys that lie across the parameters, single ones are sharper along each: proposals alternate.  With several
+ * objectives, where good points lie along a front, single ones did better throughout. */
+static bool is_joint(const sampler_call *call)
+{
+    return call->n_objectives == 1 && call->number % 2 == 0;
+}
+
+static gn_status fit(const tpe *t, const group *g, entry *list, size_t n, gn_parzen **out)
 {
     const sampler_call *call = t->call;
     double *weight = gn_arena_alloc(call->arena, (n + 1) * sizeof *weight);
@@ -207,13 +187,10 @@ static gn_status fit(const tpe *t, const group *g, entry *list, size_t n, bool i
     if (weight == NULL || points == NULL)
         return GN_ENOMEM;
     qsort(list, n, sizeof *list, by_age);
-    if (is_good && call->n_objectives > 1 && n > 0)
-        GN_TRY(weigh_good(t, list, n, weight));
-    else
-        weigh_by_age(weight, n);
+    weigh_by_age(weight, n);
     for (size_t i = 0; i < n; i++)
         points[i] = call->history[list[i].index].point;
-    return gn_parzen_fit(call->arena, call->params, g->dims, g->n, points, weight, n, true, out);
+    return gn_parzen_fit(call->arena, call->params, g->dims, g->n, points, weight, n, is_joint(call), out);
 }
 
 /* Splits the observations where the group applies.  Failed ones and running ones are among the others: near a running one nothing
@@ -239,8 +216,8 @@ static gn_status fit_group(const tpe *t, group *g)
         n_good = MAX_GOOD;
     GN_TRY(order_entries(t, list, n_finished));
     GN_TRY(settle_cut(t, list, n_finished, n_good));
-    GN_TRY(fit(t, g, list, n_good, true, &g->good));
-    return fit(t, g, list + n_good, n - n_good, false, &g->others);
+    GN_TRY(fit(t, g, list, n_good, &g->good));
+    return fit(t, g, list + n_good, n - n_good, &g->others);
 }
 
 /* --- proposing ------------------------------------------------------------------------------------------------------ */

@@ -47,7 +47,8 @@ static void test_a_finite_space_is_gone_through_once(void **state)
     (void)state;
     for (size_t k = 0; k < N_KINDS; k++)
         for (int objectives = 1; objectives <= 2; objectives++) {
-            const gn_sampler s = gn_sampler_default(kinds[k], 7);
+            gn_sampler s = gn_sampler_default(kinds[k], 7);
+            s.n_startup = 3;
             past p = {.n = 0};
             double point[N_SMALL];
             for (size_t i = 0; i < SMALL_COUNT; i++) {
@@ -81,6 +82,7 @@ static void test_what_is_not_feasible_is_never_proposed(void **state)
         gn_sampler s = gn_sampler_default(kinds[k], 3);
         past p = {.n = 0};
         double point[N_SMALL];
+        s.n_startup = 3;
         s.is_feasible = is_even_batch;
         s.ctx = &calls;
         for (size_t i = 0; i < SMALL_COUNT / 2; i++) {
@@ -149,6 +151,106 @@ static void test_random_draws_are_even(void **state)
         assert_true(fabs(choices[i] / (double)N - 0.2) < 0.015);
 }
 
+/* --- finding what is good -------------------------------------------------------------------------------------------- */
+
+static double branin(const double *x)
+{
+    const double valley = x[1] - 0.12918450914398066 * x[0] * x[0] + 1.5915494309189535 * x[0] - 6;
+    return valley * valley + 9.602112642270262 * cos(x[0]) + 10 - 0.39788735772973816;
+}
+
+/* The mean over seeds of the best of 60 proposals. */
+static double branin_by(gn_sampler_kind kind)
+{
+    static const gn_param plane[] = {{.name = "x", .kind = GN_PARAM_REAL, .low = -5, .high = 10, .parent = -1},
+                                     {.name = "y", .kind = GN_PARAM_REAL, .low = 0, .high = 15, .parent = -1}};
+    double mean = 0;
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        const gn_sampler s = gn_sampler_default(kind, seed);
+        past p = {.n = 0};
+        double best = INFINITY, point[2];
+        for (size_t i = 0; i < 60; i++) {
+            assert_int_equal(gn_sampler_propose(&s, plane, 2, 1, p.list, p.n, i, point, NULL), GN_OK);
+            add(&p, point, 2, branin(point));
+            best = fmin(best, branin(point));
+        }
+        mean += best / 10;
+    }
+    return mean;
+}
+
+static void test_tpe_finds_branins_valleys(void **state)
+{
+    (void)state;
+    const double at_random = branin_by(GN_SAMPLER_RANDOM), by_tpe = branin_by(GN_SAMPLER_TPE);
+    assert_true(by_tpe < 0.3 && at_random > 2 * by_tpe);
+}
+
+/* Twenty points of which the smallest x are the best, then proposals; their mean x. */
+static double mean_proposal(gn_sampler_kind kind, int objectives, bool has_rungs)
+{
+    static const gn_param line[] = {
+        {.name = "x", .kind = GN_PARAM_REAL, .low = 0, .high = 1, .parent = -1},
+        {.name = "n", .kind = GN_PARAM_INT, .low = 1, .high = 64, .is_log = true, .parent = -1}};
+    gn_sampler s = gn_sampler_default(kind, 5);
+    past p = {.n = 0};
+    double mean = 0;
+    s.n_startup = 10;
+    for (int i = 0; i < 20; i++) {
+        const double x = i / 19.0;
+        add(&p, (const double[]){x, 1 + 3 * i}, 2, x);
+        p.value[i][1] = x;
+        p.list[i].rung = has_rungs && i >= 17; /* the longest trained are the best whatever the values of the others */
+    }
+    for (uint64_t i = 0; i < 40; i++) {
+        double point[2], again[2];
+        assert_int_equal(gn_sampler_propose(&s, line, 2, objectives, p.list, p.n, i, point, NULL), GN_OK);
+        assert_int_equal(gn_sampler_propose(&s, line, 2, objectives, p.list, p.n, i, again, NULL), GN_OK);
+        assert_memory_equal(point, again, sizeof point);
+        assert_true(gn_params_hold(line, 2, point));
+        mean += point[0] / 40;
+    }
+    return mean;
+}
+
+static void test_proposals_lie_near_what_was_good(void **state)
+{
+    (void)state;
+    for (int objectives = 1; objectives <= 2; objectives++) {
+        assert_true(mean_proposal(GN_SAMPLER_TPE, objectives, false) < 0.3);
+        assert_true(mean_proposal(GN_SAMPLER_TPE, objectives, true) > 0.7);
+        assert_true(mean_proposal(GN_SAMPLER_NSGA2, objectives, false) < 0.45);
+        assert_true(mean_proposal(GN_SAMPLER_NSGA2, objectives, true) >
+                    mean_proposal(GN_SAMPLER_NSGA2, objectives, false));
+    }
+    assert_true(fabs(mean_proposal(GN_SAMPLER_RANDOM, 1, false) - 0.5) < 0.15);
+}
+
+static void test_failed_and_running_points_keep_tpe_away(void **state)
+{
+    (void)state;
+    static const gn_param line = {.name = "x", .kind = GN_PARAM_REAL, .low = 0, .high = 1, .parent = -1};
+    gn_sampler s = gn_sampler_default(GN_SAMPLER_TPE, 5);
+    past p = {.n = 0};
+    int near[2] = {0};
+    for (int i = 0; i < 6; i++) /* good at 0.3 and at 0.7 alike */
+        add(&p, &(double){(i % 2 == 0 ? 0.28 : 0.68) + 0.01 * i}, 1, 0);
+    for (int i = 0; i < 34; i++)
+        add(&p, &(double){i * 13 % 34 / 33.0}, 1, 10);
+    for (int i = 0; i < 20; i++) {
+        add(&p, &(double){0.2 + 0.01 * i}, 1, NAN);
+        if (i % 2 == 0)
+            p.list[p.n - 1].value = NULL;
+    }
+    for (uint64_t i = 0; i < 50; i++) {
+        double x;
+        assert_int_equal(gn_sampler_propose(&s, &line, 1, 1, p.list, p.n, i, &x, NULL), GN_OK);
+        near[0] += fabs(x - 0.3) < 0.1;
+        near[1] += fabs(x - 0.7) < 0.1;
+    }
+    assert_true(near[1] > near[0]);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -190,6 +292,9 @@ int main(void)
         cmocka_unit_test(test_what_is_not_feasible_is_never_proposed),
         cmocka_unit_test(test_an_infinite_space_without_a_feasible_point_ends),
         cmocka_unit_test(test_random_draws_are_even),
+        cmocka_unit_test(test_tpe_finds_branins_valleys),
+        cmocka_unit_test(test_proposals_lie_near_what_was_good),
+        cmocka_unit_test(test_failed_and_running_points_keep_tpe_away),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_names),
     };
