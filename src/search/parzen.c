@@ -9,6 +9,8 @@
 #define SQRT_HALF     0.70710678118654752440
 #define LOG_SQRT_2_PI 0.91893853320467274178
 #define MAX_NARROW    100
+/* A term of a sum that is smaller than the largest by this factor's exponential, 3e-20, changes nothing; most kernels are that far away. */
+#define NEGLIGIBLE 45
 /* Draws of a cut-off normal distribution.  Its centre lies in the range and its width is at most the range: more than a third of the
  * draws fall into it. */
 #define MAX_TRIES 64
@@ -250,7 +252,8 @@ static double log_sum_exp(const double *x, size_t n)
     for (size_t i = 1; i < n; i++)
         largest = fmax(largest, x[i]);
     for (size_t i = 0; i < n; i++)
-        sum += exp(x[i] - largest);
+        if (x[i] > largest - NEGLIGIBLE)
+            sum += exp(x[i] - largest);
     return largest + log(sum);
 }
 
