@@ -18,6 +18,7 @@
 #define NAMES_PX     110 /* room for names at the left and below */
 #define TITLE_ROW_PX 28
 #define MARGIN_PX    14
+#define MIN_WIDTH_PX 320 /* a title wants it */
 #define LABEL_ROW_PX 20
 
 typedef struct layout {
@@ -29,6 +30,7 @@ static layout layout_of(int side)
     layout l = {.cell = WHOLE_PX / side, .left = MARGIN_PX + LABEL_ROW_PX + NAMES_PX, .top = MARGIN_PX + TITLE_ROW_PX};
     l.cell = l.cell > MAX_CELL_PX ? MAX_CELL_PX : l.cell < MIN_CELL_PX ? MIN_CELL_PX : l.cell;
     l.width = l.left + side * l.cell + MARGIN_PX;
+    l.width = l.width < MIN_WIDTH_PX ? MIN_WIDTH_PX : l.width;
     l.height = l.top + side * l.cell + NAMES_PX + LABEL_ROW_PX + MARGIN_PX;
     return l;
 }
@@ -69,7 +71,7 @@ static void draw_names(cairo_t *cr, const gn_matrix_plot *plot, const layout *l)
     if (plot->y_label)
         gn_plot_text_upright(cr, plot->y_label, MARGIN_PX + GN_PLOT_TITLE_PX * 0.8, l->top + centre, 0.5);
     if (plot->title)
-        gn_plot_text(cr, plot->title, l->left, MARGIN_PX + GN_PLOT_TITLE_PX, 0);
+        gn_plot_text(cr, plot->title, MARGIN_PX, MARGIN_PX + GN_PLOT_TITLE_PX, 0);
 }
 
 /* Sum of a column, as what is true. */
@@ -125,7 +127,7 @@ gn_status gn_matrix_plot_save(const char *path, const gn_matrix_plot *plot, gn_e
                           gn_status_sentence(status));
     const layout l = layout_of(plot->side);
     if (!gn_has_suffix(path, ".jpg"))
-        return gn_drawing_save(path, l.width, l.height, 1, draw, plot, err);
+        return gn_drawing_save(path, l.width, l.height, plot->scale > 0 ? plot->scale : 1, draw, plot, err);
     gn_image image;
     GN_TRY(gn_matrix_plot_render(plot, &image));
     const gn_status saved = gn_image_save(path, &image, 90, err);

@@ -18,6 +18,7 @@ typedef struct gn_matrix_plot {
     const char *const *names;              /* [side] */
     const int64_t *count;
     int side;
+    double scale; /* pixels of a .png per unit; 0: one */
 } gn_matrix_plot;
 
 /* image_out: owned RGB.  GN_EINVAL: side < 1.  GN_ELIMIT, GN_ENOMEM. */

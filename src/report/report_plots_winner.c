@@ -75,13 +75,14 @@ static gn_status plot_calibration(const gn_json *document, const char *folder, s
          .is_dashed = true,
          .has_colour = true,
          .colour = {130, 130, 130}},
+        {.x = confidence, .y = accuracy, .n = n, .is_scatter = true, .has_colour = true, .colour = {56, 115, 178}},
         {.label = "winner", .x = confidence, .y = accuracy, .n = n, .has_colour = true, .colour = {56, 115, 178}},
     };
     const gn_plot plot = {.title = title,
                           .x_label = "mean score",
                           .y_label = "share that is right",
                           .series = series,
-                          .n_series = 2,
+                          .n_series = sizeof series / sizeof series[0],
                           .has_y_zero = true};
     (*n_out)++;
     return gn_plot_both(&plot, folder, "calibration", err);
@@ -107,7 +108,8 @@ static gn_status plot_confusion(const gn_report_model *m, const gn_json *documen
                                  .y_label = "predicted",
                                  .names = name,
                                  .count = count,
-                                 .side = (int)side};
+                                 .side = (int)side,
+                                 .scale = GN_PLOT_SCALE};
     (*n_out)++;
     GN_TRY(gn_plot_path(folder, "confusion", "svg", path, sizeof path, err));
     GN_TRY(gn_matrix_plot_save(path, &plot, err));
