@@ -312,7 +312,9 @@ static gn_status plot_learning(const gn_report_model *m, const char *folder, siz
                                      .has_colour = true,
                                      .colour = is_named ? gn_colour_nth((int)i) : (gn_colour){150, 150, 155}};
         if (is_named) {
-            snprintf(label[n_named], LABEL_BYTES, "%.100s", t->label);
+            /* All knobs of a large space would cover the curves. */
+            const bool is_short = strlen(t->label) <= 36;
+            snprintf(label[n_named], LABEL_BYTES, "%" PRId64 ": %.40s", t->row->id, is_short ? t->label : t->model);
             series[n].label = label[n_named++];
         }
         n++;
@@ -409,7 +411,10 @@ static bool choose_knobs(const gn_report_model *m, size_t *row, size_t *column)
             found[n++] = k;
     if (n < 2)
         return false;
-    const bool is_swapped = strcmp(m->knob[found[0]].name, "lr0") == 0;
+    /* The rate lies along x; without it what has fewer values, since names of rows have more room. */
+    const bool is_rate = strcmp(m->knob[found[0]].name, "lr0") == 0 || strcmp(m->knob[found[1]].name, "lr0") == 0;
+    const bool is_swapped =
+        is_rate ? strcmp(m->knob[found[0]].name, "lr0") == 0 : m->knob[found[1]].n_values > m->knob[found[0]].n_values;
     *row = is_swapped ? found[1] : found[0];
     *column = is_swapped ? found[0] : found[1];
     return true;
