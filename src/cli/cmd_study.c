@@ -217,13 +217,18 @@ static gn_status export_trial(view *v, gn_error *err)
 
 /* --- rm ------------------------------------------------------------------------------------------------------------- */
 
-static gn_status remove_one(view *v, const gn_report_trial *trial, gn_error *err)
+static gn_status check_removable(const gn_report_trial *trial, gn_error *err)
 {
-    const char *folder = trial->row->folder;
     if (trial->is_winner)
         return gn_fail(err, GN_EINVAL, "trial %" PRId64 " is the winner of the study; it stays", trial->row->id);
     if (trial->row->state == GN_TRIAL_RUNNING)
         return gn_fail(err, GN_EBUSY, "trial %" PRId64 " is running", trial->row->id);
+    return GN_OK;
+}
+
+static gn_status remove_one(view *v, const gn_report_trial *trial, gn_error *err)
+{
+    const char *folder = trial->row->folder;
     GN_TRY(gn_study_remove_trial(v->study, trial->row->id, err));
     if (!gn_args_flag(v->args, "files") || folder[0] == '\0' || !gn_path_is_dir(folder))
         return GN_OK;
@@ -236,7 +241,7 @@ static gn_status remove_one(view *v, const gn_report_trial *trial, gn_error *err
     return GN_OK;
 }
 
-/* All or nothing is not needed: what is removed is gone, and the message names the trial that could not be. */
+/* All that are named may go, or none goes. */
 static gn_status remove_trials(view *v, gn_error *err)
 {
     const bool is_failed = gn_args_flag(v->args, "failed");
@@ -248,6 +253,7 @@ static gn_status remove_trials(view *v, gn_error *err)
     for (int i = 2; i < n_words; i++) {
         const gn_report_trial *trial = NULL;
         GN_TRY(find_trial(v, i, &trial, err));
+        GN_TRY(check_removable(trial, err));
     }
     for (int i = 2; i < n_words; i++, n_removed++) {
         const gn_report_trial *trial = NULL;

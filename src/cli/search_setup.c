@@ -11,8 +11,6 @@
 #include "base/json.h"
 #include "gannet/zoo_api.h"
 
-#define SPACE_MAX_BYTES ((size_t)1 << 20)
-
 /* What a space may say for the command line; the names are options of `gannet search`. */
 static const char *const settings[] = {"stages", "epochs",    "min-epochs", "eta",     "stop",   "sampler",
                                        "trials", "data",      "target",     "latency", "memory", "size",
@@ -49,16 +47,9 @@ void search_setup_deinit(search_setup *setup)
 /* The text of --space: a file, else one of the spaces that come with the program.  *out NULL: no --space. */
 static gn_status read_space(search_setup *setup, const char **out, gn_error *err)
 {
-    char *data = NULL;
-    size_t bytes = 0;
     const char *name = gn_args_str(setup->args, "space");
     *out = NULL;
-    if (name == NULL)
-        return GN_OK;
-    GN_TRY(gn_file_read(name, SPACE_MAX_BYTES, &data, &bytes, err));
-    *out = gn_arena_printf(setup->arena, "%.*s", (int)bytes, data);
-    gn_free(data);
-    return *out != NULL ? GN_OK : gn_fail(err, GN_ENOMEM, "out of memory");
+    return name != NULL ? gn_space_load(name, setup->arena, out, err) : GN_OK;
 }
 
 /* "--set lr0=1e-3,1e-2" arrives as two items; one without '=' belongs to the key before.  Assignments as they were meant, joined. */

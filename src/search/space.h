@@ -38,7 +38,9 @@ void gn_space_destroy(gn_space **space);
  * GN_EFORMAT, with line and column: not YAML, an unknown key or model (the nearest is named), a value of another kind or out of range, a
  * key twice, an empty list or range, a pattern of `per_model` that fits none of the models. */
 gn_status gn_space_read(gn_space *space, const char *path, gn_error *err);
-/* The same from n bytes of text; name: for messages. */
+/* The text of a file, or of the space of that name; *text_out: in `arena`, or static.  GN_ENOENT, GN_EFORMAT, what reading a file gives. */
+gn_status gn_space_load(const char *path, gn_arena *arena, const char **text_out, gn_error *err);
+/* As gn_space_read from n bytes of text; name: for messages. */
 gn_status gn_space_parse(gn_space *space, const char *text, size_t n, const char *name, gn_error *err);
 /* Adds or replaces one key, for all models, from "key=value,value" or "key=FROM..TO[:log|:linear][:count=N|:step=X]".
  * GN_EUSAGE, also for a key that was assigned before. */

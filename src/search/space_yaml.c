@@ -257,16 +257,28 @@ gn_status gn_space_parse(gn_space *space, const char *text, size_t n, const char
     return status;
 }
 
+gn_status gn_space_load(const char *path, gn_arena *arena, const char **text_out, gn_error *err)
+{
+    char *data = NULL;
+    size_t n = 0;
+    *text_out = NULL;
+    if (!gn_path_exists(path) && strchr(path, '/') == NULL && strchr(path, '.') == NULL) {
+        *text_out = gn_space_named(path);
+        return *text_out != NULL ? GN_OK : gn_space_refuse_name(path, err);
+    }
+    GN_TRY(gn_file_read(path, GN_YAML_MAX_BYTES, &data, &n, err));
+    gn_status status = GN_OK;
+    if (memchr(data, '\0', n) != NULL)
+        status = gn_fail_at(err, GN_EFORMAT, path, 0, "reading the space: the file is no text");
+    else if ((*text_out = gn_arena_strdup(arena, data)) == NULL)
+        status = gn_space_no_memory(err);
+    gn_free(data);
+    return status;
+}
+
 gn_status gn_space_read(gn_space *space, const char *path, gn_error *err)
 {
-    char *text = NULL;
-    size_t n = 0;
-    if (!gn_path_exists(path) && strchr(path, '/') == NULL && strchr(path, '.') == NULL) {
-        const char *named = gn_space_named(path);
-        return named != NULL ? gn_space_parse(space, named, strlen(named), path, err) : gn_space_refuse_name(path, err);
-    }
-    GN_TRY(gn_file_read(path, GN_YAML_MAX_BYTES, &text, &n, err));
-    const gn_status status = gn_space_parse(space, text, n, path, err);
-    gn_free(text);
-    return status;
+    const char *text = NULL;
+    GN_TRY(gn_space_load(path, space->arena, &text, err));
+    return gn_space_parse(space, text, strlen(text), path, err);
 }

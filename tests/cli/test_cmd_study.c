@@ -180,6 +180,8 @@ static void test_removing(void **state)
     snprintf(study, sizeof study, "%s/s/study.db", folder);
     assert_int_equal(RUN("study", "s/study.db", "rm", number), 2);
     expect_words("err.txt", "winner");
+    assert_int_equal(RUN("study", "s/study.db", "rm", other, number), 2);
+    assert_int_equal(RUN("study", "s/study.db", "show", other), 0); /* none goes */
     assert_int_equal(RUN("study", "s/study.db", "rm"), 2);
     assert_int_equal(RUN("study", "none.db", "rm", "1"), 3);
     assert_int_equal(gn_study_open(study, GN_STUDY_WRITE, &writer, NULL), GN_OK);
