@@ -67,7 +67,8 @@ const beatenSentence = (study) => {
   const judged = others.slice(0, 200).map((o) => [o, compare(study, t, o)]), tied = judged.filter(([, c]) => c && !c.isApart).map(([o]) => o);
   const n = imagesOf(study, t.val);
   const how = judged.length && judged[0][1] && judged[0][1].how === "paired" ? "picture by picture" : `their 95${THIN}% intervals overlap`;
-  const parts = [`It is the best of ${plural(trials.length, "trial")} of ${plural(networks, "network")}${out.length ? "; " + listed(out) : ""}. `];
+  const nScored = study.ranked.length, isPartial = !study.isFinished && nScored < trials.length;
+  const parts = [`It is the best of ${isPartial ? `the ${plural(nScored, "trial")} with a result so far, out of ` : ""}${plural(trials.length, "trial")} of ${plural(networks, "network")}${out.length ? "; " + listed(out) : ""}. `];
   if (tied.length) {
     const fastest = tied.filter((o) => has(o.ms)).sort((a, b) => a.ms - b.ms)[0];
     parts.push(`${has(n) ? thousands(n) + " validation pictures" : "The validation pictures"} cannot tell it from ${tied.length === 1 ? "" : tied.length + " other networks, such as "}`,
@@ -172,10 +173,10 @@ const COSTS = {
 const isWithin = (t) => !(t.study.budget > 0 && has(t.ms) && t.ms > t.study.budget);
 const frontOf = (study, trials, key) =>
   paretoFront(trials.filter((t) => has(t.score) && isWithin(t)).map((t) => ({ cost: COSTS[key].get(t), score: t.score, trial: t })), study.isLower);
-/* The hypervolume and its corner: the budget (or the costliest trial), and from 0 to 1 (of losses: from the worst to 0). */
+/* The hypervolume and its corner: the budget (or the costliest network), and from 0 to 1 (of losses: from the worst to 0). */
 const volumeOf = (study, key) => {
   const front = frontOf(study, study.ranked, key);
-  const cost = key === "ms" && study.budget > 0 ? study.budget : most(study.ranked.map(COSTS[key].get).filter(has));
+  const cost = key === "ms" && study.budget > 0 ? study.budget : most(study.trials.map(COSTS[key].get).filter(has));
   const from = study.isLower ? most(study.ranked.map((t) => t.score)) : 0, to = study.isLower ? 0 : 1;
   return { share: front.length ? hypervolume(front, cost, from, to) : NaN, cost, from };
 };

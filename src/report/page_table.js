@@ -14,7 +14,7 @@ const trialColumns = () => {
     { name: "Network", text: true, get: (t) => t.netName, cell: (t) => [el("span", { class: "dot", style: `background:var(--${colourName(page.families.indexOf(t.family))})`, "aria-hidden": "true" }), trialLink(t, t.netName)] },
     isMany ? { name: "Study", text: true, left: true, get: (t) => t.study.name, cell: (t) => t.study.name } : null,
     ...knobs.map((k) => ({ name: knobName(k.name), text: !k.isNumber, get: (t) => (t.config[k.name] === undefined ? null : k.isNumber ? Number(t.config[k.name]) : t.config[k.name]), cell: (t) => (t.config[k.name] === undefined ? DASH : study.shortValue(k, t.config[k.name])) })),
-    { name: metricName(key), get: (t) => t.score, cell: (t) => [fix(t.score, 3), has(t.score) ? el("small", {}, " " + intervalText(t.study, t.val, key)) : ""], down: !study.isLower },
+    { name: metricName(key), get: (t) => t.score, cell: (t) => [fix(t.score, 3), has(t.score) && table.list.length <= ALL_AT_ONCE ? el("small", {}, " " + intervalText(t.study, t.val, key)) : ""], down: !study.isLower },
     ...second.map((k) => ({ name: k === "box_precision50" ? "box prec." : metricName(k), get: (t) => t.study.value(t.val, k), cell: (t) => fix(t.study.value(t.val, k), k === "loss" ? 4 : 3), down: k !== "loss", isExtra: true })),
     { name: "p90 ms", get: (t) => t.ms, cell: (t) => sig(t.ms) },
     { name: "MACs", isExtra: true, get: (t) => t.net && t.net.macs, cell: (t) => count(t.net && t.net.macs) },
@@ -75,7 +75,7 @@ const drawTable = () => {
 const trialRow = (t, i) => el("tr", { "aria-rowindex": i + 2, class: t === t.study.winner ? "is-winner" : has(t.score) ? null : "is-idle" },
   table.columns.map((c, k) => el(k === 0 ? "th" : "td", { scope: k === 0 ? "row" : null, class: columnClass(c) }, c.cell(t))));
 /* Rows outside the window are two empty rows of their height; rows that stay in the window stay as they are. */
-const AROUND = 4; /* rows made beyond what is seen */
+const AROUND = 3; /* rows made beyond what is seen */
 const spacer = () => el("tr", { class: "spacer", "aria-hidden": "true" }, el("td", { colspan: table.columns.length }));
 const windowOf = (n) => {
   const box = $("trial-scroll"), first = Math.floor(box.scrollTop / ROW), seen = Math.ceil(box.clientHeight / ROW);
