@@ -176,13 +176,16 @@ static const gn_args_spec spec = {
 
 /* --- results --------------------------------------------------------------------------------------------------------- */
 
-static gn_status show_table(const char *study_path, gn_error *err)
+/* *shown_out: how the study is called, without a password; valid as long as the setup. */
+static gn_status show_table(const search_setup *j, const char **shown_out, gn_error *err)
 {
     gn_study *study = NULL;
     gn_text table;
-    GN_TRY(gn_study_open(study_path, GN_STUDY_READ, &study, err));
+    GN_TRY(gn_study_open(j->study_path.data, GN_STUDY_READ, &study, err));
     gn_text_init(&table);
-    const gn_status status = gn_report_table(study, &table, err);
+    *shown_out = gn_arena_strdup(j->arena, gn_study_path(study));
+    const gn_status status =
+        *shown_out != NULL ? gn_report_table(study, &table, err) : gn_fail(err, GN_ENOMEM, "out of memory");
     if (status == GN_OK)
         gn_cli_say("\n%s\n", table.data);
     gn_text_deinit(&table);
@@ -198,7 +201,7 @@ static void add_metrics(gn_jsonw *w, const char *key, const gn_metrics *metrics)
     gn_jsonw_end(w);
 }
 
-static gn_status print_json(const search_setup *j, const gn_search_outcome *outcome, gn_error *err)
+static gn_status print_json(const search_setup *j, const char *study, const gn_search_outcome *outcome, gn_error *err)
 {
     gn_jsonw w;
     gn_jsonw_init(&w);
@@ -221,7 +224,7 @@ static gn_status print_json(const search_setup *j, const gn_search_outcome *outc
     gn_jsonw_num(&w, "seconds", outcome->seconds);
     gn_jsonw_bool(&w, "out_of_time", outcome->is_out_of_time);
     gn_jsonw_str(&w, "best", outcome->best_path);
-    gn_jsonw_str(&w, "study", j->study_path.data);
+    gn_jsonw_str(&w, "study", study);
     gn_jsonw_str(&w, "report", j->report_path.data);
     const gn_status status = gn_jsonw_print(&w);
     return status == GN_OK ? GN_OK : gn_fail(err, status, "cannot write the result to standard output");
@@ -230,8 +233,9 @@ static gn_status print_json(const search_setup *j, const gn_search_outcome *outc
 static gn_status conclude(const search_setup *j, const gn_search_outcome *outcome, gn_error *err)
 {
     char latency[64] = "", time[32];
+    const char *shown = NULL;
     GN_TRY(gn_report_write(j->study_path.data, j->report_path.data, NULL, err));
-    GN_TRY(show_table(j->study_path.data, err));
+    GN_TRY(show_table(j, &shown, err));
     if (isfinite(outcome->total_p90_ms))
         snprintf(latency, sizeof latency, ", %.2f ms (p90)", outcome->total_p90_ms);
     gn_format_seconds(outcome->seconds, time);
@@ -239,7 +243,7 @@ static gn_status conclude(const search_setup *j, const gn_search_outcome *outcom
                time);
     gn_cli_say("winner: %s, %s %.4f%s\nmodel:  %s\nreport: %s\n", outcome->winner_label, j->options.objective,
                outcome->score, latency, outcome->best_path, j->report_path.data);
-    return gn_args_flag(j->args, "json") ? print_json(j, outcome, err) : GN_OK;
+    return gn_args_flag(j->args, "json") ? print_json(j, shown, outcome, err) : GN_OK;
 }
 
 static gn_status print_space(search_setup *j, gn_error *err)

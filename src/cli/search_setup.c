@@ -187,6 +187,22 @@ static gn_status read_budget(const gn_args *args, gn_budget *budget, gn_error *e
 
 /* --- paths ----------------------------------------------------------------------------------------------------------- */
 
+/* Workers that stand elsewhere read where a checkpoint lies. */
+static gn_status make_absolute(search_setup *j, gn_text *path, gn_error *err)
+{
+    char here[1024];
+    if (path->failed || path->data[0] == '/')
+        return GN_OK;
+    if (getcwd(here, sizeof here) == NULL)
+        return gn_fail(err, GN_EIO, "the current folder cannot be named; give an absolute --out");
+    const char *relative = gn_arena_strdup(j->arena, path->data);
+    if (relative == NULL)
+        return gn_fail(err, GN_ENOMEM, "out of memory");
+    path->len = 0;
+    gn_text_printf(path, "%s/%s", here, relative);
+    return GN_OK;
+}
+
 /* --study F.db alone keeps its trials in the folder F. */
 static gn_status read_paths(search_setup *j, gn_error *err)
 {
@@ -198,6 +214,8 @@ static gn_status read_paths(search_setup *j, gn_error *err)
         gn_text_add(&j->out, gn_args_str(j->args, "out"));
     if (study != NULL && !j->out.failed && strcmp(study, j->out.data) == 0)
         gn_text_add(&j->out, ".run");
+    if (is_shared)
+        GN_TRY(make_absolute(j, &j->out, err));
     if (study != NULL)
         gn_text_add(&j->study_path, study);
     else
