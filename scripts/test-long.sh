@@ -85,6 +85,7 @@ if wants models; then
   check "zoo_step.py" "$python" tests/oracle/zoo_step.py build-long/release
   check "zoo_detect.py" "$python" tests/oracle/zoo_detect.py build-long/release
   check "importance.py" "$python" tests/oracle/importance.py build-long/release
+  check "search_kill.py" "$python" tests/oracle/search_kill.py build-long/release/gannet
   mkdir -p build-long/steps
   check "make_step_golden.py --long" "$python" tests/oracle/make_step_golden.py --long build-long/steps
   check "test_step" env GN_STEP_FOLDER=build-long/steps build-long/release/tests/test_step
