@@ -88,16 +88,11 @@ static gn_status prepare_folder(search *s, candidate *c, gn_error *err)
         gn_search_say(s, "trial %" PRId64 " (%s): its checkpoint is not in %s; it starts again", c->row.id, c->label,
                       c->folder);
     }
-    GN_TRY(gn_search_mark_folder(s, c, err));
-    if (strcmp(c->row.folder, c->folder) == 0)
-        return GN_OK;
-    GN_TRY(gn_study_set_trial_folder(s->study, c->row.id, c->folder, err));
-    c->row.folder = c->folder;
-    return GN_OK;
+    return gn_search_mark_folder(s, c, err);
 }
 
 /* Starts the process of a trial that was claimed; when it cannot be started, the trial has failed. */
-static gn_status start_trial(slot *at, gn_error *err)
+static void start_trial(slot *at)
 {
     search *s = at->search;
     candidate *c = at->candidate;
@@ -117,13 +112,11 @@ static gn_status start_trial(slot *at, gn_error *err)
     if (status == GN_OK)
         status = s->runner->train(s->runner->ctx, &job, &at->run, &cause);
     if (status == GN_OK)
-        return GN_OK;
+        return;
     at->has_ended = true;
     at->outcome = (gn_train_outcome){.status = GN_EWORKER};
     gn_metrics_init(&at->outcome.metrics);
     gn_error_line(&cause, at->outcome.reason, sizeof at->outcome.reason);
-    (void)err;
-    return GN_OK;
 }
 
 /* --- the end of a trial's stage -------------------------------------------------------------------------------------- */
@@ -285,6 +278,9 @@ static gn_status claim(search *s, slot *at, candidate *c, const gn_next *next, g
     const double lease = s->options->lease_s;
     if (c->row.state == GN_TRIAL_DONE)
         GN_TRY(gn_search_set_state(s, c, GN_TRIAL_WAITING, "", err));
+    if (strcmp(c->row.folder, c->folder) != 0)
+        GN_TRY(gn_study_set_trial_folder(s->study, c->row.id, c->folder, err));
+    c->row.folder = c->folder;
     GN_TRY(gn_study_claim(s->study, c->row.id, next->rung + 1, s->options->worker, lease, &at->attempt, err));
     const int attempt = at->attempt;
     *at = (slot){.search = s,
@@ -330,7 +326,8 @@ static gn_status fill_slot(search *s, slot *at, gn_next *next, gn_error *err)
         return status;
     at->candidate->row.state = GN_TRIAL_RUNNING;
     at->candidate->row.attempts++;
-    return start_trial(at, err);
+    start_trial(at);
+    return GN_OK;
 }
 
 static gn_status fill_slots(loop *l, gn_error *err)
