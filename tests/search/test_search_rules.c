@@ -50,7 +50,7 @@ static void must_run(fake_runner *fake, gn_search_options *o, gn_search_outcome 
 /* Every sampler with every rule: all trials begin, and every result belongs to a rung that the rule has. */
 static void test_every_sampler_with_every_rule(void **state)
 {
-    static const gn_sampler_kind samplers[] = {GN_SAMPLER_RANDOM};
+    static const gn_sampler_kind samplers[] = {GN_SAMPLER_RANDOM, GN_SAMPLER_TPE, GN_SAMPLER_NSGA2};
     static const char *const rules[] = {"none:8",           "4:2,10",     "halving:2-18/3",    "asha:2-18/3",
                                         "hyperband:2-18/3", "median:2-8", "asha:2-18/3 pareto"};
     (void)state;
@@ -79,6 +79,18 @@ static void test_every_sampler_with_every_rule(void **state)
     gn_space_destroy(&space);
 }
 
+static void test_tpe_finds_the_rate(void **state)
+{
+    (void)state;
+    gn_space *space = make_endless_space();
+    gn_search_options o = sampled(space, GN_SAMPLER_TPE, "none:4", 40);
+    gn_search_outcome outcome;
+    fake_runner fake = {.has_test_split = true};
+    must_run(&fake, &o, &outcome);
+    assert_true(outcome.score > fake_score("c", "0.01", 4) - 0.01);
+    gn_space_destroy(&space);
+}
+
 /* Runs in a process of its own that dies at the n-th job; false when it came to its end. */
 static bool dies_at(gn_search_options *o, int n)
 {
@@ -99,7 +111,7 @@ static void test_killed_again_and_again(void **state)
 {
     (void)state;
     gn_space *space = make_endless_space();
-    gn_search_options o = sampled(space, GN_SAMPLER_RANDOM, "asha:2-18/3", 15);
+    gn_search_options o = sampled(space, GN_SAMPLER_TPE, "asha:2-18/3", 15);
     gn_search_outcome whole, pieces;
     fake_runner fake = {.has_test_split = true}, rest = {.has_test_split = true};
     must_run(&fake, &o, &whole);
@@ -281,6 +293,7 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, search_make_folder, search_remove_folder)
     const struct CMUnitTest tests[] = {
         CASE(test_every_sampler_with_every_rule),
+        CASE(test_tpe_finds_the_rate),
 
         CASE(test_killed_again_and_again),
         CASE(test_more_trials_later),
