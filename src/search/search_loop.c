@@ -399,6 +399,7 @@ static gn_status look_at_slots(loop *l, gn_error *err)
             at->run = NULL;
         }
         stop_when_too_long(at);
+        l->has_news = l->has_news || at->has_ended;
         if (at->has_ended)
             GN_TRY(end_trial(at, err));
         else
@@ -448,6 +449,7 @@ static gn_status fail_when_all_failed(const search *s, bool is_over, gn_error *e
 static gn_status step(loop *l, gn_error *err)
 {
     search *s = l->search;
+    l->has_news = false;
     GN_TRY(look_at_slots(l, err));
     GN_TRY(fail_when_all_failed(s, false, err));
     GN_TRY(fill_slots(l, err));
@@ -489,7 +491,8 @@ gn_status gn_search_train(search *s, gn_error *err)
         status = step(l, &why);
         if (status != GN_OK)
             status = come_back(s, status, &why);
-        gn_sleep_ns(LOOK_NS);
+        if (!l->has_news)
+            gn_sleep_ns(LOOK_NS);
     } while (status == GN_OK && !(l->is_over && n_running(l) == 0));
     if (status == GN_OK)
         return fail_when_all_failed(s, true, err);

@@ -23,6 +23,7 @@ typedef struct loop {
     search *search;
     slot slots[GN_SEARCH_MAX_JOBS];
     bool is_over; /* the rule had nothing more to do when it was last asked */
+    bool has_news; /* a worker ended at the last look */
     int64_t shown_ns, ask_ns;
 } loop;
 

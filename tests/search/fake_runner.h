@@ -21,6 +21,7 @@ typedef struct fake_runner {
     const char *endless_model;      /* its trainings never end */
     int target_away_at_measurement; /* the target cannot be reached at the n-th measurement; 0: never */
     bool has_crashed;
+    bool is_quick; /* trainings have ended when they are first looked at */
     const char *hash;
     bool has_test_split;
 } fake_runner;

@@ -59,7 +59,7 @@ static void test_every_sampler_with_every_rule(void **state)
         for (size_t k = 0; k < sizeof rules / sizeof rules[0]; k++) {
             gn_search_options o = sampled(space, samplers[i], rules[k], 12);
             gn_search_outcome outcome;
-            fake_runner fake = {.has_test_split = true};
+            fake_runner fake = {.has_test_split = true, .is_quick = true};
             unlink(search_study_path);
             must_run(&fake, &o, &outcome);
             search_snapshot s = search_read_study();
@@ -85,7 +85,7 @@ static void test_tpe_finds_the_rate(void **state)
     gn_space *space = make_endless_space();
     gn_search_options o = sampled(space, GN_SAMPLER_TPE, "none:4", 40);
     gn_search_outcome outcome;
-    fake_runner fake = {.has_test_split = true};
+    fake_runner fake = {.has_test_split = true, .is_quick = true};
     must_run(&fake, &o, &outcome);
     assert_true(outcome.score > fake_score("c", "0.01", 4) - 0.01);
     gn_space_destroy(&space);
