@@ -2,25 +2,19 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "store/libpq.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "base/module.h"
 
 static gn_libpq library;
 static bool is_loaded;
-static char why_not[256] = "?";
+static char why_not[256];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* Where each function's address goes. */
-static const struct {
-    const char *name;
-    size_t offset;
-} functions[] = {
+static const gn_module_function functions[] = {
 #define GN_LIBPQ_ROW(type, name, parameters) {#name, offsetof(gn_libpq, name)},
     GN_LIBPQ_FUNCTIONS(GN_LIBPQ_ROW)
 #undef GN_LIBPQ_ROW
@@ -28,18 +22,8 @@ static const struct {
 
 static void load(void)
 {
-    void *handle = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
-    for (size_t i = 0; handle != NULL && i < sizeof functions / sizeof *functions; i++) {
-        void *address = dlsym(handle, functions[i].name);
-        if (address == NULL)
-            handle = NULL;
-        else
-            memcpy((char *)&library + functions[i].offset, &address, sizeof address);
-    }
-    is_loaded = handle != NULL;
-    const char *message = is_loaded ? NULL : dlerror();
-    if (message != NULL)
-        snprintf(why_not, sizeof why_not, "%s", message);
+    is_loaded = gn_module_open("libpq.so.5", functions, sizeof functions / sizeof *functions, &library, why_not,
+                               sizeof why_not);
 }
 
 gn_status gn_libpq_load(const gn_libpq **out, gn_error *err)

@@ -74,6 +74,18 @@ gn_space *search_make_space(void)
     return space;
 }
 
+/* Three networks and a continuous rate: a space without an end. */
+gn_space *search_make_endless_space(void)
+{
+    gn_space *space = NULL;
+    assert_int_equal(gn_space_create(NULL, &space), GN_OK);
+    assert_int_equal(gn_space_set(space, "model=a,b,c", NULL), GN_OK);
+    assert_int_equal(gn_space_set(space, "lr0=1e-4..1:log", NULL), GN_OK);
+    assert_int_equal(gn_space_set(space, "head=box", NULL), GN_OK);
+    assert_int_equal(gn_space_set(space, "imgsz=128", NULL), GN_OK);
+    return space;
+}
+
 gn_search_options search_options_for(const gn_space *space)
 {
     gn_search_options o = {.space = space,

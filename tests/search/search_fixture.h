@@ -14,6 +14,8 @@ int search_remove_folder(void **state);
 
 /* Three networks a, b, c at two rates. */
 gn_space *search_make_space(void);
+/* The same networks and a continuous rate: a space without an end. */
+gn_space *search_make_endless_space(void);
 /* Two stages, 4:2,10, and a budget of 15 ms. */
 gn_search_options search_options_for(const gn_space *space);
 gn_status search_run(fake_runner *fake, gn_search_options *o, gn_search_outcome *outcome, gn_error *err);

@@ -17,18 +17,6 @@
 #include "base/file.h"
 #include "search_fixture.h"
 
-/* Three networks and a continuous rate: a space without an end. */
-static gn_space *make_endless_space(void)
-{
-    gn_space *space = NULL;
-    assert_int_equal(gn_space_create(NULL, &space), GN_OK);
-    assert_int_equal(gn_space_set(space, "model=a,b,c", NULL), GN_OK);
-    assert_int_equal(gn_space_set(space, "lr0=1e-4..1:log", NULL), GN_OK);
-    assert_int_equal(gn_space_set(space, "head=box", NULL), GN_OK);
-    assert_int_equal(gn_space_set(space, "imgsz=128", NULL), GN_OK);
-    return space;
-}
-
 static gn_search_options sampled(const gn_space *space, gn_sampler_kind sampler, const char *stopping, int64_t n_trials)
 {
     gn_search_options o = search_options_for(space);
@@ -54,7 +42,7 @@ static void test_every_sampler_with_every_rule(void **state)
     static const char *const rules[] = {"none:8",           "4:2,10",     "halving:2-18/3",    "asha:2-18/3",
                                         "hyperband:2-18/3", "median:2-8", "asha:2-18/3 pareto"};
     (void)state;
-    gn_space *space = make_endless_space();
+    gn_space *space = search_make_endless_space();
     for (size_t i = 0; i < sizeof samplers / sizeof samplers[0]; i++)
         for (size_t k = 0; k < sizeof rules / sizeof rules[0]; k++) {
             gn_search_options o = sampled(space, samplers[i], rules[k], 12);
@@ -82,7 +70,7 @@ static void test_every_sampler_with_every_rule(void **state)
 static void test_tpe_finds_the_rate(void **state)
 {
     (void)state;
-    gn_space *space = make_endless_space();
+    gn_space *space = search_make_endless_space();
     gn_search_options o = sampled(space, GN_SAMPLER_TPE, "none:4", 40);
     gn_search_outcome outcome;
     fake_runner fake = {.has_test_split = true, .is_quick = true};
@@ -110,7 +98,7 @@ static bool dies_at(gn_search_options *o, int n)
 static void test_killed_again_and_again(void **state)
 {
     (void)state;
-    gn_space *space = make_endless_space();
+    gn_space *space = search_make_endless_space();
     gn_search_options o = sampled(space, GN_SAMPLER_TPE, "asha:2-18/3", 15);
     gn_search_outcome whole, pieces;
     fake_runner fake = {.has_test_split = true}, rest = {.has_test_split = true};
@@ -137,7 +125,7 @@ static void test_killed_again_and_again(void **state)
 static void test_more_trials_later(void **state)
 {
     (void)state;
-    gn_space *space = make_endless_space();
+    gn_space *space = search_make_endless_space();
     gn_search_options o = sampled(space, GN_SAMPLER_RANDOM, "none:4", 5);
     gn_search_outcome outcome;
     fake_runner fake = {.has_test_split = true}, more = {.has_test_split = true};
@@ -168,7 +156,7 @@ static void test_a_finite_space_ends(void **state)
 static void test_endless_space_wants_a_number(void **state)
 {
     (void)state;
-    gn_space *space = make_endless_space();
+    gn_space *space = search_make_endless_space();
     gn_search_options o = sampled(space, GN_SAMPLER_RANDOM, "none:4", 0);
     gn_search_outcome outcome;
     gn_error err = {0};

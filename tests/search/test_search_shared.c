@@ -22,17 +22,6 @@
 #define N_TRIALS  40
 #define N_WORKERS 4
 
-static gn_space *make_space(void)
-{
-    gn_space *space = NULL;
-    assert_int_equal(gn_space_create(NULL, &space), GN_OK);
-    assert_int_equal(gn_space_set(space, "model=a,b,c", NULL), GN_OK);
-    assert_int_equal(gn_space_set(space, "lr0=1e-4..1:log", NULL), GN_OK);
-    assert_int_equal(gn_space_set(space, "head=box", NULL), GN_OK);
-    assert_int_equal(gn_space_set(space, "imgsz=128", NULL), GN_OK);
-    return space;
-}
-
 static int set_up(void **state)
 {
     return search_make_folder(state) != 0 || fixture_set_up_server(state) != 0;
@@ -104,7 +93,7 @@ static void test_workers_killed_and_server_restarted(void **state)
 {
     (void)state;
     fixture_skip_without_study();
-    gn_space *space = make_space();
+    gn_space *space = search_make_endless_space();
     pid_t pid[N_WORKERS];
     for (int i = 0; i < N_WORKERS; i++)
         pid[i] = start_worker(space, i, "h1");
@@ -129,7 +118,7 @@ static void test_other_data_is_refused(void **state)
 {
     (void)state;
     fixture_skip_without_study();
-    gn_space *space = make_space();
+    gn_space *space = search_make_endless_space();
     int status = 0;
     const pid_t search = start_worker(space, 0, "h1");
     gn_sleep_ns(INT64_C(500000000));
