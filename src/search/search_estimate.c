@@ -53,6 +53,19 @@ const candidate *gn_search_leader(const search *s, double *score_out)
     return best;
 }
 
+/* What running and interrupted trials have trained since their last rung, which the rule does not know of. */
+static double epochs_on_the_way(const search *s)
+{
+    double n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const candidate *c = s->list[i];
+        const int at = c->row.stage > 0 ? s->stopping.epochs[c->row.stage - 1] : 0;
+        if (c->row.state == GN_TRIAL_RUNNING || c->row.state == GN_TRIAL_STOPPED)
+            n += fmax(0, (double)(c->epochs_seen - at));
+    }
+    return n;
+}
+
 double gn_search_epochs_left(const search *s)
 {
     gn_standing *list = NULL;
@@ -62,7 +75,7 @@ double gn_search_epochs_left(const search *s)
     if (arena == NULL)
         return NAN;
     if (gn_search_standings(s, arena, &list, &index, &n, NULL) == GN_OK)
-        left = gn_stopping_epochs_left(&s->stopping, list, n);
+        left = fmax(0, gn_stopping_epochs_left(&s->stopping, list, n) - epochs_on_the_way(s));
     gn_arena_destroy(&arena);
     return left;
 }
