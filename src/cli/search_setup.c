@@ -332,8 +332,10 @@ static gn_status read_facts(search_setup *j, gn_study *study, gn_error *err)
     GN_TRY(read_fact(j, study, "target", &o->target, err));
     GN_TRY(read_fact(j, study, "objective", &o->objective, err));
     GN_TRY(read_number(j, study, "budget_ms", &o->budget.latency_ms, err));
-    GN_TRY(read_number(j, study, "budget_memory_mb", &o->budget.memory_mb, err));
-    GN_TRY(read_number(j, study, "budget_size_mb", &o->budget.size_mb, err));
+    GN_TRY(read_number(j, study, "budget_bytes", &o->budget.memory_mb, err));
+    GN_TRY(read_number(j, study, "budget_size", &o->budget.size_mb, err));
+    o->budget.memory_mb *= 1e-6;
+    o->budget.size_mb *= 1e-6;
     GN_TRY(read_number(j, study, "budget_mj", &o->budget.energy_mj, err));
     GN_TRY(read_number(j, study, "seed", &seed, err));
     GN_TRY(read_number(j, study, "trials_asked", &trials, err));

@@ -40,9 +40,9 @@ const tipOf = (m) => [m.trial.netName, describeTrial(m.trial)];
 const askedSentence = (study) => {
   const f = study.facts, limits = [];
   if (study.budget > 0) limits.push([" answers within ", el("b", {}, typed(study.budget) + THIN + "ms"), " nine times out of ten"]);
-  if (f.budget_bytes) limits.push([" takes at most ", el("b", {}, bytes(Number(f.budget_bytes))), " of memory"]);
-  if (f.budget_size) limits.push([" is at most ", el("b", {}, bytes(Number(f.budget_size))), " large"]);
-  if (f.budget_mj) limits.push([" spends at most ", el("b", {}, typed(Number(f.budget_mj)) + THIN + "mJ"), " on a picture"]);
+  if (Number(f.budget_bytes) > 0) limits.push([" takes at most ", el("b", {}, bytes(Number(f.budget_bytes))), " of memory"]);
+  if (Number(f.budget_size) > 0) limits.push([" is at most ", el("b", {}, bytes(Number(f.budget_size))), " large"]);
+  if (Number(f.budget_mj) > 0) limits.push([" spends at most ", el("b", {}, typed(Number(f.budget_mj)) + THIN + "mJ"), " on a picture"]);
   const joined = limits.flatMap((part, i) => (i === 0 ? part : [i + 1 === limits.length ? " and" : ",", ...part]));
   return el("p", {}, "Asked for: the network with the ", study.isLower ? "lowest " : "highest ", el("b", {}, metricName(study.objective)), " on ",
     el("b", {}, dataName(f)), f.data_about ? ` (${f.data_about})` : "",

@@ -142,7 +142,7 @@ const drawMethod = () => {
     ["Device", n.device || f.cpu], ["Target", f.target], ["Threads", n.threads ? String(n.threads) : ""], ["CPU level", f.cpu_level],
     ["Clock", has(n.clock_mhz) ? sig(n.clock_mhz) + THIN + "MHz" : ""], ["Temperature", has(n.temperature_c) ? sig(n.temperature_c) + THIN + "\u00b0C" : ""],
     ["Warm-up runs", n.warmup ? String(n.warmup) : ""], ["Timed runs", n.runs ? String(n.runs) : ""], ["Measurements disturbed", study.networks.length ? `${study.networks.filter((x) => x.is_valid === 0 && has(x.total_p90_ms)).length} of ${study.networks.length}` : ""],
-    ["Latency budget", study.budget > 0 ? typed(study.budget) + THIN + "ms, p90" : "none"], ["Memory budget", f.budget_bytes ? bytes(Number(f.budget_bytes)) : ""], ["Size budget", f.budget_size ? bytes(Number(f.budget_size)) : ""],
+    ["Latency budget", study.budget > 0 ? typed(study.budget) + THIN + "ms, p90" : "none"], ["Memory budget", Number(f.budget_bytes) > 0 ? bytes(Number(f.budget_bytes)) : ""], ["Size budget", Number(f.budget_size) > 0 ? bytes(Number(f.budget_size)) : ""],
     ["Objective", metricName(study.objective) + (study.isLower ? ", lowest" : ", highest") + ", on validation"], ["Sampler", f.sampler], ["Schedule", f.schedule], ["Stages", f.stages], ["Seed", f.seed],
     ["Data", f.data], ["Data hash", f.data_hash], ["Pictures", f.data_about], ["Trained on", (f.cpu || "") + (f.cores ? `, ${plural(Number(f.cores), "core")}` : "")],
     ["Workers at a time", f.jobs], ["Gannet", f.gannet_version], ["Compiler", f.compiler], ["Begun", f.created_at], ["Finished", f.finished_at],

@@ -84,6 +84,22 @@ static gn_status keep_id(search *s, gn_error *err)
     return GN_OK;
 }
 
+/* The rule for readers: its name, and the epochs of its rungs. */
+static gn_status tell_rule(search *s, gn_error *err)
+{
+    const gn_stopping *rule = &s->options->stopping;
+    char text[GN_STOPPING_TEXT];
+    int len = 0;
+    text[0] = '\0';
+    for (int k = 0; k < rule->n_ladder; k++) {
+        len += snprintf(text + len, sizeof text - (size_t)len, "%s%d", k > 0 ? "," : "", rule->epochs[k]);
+        if (rule->kind == GN_STOPPING_STAGES && rule->keep[k] > 0)
+            len += snprintf(text + len, sizeof text - (size_t)len, ":%d", rule->keep[k]);
+    }
+    GN_TRY(gn_study_set_fact(s->study, "stages", text, err));
+    return gn_study_set_fact(s->study, "schedule", gn_stopping_name(rule->kind), err);
+}
+
 gn_status gn_search_keep_settings(search *s, gn_error *err)
 {
     const gn_search_options *o = s->options;
@@ -97,8 +113,8 @@ gn_status gn_search_keep_settings(search *s, gn_error *err)
     GN_TRY(keep_setting(s, "sampler", gn_sampler_name(o->sampler), err));
     GN_TRY(keep_setting(s, "target", o->target, err));
     GN_TRY(keep_number(s, "budget_ms", o->budget.latency_ms, err));
-    GN_TRY(keep_number(s, "budget_memory_mb", o->budget.memory_mb, err));
-    GN_TRY(keep_number(s, "budget_size_mb", o->budget.size_mb, err));
+    GN_TRY(keep_number(s, "budget_bytes", o->budget.memory_mb * 1e6, err));
+    GN_TRY(keep_number(s, "budget_size", o->budget.size_mb * 1e6, err));
     GN_TRY(keep_number(s, "budget_mj", o->budget.energy_mj, err));
     GN_TRY(keep_setting(s, "objective", o->objective, err));
     GN_TRY(keep_number(s, "seed", (double)o->seed, err));
@@ -106,6 +122,7 @@ gn_status gn_search_keep_settings(search *s, gn_error *err)
     GN_TRY(keep_id(s, err));
     if (o->is_worker)
         return GN_OK;
+    GN_TRY(tell_rule(s, err));
     GN_TRY(gn_study_set_fact(s->study, "space_text", o->space_text != NULL ? o->space_text : "", err));
     GN_TRY(set_number(s, "trials_asked", (double)o->n_trials, err));
     return set_number(s, "time_limit_s", o->time_s, err);
