@@ -13,6 +13,8 @@
 
 /* How often a sampler may propose what the study holds already before the space counts as exhausted. */
 #define MAX_REPEATS 100
+/* Of the trials asked for, one of so many at most is drawn before the sampler learns from what it has seen. */
+#define STARTUP_SHARE 3
 
 static gn_status out_of_memory(gn_error *err)
 {
@@ -428,6 +430,9 @@ static gn_status propose_point(search *s, gn_arena *arena, int bracket, uint64_t
     feasibility f = {s, arena};
     const char *config = NULL;
     size_t n = 0;
+    /* A short search must not spend all its trials on finding out where to begin. */
+    if (o->n_trials > 0 && sampler.n_startup > o->n_trials / STARTUP_SHARE)
+        sampler.n_startup = (int)(o->n_trials / STARTUP_SHARE);
     sampler.is_feasible = is_feasible;
     sampler.ctx = &f;
     double *point = gn_arena_alloc(arena, (s->n_params + 1) * sizeof *point);
