@@ -96,6 +96,11 @@ static gn_status walk(search *s, gn_search_outcome *outcome, gn_error *err)
     GN_TRY(gn_search_measure(s, err));
     GN_TRY(gn_search_train(s, err));
     count_states(s, outcome);
+    const gn_status status = gn_search_conclude(s, outcome, err);
+    if (status == GN_OK || !gn_study_is_lost(s->study))
+        return status;
+    /* The server went away just now: concluding again changes nothing that is written already. */
+    GN_TRY(gn_study_reconnect(s->study, GN_SEARCH_RECONNECT_SECONDS, err));
     return gn_search_conclude(s, outcome, err);
 }
 

@@ -8,6 +8,9 @@
 #include "search/search.h"
 #include "store/study.h"
 
+/* How long a shared study may be away. */
+#define GN_SEARCH_RECONNECT_SECONDS 600.0
+
 /* A network of the space with what its measurement says. */
 typedef struct network_fact {
     gn_network network;

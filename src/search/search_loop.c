@@ -17,8 +17,6 @@
 #define LOOK_NS INT64_C(20000000)
 #define SHOW_NS INT64_C(250000000)
 #define WAIT_NS INT64_C(500000000)
-/* How long a shared study may be away. */
-#define RECONNECT_SECONDS 600.0
 /* Crashes of one trial that are tried again in one run. */
 #define MAX_CRASHES 1
 /* So many failures before any success, and the search does not go on failing. */
@@ -466,7 +464,7 @@ static gn_status come_back(search *s, gn_status status, gn_error *err)
     if (!gn_study_is_lost(s->study))
         return status;
     gn_search_say(s, "the study is away (%s); trying again", err->message);
-    return gn_study_reconnect(s->study, RECONNECT_SECONDS, err);
+    return gn_study_reconnect(s->study, GN_SEARCH_RECONNECT_SECONDS, err);
 }
 
 gn_status gn_search_train(search *s, gn_error *err)

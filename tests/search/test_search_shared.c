@@ -97,11 +97,11 @@ static void test_workers_killed_and_server_restarted(void **state)
     pid_t pid[N_WORKERS];
     for (int i = 0; i < N_WORKERS; i++)
         pid[i] = start_worker(space, i, "h1");
-    gn_sleep_ns(INT64_C(900000000));
+    gn_sleep_ns(INT64_C(500000000));
     kill(pid[1], SIGKILL);
-    gn_sleep_ns(INT64_C(300000000));
+    gn_sleep_ns(INT64_C(150000000));
     assert_true(fixture_server_do("restart"));
-    gn_sleep_ns(INT64_C(400000000));
+    gn_sleep_ns(INT64_C(200000000));
     kill(pid[2], SIGKILL);
     for (int i = 0; i < N_WORKERS; i++) {
         int status = 0;
