@@ -186,7 +186,7 @@ class Gannet(Peer):
     """libgannet_run; without numpy, so that the process holds little else."""
 
     def load(self, spec):
-        self.runtime = ctypes.CDLL(spec["library"])
+        self.runtime = ctypes.CDLL(spec["runtime"])
         self.x = array.array("f")
         with open(spec["input"], "rb") as file:
             self.x.frombytes(file.read())

@@ -53,7 +53,7 @@ def installed(peers):
 
 def spec_of(args, network, peer, threads):
     return {"peer": peer, "name": network.name, "threads": threads, "onnx": str(network.onnx), "weights": str(network.weights),
-            "ncnn": str(network.ncnn), "input": str(network.input), "shape": network.input_shape(), "library": str(args.library)}
+            "ncnn": str(network.ncnn), "input": str(network.input), "shape": network.input_shape(), "runtime": str(args.runtime)}
 
 
 def serves(network, peer):
@@ -399,7 +399,7 @@ def table(args):
 def settle(args):
     """Defaults that depend on the verb."""
     args.gannet = pathlib.Path(args.gannet).resolve()
-    args.library = args.gannet.parent / "libgannet_run.so"
+    args.runtime = args.gannet.parent / "libgannet_run.so"
     args.cores = Cores(args.gannet.parent / "bench" / "core_pair")
     args.step_layers = args.gannet.parent / "bench" / "step_layers"
     args.folder = pathlib.Path(args.folder or args.gannet.parent / "peers").resolve()
