@@ -146,7 +146,8 @@ static gn_status read_stopping(const gn_args *args, gn_stopping *rule, gn_error 
     const bool has_stop = gn_args_has(args, "stop"), has_epochs = gn_args_has(args, "epochs");
     gn_stopping_kind kind = GN_STOPPING_NONE;
     gn_status status = GN_OK;
-    if (gn_args_is_set(args, "stages") && (has_stop || gn_args_is_set(args, "epochs")))
+    /* What stands on the command line wins over a space that says otherwise; it must not contradict itself. */
+    if (gn_args_is_set(args, "stages") && (gn_args_is_set(args, "stop") || gn_args_is_set(args, "epochs")))
         return gn_fail(err, GN_EUSAGE, "--stages says how long to train; it does not go with --stop and --epochs");
     if (gn_args_is_set(args, "stages") || (gn_args_has(args, "stages") && !has_stop && !has_epochs)) {
         status = gn_stopping_parse(gn_args_str(args, "stages"), rule, err);
@@ -207,7 +208,7 @@ static gn_status make_absolute(search_setup *j, gn_text *path, gn_error *err)
 static gn_status read_paths(search_setup *j, gn_error *err)
 {
     const char *study = gn_args_str(j->args, "study");
-    const bool is_shared = study != NULL && gn_has_prefix(study, "postgres");
+    const bool is_shared = study != NULL && gn_study_is_server(study);
     if (study != NULL && !is_shared && !gn_args_is_set(j->args, "out"))
         gn_text_add_bytes(&j->out, study, strlen(study) - (gn_has_suffix(study, ".db") ? 3 : 0));
     else
